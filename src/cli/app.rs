@@ -1,0 +1,154 @@
+//! What every command starts from: repository, settings, store, session.
+
+use std::path::{Path, PathBuf};
+
+use crate::binding::{Binding, BindingError};
+use crate::git::HostRepo;
+use crate::model::op::RenewWhat;
+use crate::model::session::{self, Session, SessionState};
+use crate::model::{Op, Outcome, RepoPath, SessionName, head};
+use crate::settings::Settings;
+use crate::store::{Store, StoreOptions};
+
+use super::args::Global;
+use super::env::Env;
+use super::error::{CliError, CliResult};
+use super::text;
+
+/// The repository that a command runs in, and how it was called.
+#[derive(Debug)]
+pub struct App {
+    /// The repository and worktree.
+    pub repo: HostRepo,
+    /// Its settings.
+    pub settings: Settings,
+    /// The environment.
+    pub env: Env,
+    named: Option<String>,
+}
+
+impl App {
+    /// Finds the repository and reads its settings.
+    ///
+    /// # Errors
+    /// When there is no repository with a worktree here, or a setting makes no sense.
+    pub fn new(global: &Global, env: Env) -> CliResult<Self> {
+        let repo = HostRepo::discover(&start_dir(global), &env.git)?;
+        let settings = Settings::read(&repo.common_dir, text::parse_duration).map_err(|e| {
+            CliError::failed("settings", e.to_string())
+                .hint("mend it, for example: git config coord.ttl 30m, git config coord.durable true")
+        })?;
+        Ok(App { repo, settings, env, named: global.session.clone() })
+    }
+
+    /// Options for opening the store.
+    pub fn store_options(&self) -> StoreOptions {
+        StoreOptions { durable: self.settings.durable }
+    }
+
+    /// Opens the store.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be opened.
+    pub fn store(&self) -> CliResult<Store> {
+        Ok(Store::open(&self.repo.common_dir, self.store_options())?)
+    }
+
+    /// The session of this command, if one is named or bound.
+    ///
+    /// # Errors
+    /// When the name is malformed, or the worktree is a copy of a bound one.
+    pub fn session_if_any(&self) -> CliResult<Option<SessionName>> {
+        if let Some(name) = self.named.as_ref().or(self.env.session.as_ref()) {
+            return Ok(Some(SessionName::parse(name)?));
+        }
+        match Binding::read(&self.repo) {
+            Ok(binding) => Ok(binding.map(|b| b.session)),
+            Err(e @ BindingError::Copied { .. }) => Err(CliError::failed("no-session", e.to_string())
+                .hint("start one for this folder with: git coord session start NAME")),
+            Err(e) => Err(CliError::failed("io", e.to_string())),
+        }
+    }
+
+    /// The session of this command.
+    ///
+    /// # Errors
+    /// `no-session` when there is none.
+    pub fn session(&self) -> CliResult<SessionName> {
+        self.session_if_any()?.ok_or_else(|| {
+            CliError::failed(
+                "no-session",
+                format!("{}: no session is at work here", self.repo.root.display()),
+            )
+            .hint("start one with: git coord session start NAME")
+        })
+    }
+
+    /// Turns paths of the command line into paths of the repository.
+    ///
+    /// # Errors
+    /// When one is outside the repository.
+    pub fn paths(&self, args: &[PathBuf]) -> CliResult<Vec<RepoPath>> {
+        args.iter().map(|p| Ok(self.repo.repo_path(p)?)).collect()
+    }
+
+    /// Carries out an operation; a refusal becomes an error.
+    ///
+    /// # Errors
+    /// From the store, and refusals.
+    pub fn submit(&self, store: &Store, op: &Op, wait: Option<u64>) -> CliResult<Outcome> {
+        let outcome = store.submit(op, wait.map(std::time::Duration::from_secs))?;
+        self.upkeep_if_wanted(store);
+        if outcome.is_refusal() { Err(CliError::from_refusal(outcome)) } else { Ok(outcome) }
+    }
+
+    /// Starts upkeep in the background when the store has grown.
+    fn upkeep_if_wanted(&self, store: &Store) {
+        if store.wants_upkeep() {
+            crate::process::detach_self(&["upkeep"], &self.repo.root);
+        }
+    }
+
+    /// Reads the record of a session that must be at work, notes that it is alive, and renews
+    /// what is past half of its time: for commands that only read.
+    ///
+    /// # Errors
+    /// When there is no such session, or the store cannot be read.
+    pub fn alive(&self, store: &Store, name: &SessionName) -> CliResult<Session> {
+        let found = store.read(|view| session::get(view, name))?;
+        let Some(record) = found.filter(|s| s.state == SessionState::Active) else {
+            return Err(CliError::from_refusal(Outcome::Unknown {
+                what: "session".into(),
+                name: name.to_string(),
+            }));
+        };
+        store.touch_session(name);
+        if !record.leases.iter().any(|l| l.is_due(crate::clock::now())) {
+            return Ok(record);
+        }
+        let op = Op::Renew { session: name.clone(), what: RenewWhat::Due, ttl: None };
+        self.submit(store, &op, None)?;
+        Ok(store.read(|view| session::get(view, name))?.unwrap_or(record))
+    }
+
+    /// Takes back what has run out, if anything has: for commands that only read.
+    ///
+    /// # Errors
+    /// From the store.
+    pub fn sweep(&self, store: &Store) -> CliResult<()> {
+        let at = store.read(|view| head::read(view))?.sweep_at;
+        if at.is_some_and(|at| at <= crate::clock::now()) {
+            // What the present session holds is not run out: its command is a sign of life.
+            if let Some(name) = self.session_if_any().ok().flatten() {
+                let _ = self.alive(store, &name);
+            }
+            self.submit(store, &Op::Sweep, None)?;
+        }
+        Ok(())
+    }
+}
+
+/// The folder in which the command works.
+pub fn start_dir(global: &Global) -> PathBuf {
+    global.dir.clone().unwrap_or_else(|| Path::new(".").to_owned())
+}

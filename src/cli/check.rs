@@ -1,0 +1,167 @@
+//! `check`: may this session make this change?
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::git::changes;
+use crate::guard::range::Fault;
+use crate::guard::{self, Verdict};
+use crate::model::RepoPath;
+
+use super::app::App;
+use super::error::{CliError, CliResult, exit, holders_json};
+use super::output::{Answer, GOOD, paint};
+use super::text;
+
+/// Most lines of a list in a message; nobody reads the rest.
+const SHOWN: usize = 12;
+
+/// See the command's help.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Without arguments: what is staged. Exit status 5 when something is not covered by a\n\
+                        claim or area of this session."
+)]
+pub struct CheckArgs {
+    /// Check what is staged for the next commit
+    #[arg(long, conflicts_with_all = ["range", "paths"])]
+    staged: bool,
+    /// Check the commits of A..B by the leases that they name
+    #[arg(long, value_name = "A..B", conflicts_with = "paths")]
+    range: Option<String>,
+    /// Check these files or folders
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+}
+
+impl From<changes::ChangesError> for CliError {
+    fn from(error: changes::ChangesError) -> Self {
+        match error {
+            changes::ChangesError::Git(inner) => inner.into(),
+            changes::ChangesError::Path(inner) => inner.into(),
+            changes::ChangesError::Range { .. } => CliError::usage(error.to_string()),
+            other => CliError::failed("git", other.to_string()),
+        }
+    }
+}
+
+/// Runs `check`.
+pub fn check(app: &App, args: &CheckArgs) -> CliResult<Answer> {
+    let store = app.store()?;
+    if let Some(range) = &args.range {
+        let commits = changes::in_range(&app.repo, range)?;
+        let pusher = app.session_if_any()?;
+        let faults = guard::range::judge(&store, &commits, pusher.as_ref())?;
+        let paths: usize = commits.iter().map(|c| c.paths.len()).sum();
+        if !faults.is_empty() {
+            return Err(range_refusal(&faults));
+        }
+        let text = format!("{} {}", paint(GOOD, "fine:"), text::count(commits.len(), "commit"));
+        return Ok(Answer::new(json!({ "checked": paths, "commits": commits.len() }), text));
+    }
+    let paths = if args.paths.is_empty() {
+        changes::staged(&app.repo, app.env.git.index_file.as_deref())?.paths
+    } else {
+        app.paths(&args.paths)?
+    };
+    let name = app.session()?;
+    let session = app.alive(&store, &name)?;
+    let verdict = store.read(|view| guard::judge(view, &session, &paths))?;
+    if !verdict.is_fine() {
+        return Err(refusal(&verdict));
+    }
+    let text = format!("{} {}", paint(GOOD, "fine:"), text::count(verdict.checked, "path"));
+    Ok(Answer::new(json!({ "checked": verdict.checked }), text))
+}
+
+fn list(paths: &[RepoPath]) -> String {
+    let mut words: Vec<String> = paths.iter().take(SHOWN).map(|p| shell_word(&p.to_string())).collect();
+    if paths.len() > SHOWN {
+        words.push("…".into());
+    }
+    words.join(" ")
+}
+
+/// A path as one would type it in a shell.
+fn shell_word(text: &str) -> String {
+    let quoted = shlex::try_quote(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned);
+    if quoted.starts_with('-') { format!("./{quoted}") } else { quoted }
+}
+
+/// The refusal of a change: what is not claimed, and by whom it is.
+pub fn refusal(verdict: &Verdict) -> CliError {
+    let mut lines = vec![format!(
+        "{} not claimed by this session:",
+        text::count(verdict.unclaimed.len(), "changed path")
+    )];
+    for path in verdict.unclaimed.iter().take(SHOWN) {
+        let mut line = format!("  {path}");
+        if let Some(holder) = verdict.holders.iter().find(|h| h.path == *path) {
+            line.push_str(&format!("  held by {}", holder.session));
+            if holder.held != *path {
+                line.push_str(&format!(" (as {})", holder.held));
+            }
+        }
+        if let Some(loss) = verdict.losses.iter().find(|l| l.path.as_ref() == Some(path)) {
+            line.push_str(&format!("  was yours: {}", loss.why));
+        }
+        lines.push(line);
+    }
+    if verdict.unclaimed.len() > SHOWN {
+        lines.push(format!("  and {} more", verdict.unclaimed.len() - SHOWN));
+    }
+    let free: Vec<RepoPath> = verdict
+        .unclaimed
+        .iter()
+        .filter(|p| !verdict.holders.iter().any(|h| h.path == **p))
+        .cloned()
+        .collect();
+    let hint = if free.is_empty() {
+        "take these files out of the commit (git restore --staged), or wait: git coord claim --wait 10m …"
+            .into()
+    } else {
+        format!("claim what is free: git coord claim {}", list(&free))
+    };
+    CliError { exit: exit::REFUSED, ..CliError::failed("refused", lines.join("\n")) }
+        .hint(hint)
+        .detail("rule", json!("unclaimed"))
+        .detail("unclaimed", json!(verdict.unclaimed))
+        .detail("holders", holders_json(&verdict.holders))
+}
+
+/// The refusal of commits.
+pub fn range_refusal(faults: &[Fault]) -> CliError {
+    let mut lines = vec![format!("{} made without the claims for it:", text::count(faults.len(), "commit"))];
+    for fault in faults.iter().take(SHOWN) {
+        lines.push(format!("  {} {}", &fault.commit[..fault.commit.len().min(10)], fault.subject));
+        for path in fault.unclaimed.iter().take(SHOWN) {
+            let holder = fault.holders.iter().find(|h| h.path == *path);
+            let by = holder.map(|h| format!("  held by {}", h.session)).unwrap_or_default();
+            lines.push(format!("    {path}{by}"));
+        }
+        if !fault.void_leases.is_empty() {
+            lines.push(format!("    its lease {} was lost or never granted", fault.void_leases.join(", ")));
+        }
+    }
+    let commits: Vec<Value> = faults
+        .iter()
+        .map(|f| {
+            json!({
+                "commit": f.commit, "subject": f.subject, "session": f.session, "unclaimed": f.unclaimed,
+                "void_leases": f.void_leases,
+            })
+        })
+        .collect();
+    let mut unclaimed: Vec<&RepoPath> = faults.iter().flat_map(|f| &f.unclaimed).collect();
+    unclaimed.sort();
+    unclaimed.dedup();
+    let holders: Vec<_> = faults.iter().flat_map(|f| f.holders.clone()).collect();
+    CliError { exit: exit::REFUSED, ..CliError::failed("refused", lines.join("\n")) }
+        .hint("claim these paths, see that nobody has changed them meanwhile, then repeat")
+        .detail("rule", json!("unclaimed"))
+        .detail("unclaimed", json!(unclaimed))
+        .detail("holders", holders_json(&holders))
+        .detail("commits", Value::Array(commits))
+}

@@ -1,0 +1,60 @@
+//! The environment: the one place where variables are read.
+
+use std::path::PathBuf;
+
+use crate::demo::Surroundings;
+use crate::git::GitEnv;
+
+/// The session, for commands without `--session`.
+pub const SESSION: &str = "GIT_COORD_SESSION";
+
+/// Everything that git-coord takes from its environment.
+#[derive(Debug, Clone, Default)]
+pub struct Env {
+    /// [`SESSION`].
+    pub session: Option<String>,
+    /// What a calling git has exported.
+    pub git: GitEnv,
+    /// Commits that are being merged: git names them to `pre-merge-commit` in variables
+    /// `GITHEAD_<id>` alone.
+    pub merging: Vec<String>,
+    /// `GIT_EDITOR=:`, as git sets it for hooks of a commit without an editor.
+    pub no_editor: bool,
+    /// The hook shim found that another tool has put its own hook over it.
+    pub displaced: bool,
+    /// `NO_COLOR`, or a terminal that cannot.
+    pub no_color: bool,
+}
+
+impl Env {
+    /// Reads the environment.
+    #[allow(clippy::disallowed_methods, reason = "this is the one place")]
+    pub fn read() -> Self {
+        let path = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+        Env {
+            session: std::env::var(SESSION).ok().filter(|s| !s.is_empty()),
+            git: GitEnv {
+                git_dir: path("GIT_DIR"),
+                work_tree: path("GIT_WORK_TREE"),
+                common_dir: path("GIT_COMMON_DIR"),
+                index_file: path("GIT_INDEX_FILE"),
+            },
+            merging: std::env::vars_os()
+                .filter_map(|(name, _)| name.to_str()?.strip_prefix("GITHEAD_").map(str::to_owned))
+                .collect(),
+            no_editor: std::env::var_os("GIT_EDITOR").is_some_and(|v| v == ":"),
+            displaced: std::env::var_os("GIT_COORD_HOOK_DISPLACED").is_some(),
+            no_color: std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()),
+        }
+    }
+}
+
+/// What the demonstration must know of, to keep it away from its own commands.
+#[allow(clippy::disallowed_methods, reason = "this is the one place")]
+pub fn surroundings() -> Surroundings {
+    let of_git = |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(b"GIT");
+    Surroundings {
+        path: std::env::var_os("PATH").unwrap_or_default(),
+        git_variables: std::env::vars_os().map(|(name, _)| name).filter(|name| of_git(name)).collect(),
+    }
+}

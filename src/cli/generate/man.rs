@@ -1,0 +1,149 @@
+//! Man pages: one for the program, one for each command, as git's own commands have them.
+
+use std::io;
+
+use clap::{Command, CommandFactory as _};
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+
+use super::super::args::Cli;
+use super::PROGRAM;
+
+/// File names and contents of all pages.
+///
+/// # Errors
+/// Never, as they are written to memory.
+pub fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
+    let mut program = Cli::command();
+    program.build();
+    let mut pages = Vec::new();
+    add(&mut pages, &program, PROGRAM)?;
+    Ok(pages)
+}
+
+fn add(pages: &mut Vec<(String, Vec<u8>)>, command: &Command, name: &str) -> io::Result<()> {
+    let commands: Vec<&Command> = command.get_subcommands().filter(|c| !c.is_hide_set()).collect();
+    let man = Man::new(command.clone().display_name(name))
+        .source(format!("{PROGRAM} {}", env!("CARGO_PKG_VERSION")))
+        .manual("git-coord manual");
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    if !commands.is_empty() {
+        listed(&commands, name).to_writer(&mut page)?;
+    }
+    man.render_options_section(&mut page)?;
+    if let Some(text) = command.get_after_help() {
+        notes(&text.to_string()).to_writer(&mut page)?;
+    }
+    if name == PROGRAM {
+        common().to_writer(&mut page)?;
+    } else {
+        see_also(&[PROGRAM]).to_writer(&mut page)?;
+    }
+    pages.push((format!("{name}.1"), page));
+    for inner in commands {
+        add(pages, inner, &format!("{name}-{}", inner.get_name()))?;
+    }
+    Ok(())
+}
+
+/// The section of commands, each with the name of its page.
+fn listed(commands: &[&Command], name: &str) -> Roff {
+    let mut roff = Roff::new();
+    roff.control("SH", ["COMMANDS"]);
+    for command in commands {
+        roff.control("TP", []);
+        roff.text([bold(format!("{name}-{}", command.get_name())), roman("(1)")]);
+        roff.text([roman(super::super::help::summary(command))]);
+    }
+    roff
+}
+
+/// What the help says at its end. Its lines are broken for a terminal, and are joined again.
+fn notes(text: &str) -> Roff {
+    let mut roff = Roff::new();
+    roff.control("SH", ["NOTES"]);
+    for line in text.lines() {
+        roff.text([roman(line.trim())]);
+    }
+    roff
+}
+
+fn see_also(names: &[&str]) -> Roff {
+    let mut roff = Roff::new();
+    roff.control("SH", ["SEE ALSO"]);
+    for name in names {
+        roff.text([bold(*name), roman("(1)")]);
+    }
+    roff
+}
+
+/// What holds for all commands.
+fn common() -> Roff {
+    let mut roff = Roff::new();
+    let mut section = |title: &str, rows: &[(&str, &str)]| {
+        roff.control("SH", [title]);
+        for (name, text) in rows {
+            roff.control("TP", []);
+            roff.text([bold(*name)]);
+            roff.text([roman(*text)]);
+        }
+    };
+    section(
+        "EXIT STATUS",
+        &[
+            ("0", "Done. An empty queue is success with an empty list."),
+            ("1", "It failed: bad state, bad input, I/O."),
+            ("2", "The words of the call are wrong."),
+            ("3", "What was held is held no more. Nothing was changed."),
+            ("4", "Another session holds it. Nothing was changed."),
+            ("5", "A rule says no."),
+            ("130", "Interrupted; nothing is half done."),
+        ],
+    );
+    section(
+        "CONFIGURATION",
+        &[
+            ("coord.ttl", "Length of a lease: 90s, 30m, 2h, 1d. Default: 30m."),
+            (
+                "coord.durable",
+                "Sync every change to the disk, so that it survives a power cut. Default: false.",
+            ),
+            (
+                "coord.protect",
+                "A branch on which sessions do not commit, or a pattern such as release/*. May stand several times.",
+            ),
+        ],
+    );
+    section(
+        "ENVIRONMENT",
+        &[
+            ("GIT_COORD_SESSION", "The session, for commands without --session."),
+            ("NO_COLOR", "Print without colours."),
+        ],
+    );
+    section(
+        "FILES",
+        &[
+            (
+                "<common git folder>/coord",
+                "The store: a bare repository whose ref refs/coord/state is the state.",
+            ),
+            ("<git folder of a worktree>/coord-session", "The session that the worktree is bound to."),
+        ],
+    );
+    let mut all = roff;
+    all.control("SH", ["SEE ALSO"]);
+    all.text([
+        bold("git"),
+        roman("(1), "),
+        bold("git-worktree"),
+        roman("(1), "),
+        bold("githooks"),
+        roman("(5)"),
+    ]);
+    all
+}

@@ -1,0 +1,164 @@
+//! `git coord -h`: all commands on one screen, in groups.
+//!
+//! clap knows no groups of subcommands. The list is made from its definitions all the same: names
+//! and summaries are those of the commands, and a command that no group names stands under
+//! "More", so that none can be forgotten.
+
+use clap::error::ErrorKind;
+use clap::{Command, CommandFactory as _};
+
+use super::args::Cli;
+use super::output::{STRONG, paint};
+
+/// Groups of commands, in the order in which one comes to need them.
+const GROUPS: [(&str, &[&str]); 4] = [
+    ("Begin", &["init", "session"]),
+    ("Files", &["claim", "release", "claims", "check"]),
+    ("Work", &["queue", "next", "done", "fail", "drop", "renew"]),
+    ("See", &["progress", "status", "log"]),
+];
+
+/// Title of the commands that stand in no group. They are only named.
+const MORE: &str = "More";
+
+/// Columns of a terminal.
+const WIDTH: usize = 80;
+
+/// The short help, when these words ask for it; `None` when they ask for any other help.
+pub fn short(words: &[std::ffi::OsString]) -> Option<clap::Error> {
+    if words.iter().any(|w| w == "--help") {
+        return None;
+    }
+    let text = text(&Cli::command());
+    // Only the help of the program itself is replaced; that of its commands stays clap's.
+    let error = Cli::command().override_help(text).try_get_matches_from(words).err()?;
+    (error.kind() == ErrorKind::DisplayHelp).then_some(error)
+}
+
+/// The groups with the commands that there are; those without a group come last.
+pub fn groups(program: &Command) -> Vec<(&'static str, Vec<&Command>)> {
+    let visible = || program.get_subcommands().filter(|c| !c.is_hide_set());
+    let mut list = Vec::new();
+    for (title, names) in GROUPS {
+        list.push((title, names.iter().filter_map(|n| visible().find(|c| c.get_name() == *n)).collect()));
+    }
+    let known = |name: &str| GROUPS.iter().any(|(_, names)| names.contains(&name));
+    list.push((MORE, visible().filter(|c| !known(c.get_name())).collect()));
+    list
+}
+
+fn text(program: &Command) -> String {
+    let mut lines = vec![summary(program), "Usage: git coord [OPTIONS] <COMMAND>".to_owned(), String::new()];
+    let wide = program.get_subcommands().map(|c| c.get_name().len()).max().unwrap_or(0);
+    for (title, commands) in groups(program) {
+        if title == MORE {
+            let names: Vec<&str> = commands.iter().map(|c| c.get_name()).collect();
+            lines.extend(folded(title, &names, ", "));
+            continue;
+        }
+        for (n, command) in commands.iter().enumerate() {
+            let title = if n == 0 { title } else { "" };
+            let name = paint(STRONG, format!("{:wide$}", command.get_name()));
+            lines.push(format!("{} {name}  {}", paint(STRONG, format!("{title:6}")), summary(command)));
+        }
+    }
+    lines.push(String::new());
+    lines.extend(folded("Flags", &flags(program), "  "));
+    lines.push(String::new());
+    lines.push("git coord COMMAND -h explains a command; git coord demo shows all of it at work.".into());
+    lines.join("\n")
+}
+
+/// The first line of what a command says of itself.
+pub fn summary(command: &Command) -> String {
+    let text = command.get_about().map(ToString::to_string).unwrap_or_default();
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// A title and words after it, on as many lines as they need.
+fn folded(title: &str, words: &[impl AsRef<str>], between: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for (n, word) in words.iter().enumerate() {
+        let word = word.as_ref();
+        let end = if n + 1 < words.len() { between } else { "" };
+        let at = lines.len() - 1;
+        if !lines[at].is_empty() && 7 + lines[at].len() + word.len() + end.trim_end().len() > WIDTH {
+            lines.push(String::new());
+        }
+        let at = lines.len() - 1;
+        lines[at].push_str(word);
+        lines[at].push_str(end);
+    }
+    let title = |n| paint(STRONG, format!("{:6}", if n == 0 { title } else { "" }));
+    lines.iter().enumerate().map(|(n, l)| format!("{} {}", title(n), l.trim_end())).collect()
+}
+
+/// The flags of every command: `-C DIR`, `-q/--quiet`.
+fn flags(program: &Command) -> Vec<String> {
+    let mut program = program.clone();
+    program.build();
+    let mut list = Vec::new();
+    for arg in program.get_opts().chain(program.get_arguments().filter(|a| !takes_value(a))) {
+        let names = [arg.get_short().map(|c| format!("-{c}")), arg.get_long().map(|l| format!("--{l}"))];
+        let names: Vec<String> = names.into_iter().flatten().collect();
+        if names.is_empty() || arg.is_hide_set() {
+            continue;
+        }
+        list.push(format!("{}{}", names.join("/"), value_of(arg)));
+    }
+    list
+}
+
+/// True for an option with a value, false for a flag.
+pub fn takes_value(arg: &clap::Arg) -> bool {
+    arg.get_action().takes_values()
+}
+
+/// The value of an option as its help writes it, with a space before it: ` NAME`.
+pub fn value_of(arg: &clap::Arg) -> String {
+    if !takes_value(arg) {
+        return String::new();
+    }
+    let names = arg.get_value_names().unwrap_or_default();
+    format!(" {}", names.iter().map(|n| n.as_str()).collect::<Vec<_>>().join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain() -> String {
+        anstream::adapter::strip_str(&text(&Cli::command())).to_string()
+    }
+
+    #[test]
+    fn the_short_help_fits_one_screen() {
+        let text = plain();
+        assert!(text.lines().count() <= 23, "with the prompt, it is more than 24 lines:\n{text}");
+        assert!(text.lines().all(|l| l.chars().count() <= WIDTH), "wider than {WIDTH} columns:\n{text}");
+    }
+
+    #[test]
+    fn the_short_help_names_every_command_once() {
+        let program = Cli::command();
+        let mut shown: Vec<&str> =
+            groups(&program).into_iter().flat_map(|(_, list)| list).map(Command::get_name).collect();
+        let mut all: Vec<&str> =
+            program.get_subcommands().filter(|c| !c.is_hide_set()).map(Command::get_name).collect();
+        shown.sort_unstable();
+        all.sort_unstable();
+        assert_eq!(shown, all);
+        let text = plain();
+        assert!(all.iter().all(|name| text.contains(name)));
+    }
+
+    #[test]
+    fn only_the_help_of_the_program_is_replaced() {
+        let ask =
+            |words: &[&str]| short(&words.iter().map(Into::into).collect::<Vec<_>>()).map(|e| e.to_string());
+        assert_eq!(ask(&["git-coord", "-h"]), Some(plain() + "\n"));
+        assert_eq!(ask(&["git-coord", "--help"]), None);
+        let of_claim = ask(&["git-coord", "claim", "-h"]).expect("help");
+        assert!(of_claim.contains("Usage: git coord claim"), "{of_claim}");
+    }
+}

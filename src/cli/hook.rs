@@ -1,0 +1,269 @@
+//! `hook NAME`: what the shims call.
+//!
+//! In a repository without a store every hook is silent and succeeds: shared hooks may call it
+//! everywhere. Hooks that only record never fail, because what they record has happened.
+
+use std::ffi::OsString;
+use std::io::Read as _;
+use std::path::Path;
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use crate::git::changes;
+use crate::guard::{self, trailers};
+use crate::hook::{self, Hook};
+use crate::model::session::{self, Session, SessionState};
+use crate::model::{Op, RepoPath, SessionName};
+use crate::notes;
+use crate::store::{Store, StoreError};
+
+use super::app::App;
+use super::check::{range_refusal, refusal};
+use super::error::{CliError, CliResult};
+use super::output::Answer;
+
+/// See the command's help.
+#[derive(Debug, Args)]
+pub struct HookArgs {
+    /// The hook's name
+    name: String,
+    /// What git gave to the hook
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<OsString>,
+}
+
+/// Runs `hook`.
+pub fn run(app: &App, args: &HookArgs) -> CliResult<Answer> {
+    let Some(which) = Hook::parse(&args.name) else {
+        return Err(CliError::usage(format!("there is no hook {:?}", args.name)));
+    };
+    let store = match Store::open(&app.repo.common_dir, app.store_options()) {
+        Err(StoreError::Absent { .. }) => return Ok(Answer::default()),
+        other => other,
+    };
+    if app.env.displaced
+        && let Ok(program) = crate::process::own_program()
+    {
+        hook::install(&app.repo, &program).map_err(|e| CliError::failed("hooks", e.to_string()))?;
+    }
+    let arg = |n: usize| args.args.get(n).map(OsString::as_os_str).unwrap_or_default();
+    match which {
+        Hook::PreCommit => guard_commit(app, &store?, &[]),
+        Hook::PreMergeCommit => guard_commit(app, &store?, &app.env.merging),
+        Hook::PrepareCommitMsg => prepare_message(app, &store?, Path::new(arg(0))),
+        Hook::CommitMsg => finish_message(app, &store?, Path::new(arg(0))),
+        Hook::PrePush => guard_push(app, &store?, &arg(0).to_string_lossy()),
+        Hook::PostCommit => only_record(store.map_err(CliError::from).and_then(|s| record_commit(app, &s))),
+        Hook::PostRewrite => only_record(record_rewrite(app)),
+        Hook::PostCheckout => only_record(greet(app, &arg(0).to_string_lossy())),
+    }
+}
+
+/// What has happened cannot be refused any more: a failure is told and the hook succeeds.
+fn only_record(result: CliResult<Answer>) -> CliResult<Answer> {
+    result.or_else(|e| Ok(Answer::default().note(format!("git coord: not recorded: {}", e.message))))
+}
+
+/// The session of this worktree, if it has one. One that has ended may not go on.
+fn session_here(app: &App, store: &Store) -> CliResult<Option<Session>> {
+    let Some(name) = app.session_if_any()? else { return Ok(None) };
+    match store.read(|view| session::get(view, &name))? {
+        Some(record) if record.state == SessionState::Active => Ok(Some(record)),
+        Some(_) => Err(CliError::refused(format!("session {name} has ended and given its claims back"))
+            .hint(format!("start it again: git coord session start {name}"))),
+        None => Err(CliError::failed("unknown-session", format!("there is no session {name}"))
+            .hint(format!("start it with: git coord session start {name}"))),
+    }
+}
+
+/// The branch that a commit goes to; `None` for a detached HEAD.
+fn branch(app: &App) -> CliResult<Option<String>> {
+    Ok(app.repo.git().args(["symbolic-ref", "-q", "--short", "HEAD"]).optional()?)
+}
+
+/// `pre-commit` and `pre-merge-commit`.
+fn guard_commit(app: &App, store: &Store, merging: &[String]) -> CliResult<Answer> {
+    let session = session_here(app, store)?;
+    if session.is_some() && !app.settings.protect.is_empty() {
+        guard_branch(app)?;
+    }
+    let changes = changes::staged_with_parents(&app.repo, app.env.git.index_file.as_deref(), merging)?;
+    judge(app, store, session.as_ref(), &changes.paths)
+}
+
+fn guard_branch(app: &App) -> CliResult<()> {
+    let Some(branch) = branch(app)? else { return Ok(()) };
+    if app.settings.protects(&branch) {
+        return Err(CliError::refused(format!("{branch} is protected: sessions do not commit on it"))
+            .hint("commit on a branch of your own: git switch -c NAME")
+            .detail("rule", json!("protected-branch")));
+    }
+    Ok(())
+}
+
+fn judge(app: &App, store: &Store, session: Option<&Session>, paths: &[RepoPath]) -> CliResult<Answer> {
+    if paths.is_empty() {
+        return Ok(Answer::default());
+    }
+    let verdict = match session {
+        Some(session) => {
+            let session = app.alive(store, &session.name)?;
+            store.read(|view| guard::judge(view, &session, paths))?
+        }
+        None => store.read(|view| guard::coverage::judge_outsider(view, paths))?,
+    };
+    match (verdict.is_fine(), session) {
+        (true, _) => Ok(Answer::default()),
+        (false, Some(_)) => Err(refusal(&verdict)),
+        (false, None) => Err(CliError {
+            message: refusal(&verdict).message.replacen("not claimed by this session", "held by sessions", 1),
+            ..refusal(&verdict)
+        }
+        .hint("take these files out of the commit (git restore --staged), or wait until they are free")),
+    }
+}
+
+/// `prepare-commit-msg`: adds the trailers; also guards what git commits without asking
+/// `pre-commit`.
+fn prepare_message(app: &App, store: &Store, file: &Path) -> CliResult<Answer> {
+    let state = |name: &str| app.repo.git_dir.join(name).exists();
+    // A rebase makes commits again that have been judged when they were made, under leases that
+    // may have ended in good order since; they keep their trailers.
+    if state("rebase-merge") || state("rebase-apply") {
+        return Ok(Answer::default());
+    }
+    let Some(session) = session_here(app, store)? else { return Ok(Answer::default()) };
+    let paths = changes::staged(&app.repo, app.env.git.index_file.as_deref())?.paths;
+    // git asks no pre-commit hook for a cherry-pick or revert. It does leave their message where
+    // a merge would leave its own (sequencer.c, do_pick_commit), and a merge has MERGE_HEAD.
+    if state("MERGE_MSG") && !state("MERGE_HEAD") {
+        judge(app, store, Some(&session), &paths)?;
+    }
+    // With an editor still to come, trailers in an empty message would keep git from seeing that
+    // the user has written nothing. commit-msg adds them afterwards.
+    if !app.env.no_editor && is_blank(app, file)? {
+        return Ok(Answer::default());
+    }
+    write_trailers(app, &session, &paths, file)
+}
+
+/// `commit-msg`: the message is what it will be.
+fn finish_message(app: &App, store: &Store, file: &Path) -> CliResult<Answer> {
+    let path = app.repo.root.join(file);
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    if text.lines().any(|l| l.starts_with(trailers::SESSION)) || is_blank(app, file)? {
+        return Ok(Answer::default());
+    }
+    let Some(session) = session_here(app, store)? else { return Ok(Answer::default()) };
+    let paths = changes::staged(&app.repo, app.env.git.index_file.as_deref())?.paths;
+    write_trailers(app, &session, &paths, file)
+}
+
+fn is_blank(app: &App, file: &Path) -> CliResult<bool> {
+    let text = std::fs::read(app.repo.root.join(file)).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let comment = app.repo.git().args(["config", "--get", "core.commentChar"]).optional()?;
+    let comment = comment.filter(|c| c != "auto").unwrap_or_else(|| "#".into());
+    Ok(trailers::is_blank(&text, &comment))
+}
+
+fn write_trailers(app: &App, session: &Session, paths: &[RepoPath], file: &Path) -> CliResult<Answer> {
+    let file = app.repo.root.join(file);
+    trailers::write(&app.repo.root, &file, &trailers::for_commit(session, paths))?;
+    Ok(Answer::default())
+}
+
+/// `pre-push`.
+fn guard_push(app: &App, store: &Store, remote: &str) -> CliResult<Answer> {
+    let mut input = String::new();
+    std::io::stdin()
+        .read_to_string(&mut input)
+        .map_err(|e| CliError::failed("io", format!("cannot read what is pushed: {e}")))?;
+    let pushed = changes::parse_push(&input)?;
+    let commits = changes::in_push(&app.repo, remote, &pushed)?;
+    if commits.is_empty() {
+        return Ok(Answer::default());
+    }
+    let pusher = app.session_if_any()?;
+    let faults = guard::range::judge(store, &commits, pusher.as_ref())?;
+    if faults.is_empty() { Ok(Answer::default()) } else { Err(range_refusal(&faults)) }
+}
+
+/// `post-commit`: a note on the commit, an event in the log.
+fn record_commit(app: &App, store: &Store) -> CliResult<Answer> {
+    let Some(session) = session_here(app, store)? else { return Ok(Answer::default()) };
+    // The same for every commit of a rebase: they are noted by post-rewrite.
+    if app.repo.git_dir.join("rebase-merge").exists() || app.repo.git_dir.join("rebase-apply").exists() {
+        return Ok(Answer::default());
+    }
+    let format = "--format=%H%n%s%n%(trailers:key=Coord-Item,valueonly,separator=%x2C)%n\
+                  %(trailers:key=Coord-Lease,valueonly,separator=%x2C)";
+    let text = app.repo.git().args(["log", "-1", "--no-show-signature", format, "HEAD"]).text()?;
+    let mut lines = text.lines();
+    let commit = lines.next().unwrap_or_default().to_owned();
+    let subject = lines.next().unwrap_or_default().to_owned();
+    let mut words = || -> Vec<String> {
+        lines.next().unwrap_or_default().split(',').filter(|w| !w.is_empty()).map(str::to_owned).collect()
+    };
+    let (items, leases) = (words(), words());
+    let mut data = Map::new();
+    data.insert("commit".into(), json!(commit));
+    data.insert("text".into(), json!(subject));
+    if let Some(branch) = branch(app)? {
+        data.insert("branch".into(), json!(branch));
+    }
+    if !items.is_empty() {
+        data.insert("items".into(), json!(items));
+    }
+    // Numbers, as in every other event of the log.
+    let numbers: Vec<u64> = leases.iter().filter_map(|l| l.parse().ok()).collect();
+    data.insert("leases".into(), json!(numbers));
+    let op = Op::Record { session: Some(session.name.clone()), event: "commit".into(), data };
+    app.submit(store, &op, None)?;
+    store.touch_session(&session.name);
+    let mut note = format!("{} {} committed", crate::clock::now(), session.name);
+    if !items.is_empty() {
+        note.push_str(&format!(" for item {}", items.join(", ")));
+    }
+    if !leases.is_empty() {
+        note.push_str(&format!(" under lease {}", leases.join(", ")));
+    }
+    write_note(app, &session.name, &commit, &note)?;
+    Ok(Answer::default())
+}
+
+/// Adds a line to the session's note on a commit.
+pub fn write_note(app: &App, session: &SessionName, commit: &str, line: &str) -> CliResult<()> {
+    notes::append(&app.repo, session, commit, line).map_err(|e| CliError::failed("notes", e.to_string()))
+}
+
+/// `post-rewrite`: notes go along when an amend or rebase replaces commits.
+fn record_rewrite(app: &App) -> CliResult<Answer> {
+    let Some(session) = app.session_if_any()? else { return Ok(Answer::default()) };
+    let mut input = String::new();
+    std::io::stdin()
+        .read_to_string(&mut input)
+        .map_err(|e| CliError::failed("io", format!("cannot read what was rewritten: {e}")))?;
+    for line in input.lines() {
+        let mut words = line.split_whitespace();
+        if let (Some(from), Some(to)) = (words.next(), words.next()) {
+            notes::copy(&app.repo, &session, from, to)
+                .map_err(|e| CliError::failed("notes", e.to_string()))?;
+        }
+    }
+    Ok(Answer::default())
+}
+
+/// `post-checkout`: tells who comes to a new worktree what to do there.
+fn greet(app: &App, before: &str) -> CliResult<Answer> {
+    let fresh = !before.is_empty() && before.bytes().all(|b| b == b'0');
+    if !fresh || app.session_if_any()?.is_some() {
+        return Ok(Answer::default());
+    }
+    let data = Value::Null;
+    Ok(Answer::new(data, "").note(format!(
+        "git coord: no session is at work in {} yet; start one there: git coord session start NAME",
+        app.repo.root.display()
+    )))
+}

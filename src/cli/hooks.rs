@@ -1,0 +1,162 @@
+//! `hooks install`, `uninstall`, `status`.
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use crate::hook::{self, Change, HookError, HookStatus, Installed, State};
+
+use super::app::App;
+use super::error::{CliError, CliResult};
+use super::output::{Answer, BAD, FAINT, GOOD, WARN, paint};
+
+/// Install, remove or look at the git hooks.
+#[derive(Debug, Subcommand)]
+pub enum HooksCommand {
+    /// Install the hooks for all worktrees; hooks that are there go on running
+    Install,
+    /// Remove the hooks and restore what was there
+    Uninstall,
+    /// Show whether git really runs the hooks in this worktree
+    Status,
+}
+
+impl From<HookError> for CliError {
+    fn from(error: HookError) -> Self {
+        match error {
+            HookError::Git(inner) => inner.into(),
+            other => CliError::failed("hooks", other.to_string()),
+        }
+    }
+}
+
+/// Runs `hooks …`.
+pub fn run(app: &App, command: &HooksCommand) -> CliResult<Answer> {
+    match command {
+        HooksCommand::Install => {
+            let list = install(app)?;
+            Ok(Answer::new(json!({ "hooks": installed_json(&list) }), installed_text(&list)))
+        }
+        HooksCommand::Uninstall => uninstall(app),
+        HooksCommand::Status => status(app),
+    }
+}
+
+/// Installs the hooks of all worktrees.
+pub fn install(app: &App) -> CliResult<Vec<Installed>> {
+    let program = crate::process::own_program()
+        .map_err(|e| CliError::failed("io", format!("cannot tell where git-coord is installed: {e}")))?;
+    Ok(hook::install(&app.repo, &program)?)
+}
+
+fn change_word(change: &Change) -> String {
+    match change {
+        Change::Unchanged => "unchanged".into(),
+        Change::Created => "created".into(),
+        Change::Chained(tool) => format!("chained {tool}"),
+        Change::Updated => "updated".into(),
+        Change::Through(tool) => format!("run by {tool}"),
+        Change::ByHand => "called by hand".into(),
+        Change::NotCalled => "not called".into(),
+    }
+}
+
+/// The hooks in the form that `data.hooks` has.
+pub fn installed_json(list: &[Installed]) -> Value {
+    let rows = list.iter().map(|i| {
+        json!({
+            "hook": i.hook.name(), "path": i.path, "worktrees": i.worktrees,
+            "change": change_word(&i.change), "saved": i.saved,
+        })
+    });
+    rows.collect()
+}
+
+/// The hooks for people: what is new, and what runs beside them.
+pub fn installed_text(list: &[Installed]) -> String {
+    let mut lines = Vec::new();
+    let mut folders: Vec<_> = list.iter().filter_map(|i| i.path.parent()).collect();
+    folders.sort();
+    folders.dedup();
+    for folder in folders {
+        let here = || list.iter().filter(|i| i.path.parent() == Some(folder));
+        lines.push(format!("{} {} hooks in {}", paint(GOOD, "✓"), here().count(), folder.display()));
+        for kept in here() {
+            if !matches!(kept.change, Change::Unchanged | Change::Created | Change::Updated) {
+                lines.push(format!("    {}: {}", kept.hook, change_word(&kept.change)));
+            }
+        }
+    }
+    lines.join("\n")
+}
+
+fn uninstall(app: &App) -> CliResult<Answer> {
+    let removed = hook::uninstall(&app.repo)?;
+    let rows: Vec<Value> = removed
+        .iter()
+        .map(|r| json!({ "hook": r.hook.name(), "path": r.path, "restored": r.restored, "left": r.left }))
+        .collect();
+    let mut lines: Vec<String> = removed
+        .iter()
+        .map(|r| {
+            let back = if r.restored { ", the hook from before is back" } else { "" };
+            format!("removed {}{back}", r.path.display())
+        })
+        .collect();
+    if lines.is_empty() {
+        lines.push("no hooks to remove".into());
+    }
+    Ok(Answer::new(json!({ "hooks": rows }), lines.join("\n")))
+}
+
+fn state_text(status: &HookStatus) -> String {
+    match &status.state {
+        State::Active if status.proven => paint(GOOD, "git runs it"),
+        State::Active => paint(WARN, "installed, not proven"),
+        State::Through(tool) => paint(GOOD, format!("run by {tool}")),
+        State::ByHand => paint(GOOD, "called by your own hook"),
+        State::Missing => paint(BAD, "missing"),
+        State::Foreign(tool) => paint(BAD, format!("replaced by {tool}")),
+        State::NotRun { why } => paint(BAD, format!("git does not run it: {why}")),
+    }
+}
+
+fn state_word(state: &State) -> &'static str {
+    match state {
+        State::Active => "active",
+        State::Through(_) => "through",
+        State::ByHand => "by-hand",
+        State::Missing => "missing",
+        State::Foreign(_) => "foreign",
+        State::NotRun { .. } => "not-run",
+    }
+}
+
+fn status(app: &App) -> CliResult<Answer> {
+    let list = hook::status(&app.repo)?;
+    let rows: Vec<Value> = list
+        .iter()
+        .map(|s| {
+            json!({
+                "hook": s.hook.name(), "path": s.path, "state": state_word(&s.state),
+                "active": s.is_active(), "proven": s.proven, "version": s.version,
+                "chained": s.chained.map(|t| t.to_string()),
+            })
+        })
+        .collect();
+    let active = list.iter().all(HookStatus::is_active);
+    let data = json!({ "hooks": rows, "active": active, "worktree": app.repo.root });
+    let lines: Vec<String> = list
+        .iter()
+        .map(|s| {
+            let chained =
+                s.chained.map(|t| paint(FAINT, format!("  after the hook of {t}"))).unwrap_or_default();
+            format!("{:19} {}{chained}", s.hook.name(), state_text(s))
+        })
+        .collect();
+    if !active {
+        return Err(CliError::refused(format!("not all hooks run here\n{}", lines.join("\n")))
+            .hint("git coord hooks install")
+            .detail("hooks", data["hooks"].clone()));
+    }
+    Ok(Answer::new(data, lines.join("\n")))
+}

@@ -1,0 +1,84 @@
+//! `init`, `git`, `upkeep`.
+
+use clap::Args;
+use serde_json::json;
+
+use crate::git::{Git, OLDEST_GIT, version};
+use crate::store;
+
+use super::app::App;
+use super::error::{CliError, CliResult};
+use super::hooks;
+use super::output::{Answer, GOOD, paint};
+
+/// See the command's help.
+#[derive(Debug, Args)]
+pub struct InitArgs {}
+
+/// See the command's help.
+#[derive(Debug, Args)]
+pub struct GitArgs {
+    /// What git is to do, for example: log refs/coord/state
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARG")]
+    args: Vec<std::ffi::OsString>,
+}
+
+/// Refuses to go on with a git that is missing or too old.
+///
+/// # Errors
+/// When it is.
+pub fn require_git() -> CliResult<()> {
+    let (major, minor) = version()?;
+    if (major, minor) < OLDEST_GIT {
+        let found = format!("git {major}.{minor} is too old");
+        return Err(CliError::failed("old-git", found).hint("install git 2.39 or newer"));
+    }
+    Ok(())
+}
+
+/// Runs `init`.
+pub fn init(app: &App, _args: &InitArgs) -> CliResult<Answer> {
+    require_git()?;
+    let sha256 = app.repo.git().args(["rev-parse", "--show-object-format"]).text()? == "sha256";
+    let fresh = !app.repo.common_dir.join(store::STORE_DIR).exists();
+    let store = store::create(&app.repo.common_dir, sha256, app.store_options())?;
+    let hooks = hooks::install(app)?;
+    let word = if fresh { "set up" } else { "already set up" };
+    let text =
+        format!("{} in {}\n{}", paint(GOOD, word), store.path().display(), hooks::installed_text(&hooks));
+    let data = json!({ "hooks": hooks::installed_json(&hooks), "remote": null, "created": fresh });
+    let answer = Answer::new(data, text);
+    Ok(match app.session_if_any() {
+        Ok(None) => answer.note("next: git coord session start NAME"),
+        _ => answer,
+    })
+}
+
+/// Runs `git`: git on the store, which is folded first.
+pub fn git(app: &App, args: &GitArgs) -> CliResult<Answer> {
+    let store = app.store()?;
+    // What git is to show may be in the last commit's message only. A store that is damaged can
+    // be looked at all the same.
+    let _ = store.fold();
+    let status = Git::new(store.path())
+        .arg("--git-dir=.")
+        .args(&args.args)
+        .command()
+        .status()
+        .map_err(|source| CliError::from(crate::git::GitError::Missing { source }))?;
+    match status.code() {
+        Some(0) => Ok(Answer::default()),
+        code => Err(CliError::failed("git", format!("git ended with {}", code.unwrap_or(-1)))),
+    }
+}
+
+/// Runs `upkeep`.
+pub fn upkeep(app: &App) -> CliResult<Answer> {
+    let done = app.store()?.upkeep()?;
+    let text = if done.busy {
+        "another process is at it".to_owned()
+    } else {
+        format!("cut {} states, removed {} objects", done.cut, done.removed)
+    };
+    Ok(Answer::new(json!({ "cut": done.cut, "removed": done.removed, "busy": done.busy }), text))
+}

@@ -1,0 +1,109 @@
+//! `log` and `progress`.
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use crate::model::event::Event;
+use crate::model::{ItemId, Op, Outcome, SessionName};
+
+use super::app::App;
+use super::error::{CliError, CliResult};
+use super::hook::write_note;
+use super::output::{Answer, FAINT, GOOD, STRONG, paint};
+use super::text;
+
+/// See the command's help.
+#[derive(Debug, Args)]
+pub struct LogArgs {
+    /// Show at most this many events
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    limit: usize,
+}
+
+/// See the command's help.
+#[derive(Debug, Args)]
+pub struct ProgressArgs {
+    /// What has been done, what comes next
+    #[arg(value_name = "TEXT", required_unless_present = "percent")]
+    text: Option<String>,
+    /// How far it is
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=100))]
+    percent: Option<u8>,
+    /// Which item it is about
+    #[arg(long, value_name = "ITEM")]
+    item: Option<ItemId>,
+}
+
+/// Runs `log`. `--session` chooses whose events to show; without it, everybody's.
+pub fn log(app: &App, args: &LogArgs, session: Option<&str>) -> CliResult<Answer> {
+    let session = session.map(SessionName::parse).transpose()?;
+    let store = app.store()?;
+    let mut events: Vec<Event> = Vec::new();
+    store.log(|event| {
+        if session.is_none() || event.session == session {
+            events.push(event);
+        }
+        events.len() < args.limit
+    })?;
+    events.truncate(args.limit);
+    let width = events.iter().map(|e| text::ago(e.time).len()).max().unwrap_or(0);
+    let lines: Vec<String> = events.iter().map(|e| line(e, width)).collect();
+    let list: Vec<Value> = events.iter().map(|e| Value::Object(e.to_value())).collect();
+    let text = if lines.is_empty() { "nothing has happened yet".into() } else { lines.join("\n") };
+    Ok(Answer::new(json!({ "events": list }), text))
+}
+
+fn line(event: &Event, width: usize) -> String {
+    let headline = event.headline();
+    let (who, what) = match &event.session {
+        Some(name) => {
+            (paint(STRONG, name), headline.split_once(": ").map_or("", |(_, rest)| rest).to_owned())
+        }
+        None => (paint(FAINT, "-"), headline),
+    };
+    let reason =
+        event.data.get("reason").and_then(Value::as_str).map(|r| format!(": {r}")).unwrap_or_default();
+    format!("{}  {who} {what}{reason}", paint(FAINT, format!("{:>width$}", text::ago(event.time))))
+}
+
+/// Runs `progress`.
+pub fn progress(app: &App, args: &ProgressArgs) -> CliResult<Answer> {
+    let store = app.store()?;
+    let name = app.session()?;
+    let session = app.alive(&store, &name)?;
+    if let Some(item) = args.item.as_ref().filter(|i| session.item_lease(i).is_none()) {
+        let known = store.read(|view| crate::model::queue::find(view, item))?.is_some();
+        if !known {
+            return Err(CliError::from_refusal(Outcome::Unknown {
+                what: "item".into(),
+                name: item.to_string(),
+            }));
+        }
+    }
+    let commit = app.repo.git().args(["rev-parse", "--verify", "-q", "HEAD^{commit}"]).optional()?;
+    let mut words = Vec::new();
+    let mut data = Map::new();
+    if let Some(item) = &args.item {
+        words.push(format!("item {item}"));
+        data.insert("items".into(), json!([item]));
+    }
+    if let Some(percent) = args.percent {
+        words.push(format!("{percent}%"));
+        data.insert("percent".into(), json!(percent));
+    }
+    if let Some(text) = &args.text {
+        words.push(text.clone());
+        data.insert("text".into(), json!(text));
+    }
+    if let Some(commit) = &commit {
+        data.insert("commit".into(), json!(commit));
+    }
+    let said = words.join(" ").replace('\n', " ");
+    app.submit(&store, &Op::Record { session: Some(name.clone()), event: "progress".into(), data }, None)?;
+    if let Some(commit) = &commit {
+        write_note(app, &name, commit, &format!("{} {name} progress: {said}", crate::clock::now()))?;
+    }
+    let text = format!("{} {said}", paint(GOOD, "noted"));
+    let data = json!({ "commit": commit, "text": args.text, "percent": args.percent, "item": args.item });
+    Ok(Answer::new(data, text))
+}

@@ -1,0 +1,110 @@
+//! The command line: arguments, one file for each group of verbs, output, errors.
+
+mod app;
+mod args;
+mod check;
+mod claims;
+mod demo;
+mod doctor;
+mod env;
+mod error;
+mod generate;
+mod help;
+mod hook;
+mod hooks;
+mod import;
+mod init;
+mod items;
+mod log;
+mod output;
+mod queue;
+mod session;
+mod status;
+mod text;
+mod uninstall;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use app::App;
+use args::{Cli, Command};
+use env::Env;
+use error::{CliError, CliResult};
+use output::{Answer, Ui};
+
+/// Runs a command and returns the exit status of the process.
+pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let words: Vec<OsString> = words.into_iter().collect();
+    let cli = match Cli::try_parse_from(&words) {
+        Ok(cli) => cli,
+        Err(e) => return usage(&words, &e),
+    };
+    let ui = cli.global.ui();
+    match dispatch(cli) {
+        Ok(answer) => {
+            ui.answer(&answer);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            ui.error(&error);
+            ExitCode::from(error.exit)
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> CliResult<Answer> {
+    let env = Env::read();
+    if env.no_color {
+        anstream::ColorChoice::Never.write_global();
+    }
+    let global = cli.global;
+    let app = || App::new(&global, env.clone());
+    match cli.command {
+        Command::Init(args) => init::init(&app()?, &args),
+        Command::Session(command) => session::run(&app()?, &command),
+        Command::Claim(args) => claims::claim(&app()?, &args),
+        Command::Release(args) => claims::release(&app()?, &args),
+        Command::Claims(args) => claims::claims(&app()?, &args),
+        Command::Queue(command) => queue::run(&app()?, &command),
+        Command::Next(args) => items::next(&app()?, &args),
+        Command::Done(args) => items::done(&app()?, &args),
+        Command::Fail(args) => items::fail(&app()?, &args),
+        Command::Drop(args) => items::drop_items(&app()?, &args),
+        Command::Renew(args) => items::renew(&app()?, &args),
+        Command::Check(args) => check::check(&app()?, &args),
+        Command::Progress(args) => log::progress(&app()?, &args),
+        Command::Status(args) => status::status(&app()?, &args),
+        Command::Log(args) => log::log(&app()?, &args, global.session.as_deref()),
+        Command::Hooks(command) => hooks::run(&app()?, &command),
+        Command::Hook(args) => hook::run(&app()?, &args),
+        Command::Demo(args) => demo::run(global.ui(), &args),
+        Command::DemoWorker(args) => demo::worker(args),
+        Command::Doctor(args) => doctor::doctor(&app()?, &args),
+        Command::Uninstall(args) => uninstall::uninstall(&app()?, &args),
+        Command::Upkeep => init::upkeep(&app()?),
+        Command::Git(args) => init::git(&app()?, &args),
+        Command::Completions(args) => generate::completions(&args),
+        Command::Generate(args) => generate::generate(&args),
+    }
+}
+
+/// Help and version go out as they are; a mistake in the words is an error like any other.
+fn usage(words: &[OsString], error: &clap::Error) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let _ = help::short(words).as_ref().unwrap_or(error).print();
+        return ExitCode::SUCCESS;
+    }
+    let json = words.iter().take_while(|w| *w != "--").any(|w| w == "--json");
+    if json {
+        let message = error.to_string();
+        let line = message.lines().next().unwrap_or_default();
+        let line = line.strip_prefix("error: ").unwrap_or(line);
+        Ui { json, quiet: true }.error(&CliError::usage(line).hint("see: git coord -h"));
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::from(error::exit::USAGE)
+}

@@ -1,0 +1,123 @@
+//! What a command prints: the answer on stdout, everything else on stderr.
+
+use std::fmt::Display;
+use std::io::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use serde_json::{Value, json};
+
+use super::error::CliError;
+
+/// Emphasis for what matters most in a line.
+pub const STRONG: Style = Style::new().bold();
+/// For what is good.
+pub const GOOD: Style = AnsiColor::Green.on_default();
+/// For what needs attention.
+pub const WARN: Style = AnsiColor::Yellow.on_default();
+/// For what is wrong.
+pub const BAD: Style = AnsiColor::Red.on_default().bold();
+/// For what may be overlooked.
+pub const FAINT: Style = Style::new().dimmed();
+
+/// Puts a style around a text. Colours are taken out again where the output cannot show them.
+pub fn paint(style: Style, text: impl Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// The two output streams.
+#[derive(Debug, Clone, Copy)]
+pub struct Ui {
+    /// True: one JSON document instead of text.
+    pub json: bool,
+    /// True: no narration.
+    pub quiet: bool,
+}
+
+/// What a verb has to say: data for programs, lines for people.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// The `data` of the JSON document.
+    pub data: Value,
+    /// The answer for people.
+    pub text: String,
+    /// Narration for people: not part of the answer.
+    pub notes: Vec<String>,
+}
+
+impl Answer {
+    /// An answer with both forms.
+    pub fn new(data: Value, text: impl Into<String>) -> Self {
+        Answer { data, text: text.into(), notes: Vec::new() }
+    }
+
+    /// Adds a line of narration.
+    pub fn note(mut self, line: impl Into<String>) -> Self {
+        self.notes.push(line.into());
+        self
+    }
+}
+
+impl Ui {
+    /// Prints an answer. A reader that has gone away is no error: `git coord log | head`.
+    pub fn answer(self, answer: &Answer) {
+        if self.json {
+            self.json_document(&json!({ "schema": 1, "ok": true, "data": answer.data }));
+            return;
+        }
+        if !answer.text.is_empty() {
+            let mut out = anstream::stdout().lock();
+            let newline = if answer.text.ends_with('\n') { "" } else { "\n" };
+            let _ = write!(out, "{}{newline}", answer.text);
+        }
+        for note in &answer.notes {
+            self.narrate(note);
+        }
+    }
+
+    /// Prints a line to stderr, unless asked to be quiet.
+    pub fn narrate(self, line: &str) {
+        if !self.quiet {
+            let _ = writeln!(anstream::stderr().lock(), "{line}");
+        }
+    }
+
+    /// Prints an error: JSON on stdout, or text on stderr.
+    pub fn error(self, error: &CliError) {
+        if self.json {
+            // Colours are for people.
+            let message = anstream::adapter::strip_str(&error.message).to_string();
+            let mut body = json!({ "code": error.code, "message": message });
+            if let Some(hint) = &error.hint {
+                body["hint"] = json!(hint);
+            }
+            body["details"] = Value::Object(error.details.clone());
+            self.json_document(&json!({ "schema": 1, "ok": false, "error": body }));
+            return;
+        }
+        let mut err = anstream::stderr().lock();
+        let mut lines = error.message.lines();
+        let _ = writeln!(err, "{} {}", paint(BAD, "git coord:"), lines.next().unwrap_or_default());
+        for line in lines {
+            let _ = writeln!(err, "           {line}");
+        }
+        if let Some(hint) = &error.hint {
+            let _ = writeln!(err, "{} {hint}", paint(STRONG, "     hint:"));
+        }
+    }
+
+    fn json_document(self, document: &Value) {
+        let mut out = std::io::stdout().lock();
+        let _ = writeln!(out, "{document}");
+    }
+}
+
+/// Prints one line of JSON to whoever started this process to listen to it. Not for answers:
+/// those are one document.
+///
+/// # Errors
+/// When nobody listens any more.
+pub fn print_event(event: &Value) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{event}")?;
+    out.flush()
+}

@@ -1,0 +1,231 @@
+//! `queue import`, `list`, `show`.
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::model::queue::{self, Slot};
+use crate::model::segment;
+use crate::model::{ItemId, ItemState, Op, Outcome, QueueName, SessionName, View, ViewError};
+use crate::store::GitView;
+
+use super::app::App;
+use super::error::{CliError, CliResult};
+use super::import::ImportArgs;
+use super::items::{item_json, state_style};
+use super::output::{Answer, FAINT, STRONG, paint};
+
+/// Import and look at items of work.
+#[derive(Debug, Subcommand)]
+pub enum QueueCommand {
+    /// Import items: findings of a scanner, tasks of a plan
+    Import(ImportArgs),
+    /// Set the rules of a queue
+    Set(SetArgs),
+    /// List items
+    List(ListArgs),
+    /// Show one item
+    Show(ShowArgs),
+}
+
+/// See the command's help.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Only of this queue
+    #[arg(long, value_name = "Q")]
+    queue: Option<QueueName>,
+    /// Only in this state: pending, blocked, claimed, done, failed
+    #[arg(long, value_name = "S", value_parser = parse_state)]
+    state: Option<ItemState>,
+    /// Only what this session holds
+    #[arg(long)]
+    mine: bool,
+    /// Show at most this many
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    limit: usize,
+}
+
+fn parse_state(word: &str) -> Result<ItemState, String> {
+    ItemState::ALL
+        .into_iter()
+        .find(|s| s.word() == word)
+        .ok_or_else(|| "write pending, blocked, claimed, done or failed".into())
+}
+
+/// See the command's help.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// Its id
+    item: ItemId,
+}
+
+/// See the command's help.
+#[derive(Debug, Args)]
+pub struct SetArgs {
+    /// Its name; it comes to be if need be
+    queue: QueueName,
+    /// Give an item up after so many failed attempts
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    max_attempts: u32,
+}
+
+/// Runs `queue …`.
+pub fn run(app: &App, command: &QueueCommand) -> CliResult<Answer> {
+    match command {
+        QueueCommand::Import(args) => super::import::import(app, args),
+        QueueCommand::Set(args) => set(app, args),
+        QueueCommand::List(args) => list(app, args),
+        QueueCommand::Show(args) => show(app, args),
+    }
+}
+
+fn set(app: &App, args: &SetArgs) -> CliResult<Answer> {
+    let store = app.store()?;
+    let op = Op::SetQueue { name: args.queue.clone(), max_attempts: args.max_attempts };
+    app.submit(&store, &op, None)?;
+    let text = format!("{}: an item is given up after {} failed attempts", args.queue, args.max_attempts);
+    Ok(Answer::new(json!({ "queue": args.queue, "max_attempts": args.max_attempts }), text))
+}
+
+/// An item with where it stands, for JSON and for people.
+struct Row {
+    json: Value,
+    text: String,
+}
+
+fn row(item: &crate::model::Item, slot: &Slot, states: &segment::States) -> Option<Row> {
+    let state = states.get(slot.index)?;
+    let note = states.note(slot.index);
+    let mut map = item_json(item, &slot.queue, states.priority);
+    map.insert("state".into(), json!(state));
+    // Who held a free item before is history, and no answer to who has it.
+    let by = note.by.clone().filter(|_| !matches!(state, ItemState::Pending | ItemState::Blocked));
+    map.insert("session".into(), json!(by));
+    map.insert("attempt".into(), json!(note.attempt));
+    if state == ItemState::Claimed {
+        map.insert("lease".into(), json!(note.lease));
+    }
+    if let Some(at) = note.at {
+        map.insert("at".into(), json!(at.to_string()));
+    }
+    if let Some(why) = &note.why {
+        map.insert("why".into(), json!(why));
+    }
+    let by = by.map(|s| format!(" {s}")).unwrap_or_default();
+    let text = format!(
+        "{}  {}  {}{}",
+        paint(state_style(state), format!("{state:7}")),
+        paint(STRONG, &item.id),
+        item.title,
+        paint(FAINT, format!(" ({}, priority {}{by})", slot.queue, states.priority))
+    );
+    Some(Row { json: Value::Object(map), text })
+}
+
+fn list(app: &App, args: &ListArgs) -> CliResult<Answer> {
+    let store = app.store()?;
+    let session = if args.mine { Some(app.session()?) } else { None };
+    app.sweep(&store)?;
+    if let Some(session) = &session {
+        app.alive(&store, session)?;
+    }
+    if let Some(queue) = &args.queue
+        && store.read(|view| queue::get(view, queue))?.is_none()
+    {
+        return Err(CliError::from_refusal(Outcome::Unknown {
+            what: "queue".into(),
+            name: queue.to_string(),
+        }));
+    }
+    let rows = store.read(|view| match &session {
+        Some(session) => held(view, session, args),
+        None => all(view, args),
+    })?;
+    let text = if rows.is_empty() {
+        "no items".to_owned()
+    } else {
+        rows.iter().map(|r| r.text.as_str()).collect::<Vec<_>>().join("\n")
+    };
+    let items: Vec<Value> = rows.into_iter().map(|r| r.json).collect();
+    Ok(Answer::new(json!({ "items": items }), text))
+}
+
+fn held(view: &GitView<'_>, session: &SessionName, args: &ListArgs) -> Result<Vec<Row>, ViewError> {
+    let mut rows = Vec::new();
+    let Some(record) = crate::model::session::get(view, session)? else { return Ok(rows) };
+    for item in record.leases.iter().filter_map(|l| l.item.as_ref()) {
+        let slot = &item.slot;
+        if rows.len() >= args.limit || args.queue.as_ref().is_some_and(|q| *q != slot.queue) {
+            continue;
+        }
+        let states = queue::states(view, &slot.queue, slot.segment)?;
+        if args.state.is_none() || states.get(slot.index) == args.state {
+            rows.extend(row(&queue::item(view, slot)?, slot, &states));
+        }
+    }
+    Ok(rows)
+}
+
+fn all(view: &GitView<'_>, args: &ListArgs) -> Result<Vec<Row>, ViewError> {
+    let mut rows = Vec::new();
+    for record in queue::all(view)? {
+        if args.queue.as_ref().is_some_and(|q| *q != record.name) {
+            continue;
+        }
+        for segment in queue::segments(view, &record.name)? {
+            let states = queue::states(view, &record.name, segment)?;
+            let fits = |i: &usize| args.state.is_none() || states.get(*i) == args.state;
+            if !(0..states.len()).any(|i| fits(&i)) {
+                continue;
+            }
+            let content = queue::content(view, &record.name, segment)?;
+            let lines = segment::lines(&content);
+            for index in (0..states.len()).filter(fits) {
+                if rows.len() >= args.limit {
+                    return Ok(rows);
+                }
+                let item = segment::item_at(&lines, index, record.name.as_str())?;
+                let slot = Slot { queue: record.name.clone(), segment, index };
+                rows.extend(row(&item, &slot, &states));
+            }
+        }
+    }
+    Ok(rows)
+}
+
+fn show(app: &App, args: &ShowArgs) -> CliResult<Answer> {
+    let store = app.store()?;
+    app.sweep(&store)?;
+    let found = store.read(|view| find(view, &args.item))?;
+    let Some((item, slot, states)) = found else {
+        return Err(CliError::from_refusal(Outcome::Unknown {
+            what: "item".into(),
+            name: args.item.to_string(),
+        }));
+    };
+    let Some(row) = row(&item, &slot, &states) else {
+        return Err(CliError::failed("damaged", format!("item {} has no state", args.item))
+            .hint("run: git coord doctor"));
+    };
+    let note = states.note(slot.index);
+    let mut lines = vec![row.text];
+    lines.extend(item.files.iter().map(|f| format!("    {f}")));
+    if !item.needs.is_empty() {
+        let needs: Vec<&str> = item.needs.iter().map(ItemId::as_str).collect();
+        lines.push(format!("    needs {}", needs.join(", ")));
+    }
+    if let Some(why) = note.why {
+        lines.push(format!("    last attempt: {why}"));
+    }
+    if let Some(payload) = &item.payload {
+        lines.push(format!("    {payload}"));
+    }
+    Ok(Answer::new(json!({ "item": row.json }), lines.join("\n")))
+}
+
+type Found = (crate::model::Item, Slot, segment::States);
+
+fn find(view: &dyn View, id: &ItemId) -> Result<Option<Found>, ViewError> {
+    let Some(slot) = queue::find(view, id)? else { return Ok(None) };
+    let states = queue::states(view, &slot.queue, slot.segment)?;
+    Ok(Some((queue::item(view, &slot)?, slot, states)))
+}

@@ -1,0 +1,300 @@
+//! `session start`, `list`, `show`, `end`.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::binding::Binding;
+use crate::git::{Git, GitEnv, HostRepo};
+use crate::model::area::Areas;
+use crate::model::op::StartSession;
+use crate::model::session::{self, Session, SessionState};
+use crate::model::{Op, Outcome, QueueName, SessionName};
+use crate::store::{Store, random_hex};
+
+use super::app::App;
+use super::error::{CliError, CliResult};
+use super::output::{Answer, FAINT, GOOD, STRONG, paint};
+use super::text;
+
+/// Start, list, show or end sessions.
+#[derive(Debug, Subcommand)]
+pub enum SessionCommand {
+    /// Start a session in this worktree, or in a new one
+    Start(StartArgs),
+    /// List all sessions
+    List,
+    /// Show a session and what it holds
+    Show(NameArgs),
+    /// End a session and give back everything it holds
+    End(NameArgs),
+}
+
+/// See the command's help.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Starting a session that is known resumes it. The worktree is bound to it: commands\n\
+                        and hooks there act for it. Areas are patterns such as 'src/payments/**'."
+)]
+pub struct StartArgs {
+    /// Its name: letters, digits, '.', '_', '-'
+    name: SessionName,
+    /// Offer it work from this queue only; may be given several times
+    #[arg(long = "queue", value_name = "Q")]
+    queues: Vec<QueueName>,
+    /// Files that are its own to edit and that its items must touch; may be given several times
+    #[arg(long = "area", value_name = "PATTERN")]
+    areas: Vec<String>,
+    /// Make a new worktree there and start the session in it
+    #[arg(long, value_name = "DIR")]
+    worktree: Option<PathBuf>,
+    /// Branch of the new worktree, made if need be [default: the session's name]
+    #[arg(long, value_name = "B", requires = "worktree")]
+    branch: Option<String>,
+}
+
+/// See the command's help.
+#[derive(Debug, Args)]
+pub struct NameArgs {
+    /// Which [default: the session of this worktree]
+    name: Option<SessionName>,
+}
+
+/// Runs `session …`.
+pub fn run(app: &App, command: &SessionCommand) -> CliResult<Answer> {
+    match command {
+        SessionCommand::Start(args) => start(app, args),
+        SessionCommand::List => list(app),
+        SessionCommand::Show(args) => show(app, args),
+        SessionCommand::End(args) => end(app, args),
+    }
+}
+
+/// A session in the form that `data.session` has.
+pub fn session_json(session: &Session, store: &Store) -> Value {
+    let leases: Vec<Value> = session
+        .leases
+        .iter()
+        .map(|l| {
+            json!({
+                "lease": l.id, "mode": l.mode, "since": l.since.to_string(),
+                "expires": l.expires().to_string(), "paths": l.paths,
+                "item": l.item.as_ref().map(|i| &i.id),
+            })
+        })
+        .collect();
+    json!({
+        "name": session.name, "state": session.state, "worktree": session.worktree,
+        "branch": session.branch, "host": session.host, "queues": session.queues,
+        "areas": session.areas, "started": session.started.to_string(),
+        "ended": session.ended.map(|t| t.to_string()), "done": session.done, "failed": session.failed,
+        "leases": leases, "last_seen": store.last_seen(&session.name).map(|t| t.to_string()),
+    })
+}
+
+fn start(app: &App, args: &StartArgs) -> CliResult<Answer> {
+    Areas::new(&args.areas).map_err(|e| CliError::usage(e.to_string()))?;
+    let store = app.store()?;
+    let mut notes = Vec::new();
+    let home = match &args.worktree {
+        Some(dir) => {
+            let branch = args.branch.as_deref().unwrap_or(args.name.as_str());
+            worktree(app, &store, dir, branch, &mut notes)?
+        }
+        None => app.repo.clone(),
+    };
+    // A new worktree may look for its hooks in a folder of its own (core.hooksPath), and tools
+    // such as npm install replace hooks: every start sees to them.
+    super::hooks::install(app)?;
+    let raw = Binding::read(&home).ok().flatten();
+    if let Some(before) = raw.as_ref().filter(|b| b.session != args.name) {
+        notes.push(format!(
+            "this worktree was bound to {0}, which goes on under: --session {0}",
+            before.session
+        ));
+    }
+    let token = match raw {
+        Some(binding) if binding.session == args.name => binding.token,
+        _ => random_hex(16),
+    };
+    let known = store.read(|view| session::get(view, &args.name))?;
+    let op = Op::StartSession(StartSession {
+        name: args.name.clone(),
+        token: token.clone(),
+        worktree: Some(home.root.to_string_lossy().into_owned()),
+        branch: current_branch(&home)?,
+        host: Some(host_name()),
+        queues: (!args.queues.is_empty()).then(|| args.queues.clone()),
+        areas: (!args.areas.is_empty()).then(|| args.areas.clone()),
+        abandoned: known.as_ref().is_some_and(|k| is_free(k, &home)),
+    });
+    let outcome = match app.submit(&store, &op, None) {
+        Err(e) if e.code == "held" => {
+            let place = known.and_then(|k| k.worktree).unwrap_or_default();
+            return Err(CliError { message: format!("session {} is at work in {place}", args.name), ..e }
+                .hint(format!("take another name, or end it first: git coord session end {}", args.name)));
+        }
+        other => other?,
+    };
+    let Outcome::Session { session, .. } = outcome else { return Err(CliError::from_refusal(outcome)) };
+    let binding =
+        Binding { session: args.name.clone(), token, worktree: home.root.to_string_lossy().into_owned() };
+    binding.write(&home).map_err(|e| CliError::failed("io", e.to_string()))?;
+    store.touch_session(&args.name);
+    let on = session.branch.as_ref().map(|b| format!(" on {b}")).unwrap_or_default();
+    let text = format!(
+        "session {} is at work in {}{on}",
+        paint(STRONG, &session.name),
+        session.worktree.as_deref().unwrap_or("?")
+    );
+    let mut answer = Answer::new(json!({ "session": session_json(&session, &store) }), text);
+    answer.notes = notes;
+    Ok(answer)
+}
+
+/// True when a known session may be started at `home` although it is bound elsewhere: its
+/// worktree is gone, or is bound to another session by now.
+fn is_free(known: &Session, home: &HostRepo) -> bool {
+    let Some(place) = known.worktree.as_ref().map(Path::new) else { return true };
+    if place == home.root {
+        return true;
+    }
+    match HostRepo::discover(place, &GitEnv::default()) {
+        Ok(other) if other.root == place => match Binding::read(&other) {
+            Ok(Some(binding)) => binding.session != known.name,
+            _ => true,
+        },
+        _ => true,
+    }
+}
+
+/// Makes a worktree, or takes the one that is there from a start that was cut off.
+fn worktree(
+    app: &App,
+    store: &Store,
+    dir: &Path,
+    branch: &str,
+    notes: &mut Vec<String>,
+) -> CliResult<HostRepo> {
+    let base = app.repo.root.join(app.repo.prefix.to_native());
+    let place = base.join(dir);
+    if place.join(".git").exists() {
+        let found = HostRepo::discover(&place, &GitEnv::default())?;
+        if found.common_dir == app.repo.common_dir {
+            return Ok(found);
+        }
+    }
+    // `git worktree add` twice at once can fail over git's own files (index.lock, config.lock).
+    let _alone = store.worktree_lock()?;
+    let exists = Git::new(&app.repo.root)
+        .args(["rev-parse", "--verify", "-q", &format!("refs/heads/{branch}")])
+        .optional()?
+        .is_some();
+    let mut git = Git::new(&base).args(["worktree", "add", "-q"]);
+    git = if exists {
+        git.arg("--").arg(&place).arg(branch)
+    } else {
+        git.args(["-b", branch, "--"]).arg(&place)
+    };
+    git.run()?;
+    let home = HostRepo::discover(&place, &GitEnv::default())?;
+    notes.push(format!(
+        "made worktree {} on {} branch {branch}",
+        home.root.display(),
+        if exists { "existing" } else { "new" }
+    ));
+    Ok(home)
+}
+
+fn current_branch(repo: &HostRepo) -> CliResult<Option<String>> {
+    Ok(repo.git().args(["symbolic-ref", "-q", "--short", "HEAD"]).optional()?)
+}
+
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+fn list(app: &App) -> CliResult<Answer> {
+    let store = app.store()?;
+    app.sweep(&store)?;
+    let sessions = store.read(|view| session::all(view))?;
+    let width = sessions.iter().map(|s| s.name.as_str().len()).max().unwrap_or(0);
+    let lines: Vec<String> = sessions.iter().map(|s| line(s, &store, width)).collect();
+    let text = if lines.is_empty() { "no session has been started".to_owned() } else { lines.join("\n") };
+    let data: Vec<Value> = sessions.iter().map(|s| session_json(s, &store)).collect();
+    Ok(Answer::new(json!({ "sessions": data }), text))
+}
+
+fn line(session: &Session, store: &Store, width: usize) -> String {
+    let state = match session.state {
+        SessionState::Active => paint(GOOD, "active"),
+        SessionState::Ended => paint(FAINT, "ended "),
+    };
+    let seen = store.last_seen(&session.name).map(|t| format!("seen {}", text::ago(t))).unwrap_or_default();
+    let place = session.worktree.as_deref().unwrap_or("-");
+    format!("{:width$}  {state}  {place}  {}", session.name.to_string(), paint(FAINT, seen))
+}
+
+fn show(app: &App, args: &NameArgs) -> CliResult<Answer> {
+    let name = named(app, args)?;
+    let store = app.store()?;
+    app.sweep(&store)?;
+    let session = store.read(|view| session::get(view, &name))?.ok_or_else(|| unknown(&name))?;
+    let mut lines = vec![line(&session, &store, session.name.as_str().len())];
+    if let Some(branch) = &session.branch {
+        lines.push(format!("  branch   {branch}"));
+    }
+    if !session.queues.is_empty() {
+        let names: Vec<&str> = session.queues.iter().map(QueueName::as_str).collect();
+        lines.push(format!("  queues   {}", names.join(", ")));
+    }
+    if !session.areas.is_empty() {
+        lines.push(format!("  areas    {}", session.areas.join(", ")));
+    }
+    lines.push(format!("  finished {} done, {} failed", session.done, session.failed));
+    for lease in &session.leases {
+        let what = match &lease.item {
+            Some(item) => format!("item {}", item.id),
+            None => lease.paths.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        };
+        let left = paint(FAINT, format!("{} left", text::until(lease.expires())));
+        lines.push(format!("  holds    {what} {left}"));
+    }
+    for loss in session.lost.iter().rev().take(5) {
+        let what = loss.path.as_ref().map(ToString::to_string);
+        let what = what.or_else(|| loss.item.as_ref().map(|i| format!("item {i}"))).unwrap_or_default();
+        lines.push(format!("  lost     {what}: {}", loss.why));
+    }
+    Ok(Answer::new(json!({ "session": session_json(&session, &store) }), lines.join("\n")))
+}
+
+fn named(app: &App, args: &NameArgs) -> CliResult<SessionName> {
+    args.name.clone().map_or_else(|| app.session(), Ok)
+}
+
+fn unknown(name: &SessionName) -> CliError {
+    CliError::from_refusal(Outcome::Unknown { what: "session".into(), name: name.to_string() })
+}
+
+fn end(app: &App, args: &NameArgs) -> CliResult<Answer> {
+    let name = named(app, args)?;
+    let store = app.store()?;
+    let outcome = app.submit(&store, &Op::EndSession { name: name.clone() }, None)?;
+    let Outcome::Session { session, released, dropped } = outcome else {
+        return Err(CliError::from_refusal(outcome));
+    };
+    // A binding to a session that has ended would only confuse the next command.
+    if let Ok(Some(binding)) = Binding::read(&app.repo)
+        && binding.session == name
+    {
+        Binding::remove(&app.repo.git_dir).map_err(|e| CliError::failed("io", e.to_string()))?;
+    }
+    let text = format!(
+        "session {name} has ended; given back: {}, {}",
+        text::count(released.len(), "path"),
+        text::count(dropped.len(), "item")
+    );
+    let data = json!({ "session": session_json(&session, &store), "released": released, "dropped": dropped });
+    Ok(Answer::new(data, text))
+}

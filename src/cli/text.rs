@@ -1,0 +1,119 @@
+//! Small pieces of text for people: times, lengths, counts.
+
+use jiff::{SignedDuration, Timestamp, Unit};
+
+/// A length of time in its two largest units: `45s`, `12m`, `3h 5m`, `2d 4h`.
+pub fn length(seconds: i64) -> String {
+    let s = seconds.max(0);
+    match s {
+        0..=59 => format!("{s}s"),
+        60..=3599 => format!("{}m", s / 60),
+        3600..=86_399 => two(s / 3600, "h", s % 3600 / 60, "m"),
+        _ => two(s / 86_400, "d", s % 86_400 / 3600, "h"),
+    }
+}
+
+fn two(large: i64, large_unit: &str, small: i64, small_unit: &str) -> String {
+    if small == 0 {
+        format!("{large}{large_unit}")
+    } else {
+        format!("{large}{large_unit} {small}{small_unit}")
+    }
+}
+
+/// Time from now until `at`. A lease of 30 minutes reads `30m`, not `29m`, in its first second.
+pub fn until(at: Timestamp) -> String {
+    let milliseconds = at.duration_since(crate::clock::now()).as_millis();
+    let seconds = i64::try_from((milliseconds + 999) / 1000).unwrap_or(i64::MAX);
+    length(if seconds > 300 { (seconds + 30) / 60 * 60 } else { seconds })
+}
+
+/// Time from `at` until now.
+pub fn ago(at: Timestamp) -> String {
+    format!("{} ago", length(crate::clock::now().duration_since(at).as_secs()))
+}
+
+/// `1 item`, `2 items`.
+pub fn count(n: usize, one: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
+}
+
+/// Columns of the terminal behind a stream; 80 when it is none.
+pub fn terminal_width(stream: &impl std::os::fd::AsFd) -> usize {
+    match rustix::termios::tcgetwinsize(stream) {
+        Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
+        _ => 80,
+    }
+}
+
+/// Breaks a line between words so that it fits `width` columns. The indentation is repeated; a
+/// word that is wider goes on a line of its own.
+pub fn wrap(line: &str, width: usize) -> Vec<String> {
+    let indent = &line[..line.len() - line.trim_start().len()];
+    let mut lines: Vec<String> = Vec::new();
+    let mut now = indent.to_owned();
+    for word in line.split_whitespace() {
+        let empty = now.len() == indent.len();
+        let length = now.chars().count() + word.chars().count() + usize::from(!empty);
+        if !empty && length > width {
+            lines.push(std::mem::replace(&mut now, indent.to_owned()));
+        } else if !empty {
+            now.push(' ');
+        }
+        now.push_str(word);
+    }
+    lines.push(now);
+    lines
+}
+
+/// Parses a length of time from the command line: `90s`, `30m`, `2h`, `1d`.
+///
+/// # Errors
+/// When it is none, or not between a second and ten years.
+pub fn parse_duration(text: &str) -> Result<u64, String> {
+    let wrong = || format!("{text:?} is no length of time: write 90s, 30m, 2h or 1d");
+    let seconds = match text.parse::<jiff::Span>() {
+        Ok(span) => {
+            let days = jiff::SpanRelativeTo::days_are_24_hours();
+            span.total((Unit::Second, days)).map_err(|_| wrong())?
+        }
+        Err(_) => text.parse::<SignedDuration>().map_err(|_| wrong())?.as_secs_f64(),
+    };
+    if (1.0..=315_360_000.0).contains(&seconds) {
+        Ok(seconds as u64)
+    } else {
+        Err(format!("{text:?} is not between a second and ten years"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_of_the_contract_are_understood() {
+        assert_eq!(parse_duration("90s"), Ok(90));
+        assert_eq!(parse_duration("30m"), Ok(1800));
+        assert_eq!(parse_duration("2h"), Ok(7200));
+        assert_eq!(parse_duration("1d"), Ok(86_400));
+        for bad in ["", "5", "0s", "-5m", "soon", "100000d"] {
+            assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn lines_are_broken_between_words() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("  one two", 6), ["  one", "  two"]);
+        assert_eq!(wrap("wider-than-that one", 5), ["wider-than-that", "one"]);
+        assert_eq!(wrap("", 5), [""]);
+    }
+
+    #[test]
+    fn lengths_have_two_units_at_most() {
+        assert_eq!(length(5), "5s");
+        assert_eq!(length(1800), "30m");
+        assert_eq!(length(11_100), "3h 5m");
+        assert_eq!(length(86_400), "1d");
+    }
+}

@@ -1,0 +1,111 @@
+//! `uninstall`.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::uninstall::{Footprint, UninstallError, footprint, remove};
+
+use super::app::App;
+use super::error::{CliError, CliResult};
+use super::output::{Answer, GOOD, WARN, paint};
+use super::text::count;
+
+/// See the command's help.
+#[derive(Debug, Args)]
+pub struct UninstallArgs {
+    /// Do it; without this, only say what would be removed
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Runs `uninstall`.
+pub fn uninstall(app: &App, args: &UninstallArgs) -> CliResult<Answer> {
+    let found = footprint(&app.repo)?;
+    if found.is_empty() && !args.yes {
+        return Ok(nothing(app, &found));
+    }
+    if !args.yes {
+        let message = format!("this would remove\n{}{}", lines(app, &found).join("\n"), at_work(&found));
+        return Err(CliError::refused(message)
+            .hint("to do it: git coord uninstall --yes")
+            .detail("would_remove", listing(app, &found))
+            .detail("at_work", json!(found.at_work.iter().map(|(name, _)| name).collect::<Vec<_>>())));
+    }
+    // Also when nothing was seen: hooks may stand where git does not look any more.
+    let removed = remove(&app.repo)?;
+    if removed.is_empty() {
+        return Ok(nothing(app, &removed));
+    }
+    let mut answer = Answer::new(
+        json!({ "removed": listing(app, &removed) }),
+        format!("{}\n{}", paint(GOOD, "removed"), lines(app, &removed).join("\n")),
+    );
+    if !removed.notes.is_empty() {
+        answer = answer.note("objects of the notes stay until git's own gc finds them old enough");
+    }
+    Ok(answer)
+}
+
+fn nothing(app: &App, found: &Footprint) -> Answer {
+    let text = format!("{}: git-coord is not in this repository", paint(GOOD, "nothing to remove"));
+    Answer::new(json!({ "removed": listing(app, found) }), text)
+}
+
+fn relative(app: &App, path: &std::path::Path) -> String {
+    path.strip_prefix(&app.repo.root).unwrap_or(path).to_string_lossy().into_owned()
+}
+
+fn listing(app: &App, found: &Footprint) -> Value {
+    let paths = |list: &[std::path::PathBuf]| list.iter().map(|p| relative(app, p)).collect::<Vec<_>>();
+    json!({
+        "hooks": paths(&found.hooks),
+        "store": found.store.as_ref().map(|p| relative(app, p)),
+        "leftovers": paths(&found.leftovers),
+        "bindings": paths(&found.bindings),
+        "refs": found.notes.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+        "settings": found.settings,
+    })
+}
+
+fn lines(app: &App, found: &Footprint) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut add = |what: &str, places: Vec<String>| {
+        if let Some(first) = places.first() {
+            let more = if places.len() > 1 { " …" } else { "" };
+            lines.push(format!("  {what:<24} {first}{more}"));
+        }
+    };
+    let paths = |list: &[std::path::PathBuf]| list.iter().map(|p| relative(app, p)).collect::<Vec<_>>();
+    add(&count(found.hooks.len(), "hook"), paths(&found.hooks));
+    add("the store", found.store.iter().map(|p| relative(app, p)).collect());
+    add(&count(found.leftovers.len(), "leftover"), paths(&found.leftovers));
+    add(&count(found.bindings.len(), "bound worktree"), paths(&found.bindings));
+    let notes = found.notes.iter().map(|(name, _)| name.clone()).collect();
+    add(&format!("notes of {}", count(found.notes.len(), "session")), notes);
+    let settings = if found.settings { vec!["[coord] in the configuration".to_owned()] } else { Vec::new() };
+    add("settings", settings);
+    lines
+}
+
+fn at_work(found: &Footprint) -> String {
+    let list: Vec<String> = found
+        .at_work
+        .iter()
+        .map(|(name, leases)| {
+            format!("\n{} {name} holds {}", paint(WARN, "at work:"), count(*leases, "lease"))
+        })
+        .collect();
+    list.concat()
+}
+
+impl From<UninstallError> for CliError {
+    fn from(error: UninstallError) -> Self {
+        match error {
+            UninstallError::Store(e) => e.into(),
+            UninstallError::Git(e) => e.into(),
+            UninstallError::Hook(e) => CliError::failed("hooks", e.to_string()),
+            UninstallError::Binding(e) => CliError::failed("io", e.to_string()),
+        }
+        .hint("mend that, then repeat: git coord uninstall --yes")
+    }
+}

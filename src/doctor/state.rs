@@ -1,0 +1,176 @@
+//! Looking at the state, and the one commit that mends it.
+
+use crate::model::event::Event;
+use crate::model::{Txn, head};
+use crate::store::rescue::{file_name, keep_events};
+use crate::store::{Store, StoreError, StoreLock};
+
+use super::look::{Look, Tip, look, tip};
+use super::outside::Sessions;
+use super::salvage::{self, Base};
+use super::{DoctorError, Finding, Report, dead, records};
+
+/// How often a repair begins anew because somebody writes the store without its lock.
+const ATTEMPTS: usize = 3;
+
+/// Looks at the state, and mends it when the lock is held for that. Returns the sessions, if
+/// they can be read in the end.
+///
+/// # Errors
+/// When a repair cannot be written.
+pub fn examine(
+    store: &Store,
+    guard: Option<&StoreLock>,
+    report: &mut Report,
+) -> Result<Option<Sessions>, DoctorError> {
+    let Some(guard) = guard else {
+        let look = steady_look(store, report)?;
+        report.findings.extend(look.findings);
+        return Ok(look.sessions);
+    };
+    for _ in 0..ATTEMPTS {
+        let fresh = store.reopened()?;
+        let look = self::look(&fresh, report);
+        if look.newer {
+            report.findings.extend(look.findings);
+            return Ok(look.sessions);
+        }
+        put_damaged_aside(&fresh, guard, &look)?;
+        // Opened anew, because gix remembers which objects and packs there are.
+        let fresh = fresh.reopened()?;
+        let mended = match salvage::base(&fresh, &look)? {
+            Some(base) => mend(&fresh, guard, &look, base, report)?,
+            None => Written::Nothing,
+        };
+        if mended == Written::Lost {
+            continue;
+        }
+        let after = self::look(&fresh.reopened()?, &mut Report::default());
+        report.findings.extend(compare(look.findings, &after.findings));
+        return Ok(after.sessions);
+    }
+    Err(StoreError::Contended { path: store.path().to_owned() }.into())
+}
+
+/// Looks without a lock. Upkeep may remove an old state while it is looked at: then once more.
+fn steady_look(store: &Store, report: &mut Report) -> Result<Look, DoctorError> {
+    let mut last = look(store, report);
+    for _ in 0..ATTEMPTS {
+        let fresh = store.reopened()?;
+        if last.findings.is_empty() || tip(&fresh) == last.tip {
+            break;
+        }
+        last = look(&fresh, report);
+    }
+    Ok(last)
+}
+
+/// What was found, marked as mended where a second look does not find it any more.
+fn compare(before: Vec<Finding>, after: &[Finding]) -> Vec<Finding> {
+    let same = |a: &Finding, b: &Finding| a.code == b.code && a.place == b.place;
+    let mut list: Vec<Finding> = before
+        .into_iter()
+        .map(|f| if after.iter().any(|a| same(a, &f)) { f.beyond_repair() } else { f.mended() })
+        .collect();
+    let new: Vec<Finding> = after.iter().filter(|a| !list.iter().any(|b| same(a, b))).cloned().collect();
+    list.extend(new);
+    list
+}
+
+/// Takes damaged objects out of the store's sight. They must go before anything is written: what
+/// seems to be present is not written again, so a mended record with the content of a damaged one
+/// would refer to the damaged one.
+fn put_damaged_aside(store: &Store, guard: &StoreLock, look: &Look) -> Result<(), DoctorError> {
+    for (_, file) in &look.loose {
+        dead::put_aside(file, store.path(), guard)?;
+    }
+    for index in &look.packs {
+        // What is sound in the pack becomes loose first: a death in between loses nothing.
+        for (file, ids) in store.packs() {
+            for id in ids.unwrap_or_default().iter().filter(|_| file == *index) {
+                if let Ok((kind, data)) = store.sound(*id) {
+                    store.write_loose(*id, kind, &data)?;
+                }
+            }
+        }
+        let pack = index.with_extension("pack");
+        for ending in ["idx", "rev", "bitmap", "pack"] {
+            let file = index.with_extension(ending);
+            if file.exists() {
+                dead::put_aside(&file, store.path(), guard)?;
+            }
+        }
+        let moved = store.path().join("damaged").join(format!("pack-{}", file_name(&pack)));
+        if let Ok(bytes) = std::fs::read(moved) {
+            // Of a pack whose index is damaged, git gets out what it can. It need not succeed.
+            let git = crate::git::Git::new(store.path());
+            git.args(["--git-dir=.", "unpack-objects", "-r", "-q"]).stdin(bytes).output()?;
+        }
+    }
+    if look.tip == Tip::Garbage && store.ref_file().exists() {
+        // A ref that holds no id cannot be swapped; one that is missing can.
+        dead::put_aside(&store.ref_file(), store.path(), guard)?;
+    }
+    Ok(())
+}
+
+/// What came of writing.
+#[derive(Debug, PartialEq, Eq)]
+enum Written {
+    /// There was nothing to write.
+    Nothing,
+    /// The ref points to the mended state.
+    Done,
+    /// Somebody else has moved the ref.
+    Lost,
+}
+
+/// Mends the records on top of `base`, in one commit.
+fn mend(
+    store: &Store,
+    guard: &StoreLock,
+    look: &Look,
+    base: Base,
+    report: &mut Report,
+) -> Result<Written, DoctorError> {
+    let now = crate::clock::now();
+    let old = match look.tip {
+        Tip::At(id) => Some(id),
+        Tip::Missing | Tip::Garbage => None,
+    };
+    let view = store.view_tree(base.tree, &base.delta);
+    let mut txn = Txn::new(&view);
+    base.rebuilt.iter().for_each(|(key, blob)| txn.put(key.clone(), blob.clone()));
+    records::mend(&mut txn, now).map_err(StoreError::from)?;
+    let as_it_is = look.commit.as_ref().is_some_and(|c| c.tree == base.tree && c.delta == base.delta)
+        && base.parent.is_some();
+    if txn.is_empty() && as_it_is {
+        return Ok(Written::Nothing);
+    }
+    if base.parent.is_none() {
+        keep_events(&mut txn, &base.events)?;
+    }
+    let mut head = head::read(&txn).map_err(StoreError::from)?;
+    head.generation = head.generation.max(base.numbers_used) + 1;
+    txn.put_json(head::KEY, &head);
+    let mut codes: Vec<String> = look.findings.iter().map(|f| f.code.to_owned()).collect();
+    codes.sort();
+    codes.dedup();
+    let mut event = Event::new(now, None, "repair").with("mended", codes);
+    if !base.told.is_empty() {
+        event = event.with("text", base.told.join("; "));
+    }
+    if !base.lost_events.is_empty() {
+        let lost: Vec<_> = base.lost_events.iter().map(Event::to_value).collect();
+        event = event.with("lost_events", lost);
+    }
+    txn.record(event);
+    match store.write_mended(guard, &view, txn, base.parent, old)? {
+        None => Ok(Written::Lost),
+        Some(_) => {
+            report.notes.extend(base.told);
+            report.notes.extend(base.lost_events.iter().map(|e| format!("lost: {}", e.headline())));
+            Ok(Written::Done)
+        }
+    }
+}

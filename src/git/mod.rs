@@ -1,0 +1,10 @@
+//! All that touches git: the `git` program and the user's repository.
+
+pub mod changes;
+mod cmd;
+mod repo;
+#[cfg(test)]
+pub(crate) mod testrepo;
+
+pub use cmd::{Git, GitError, GitOutput, OLDEST_GIT, version};
+pub use repo::{GitEnv, HostRepo, RepoError, Worktree};

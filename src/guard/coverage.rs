@@ -1,0 +1,80 @@
+//! Is every changed path covered by a claim or area of the session?
+
+use crate::model::area::Areas;
+use crate::model::claim::Mode;
+use crate::model::op::Blocker;
+use crate::model::session::{Loss, Session};
+use crate::model::{RepoPath, SessionName, View, ViewError, blockers_of};
+
+/// What the guard found.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Verdict {
+    /// Number of paths that were looked at.
+    pub checked: usize,
+    /// Paths that the session may not change, in order.
+    pub unclaimed: Vec<RepoPath>,
+    /// Who holds them, where somebody does.
+    pub holders: Vec<Blocker>,
+    /// Which of them the session held and lost.
+    pub losses: Vec<Loss>,
+}
+
+impl Verdict {
+    /// True when the change may be made.
+    pub fn is_fine(&self) -> bool {
+        self.unclaimed.is_empty()
+    }
+}
+
+/// Judges a change of `paths` by `session`.
+///
+/// A path is fine when an exclusive claim of the session covers it, or when it lies in one of the
+/// session's areas and nobody else holds it.
+///
+/// # Errors
+/// When the state cannot be read, or an area of the session is malformed.
+pub fn judge(view: &dyn View, session: &Session, paths: &[RepoPath]) -> Result<Verdict, ViewError> {
+    let areas = Areas::new(&session.areas)
+        .map_err(|e| ViewError::damaged(format!("sessions/{}.json", session.name), e))?;
+    let mut verdict = Verdict { checked: paths.len(), ..Verdict::default() };
+    for path in paths {
+        if session.may_edit(path) {
+            continue;
+        }
+        let blockers = blockers_of(view, path, &session.name, Mode::Exclusive)?;
+        if blockers.is_empty() && areas.contains(path) {
+            continue;
+        }
+        verdict.unclaimed.push(path.clone());
+        verdict.holders.extend(blockers);
+        verdict
+            .losses
+            .extend(session.path_loss(path).cloned().map(|l| Loss { path: Some(path.clone()), ..l }));
+    }
+    Ok(verdict)
+}
+
+/// Judges a change by somebody who is no session: only what a session holds is refused.
+///
+/// # Errors
+/// When the state cannot be read.
+pub fn judge_outsider(view: &dyn View, paths: &[RepoPath]) -> Result<Verdict, ViewError> {
+    let mut verdict = Verdict { checked: paths.len(), ..Verdict::default() };
+    for path in paths {
+        let blockers = holders_of(view, path)?;
+        if !blockers.is_empty() {
+            verdict.unclaimed.push(path.clone());
+            verdict.holders.extend(blockers);
+        }
+    }
+    Ok(verdict)
+}
+
+/// Everybody who holds a path, or something above or below it.
+fn holders_of(view: &dyn View, path: &RepoPath) -> Result<Vec<Blocker>, ViewError> {
+    // No session can have this name, so that every holder is another one.
+    match SessionName::parse("0-nobody") {
+        Ok(nobody) => blockers_of(view, path, &nobody, Mode::Exclusive),
+        Err(_) => Ok(Vec::new()),
+    }
+}

@@ -1,0 +1,107 @@
+//! Taking shims out and putting back what was there.
+//!
+//! Where a hook is kept from before, it is renamed over the shim: one step, so that git finds
+//! either the one or the other. A process killed at any point leaves hooks that work; removing
+//! again does the rest.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::git::HostRepo;
+
+use super::place;
+use super::slot::{self, Found, Slot};
+use super::{Hook, HookError, Turn, io};
+
+/// One hook that was taken out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removed {
+    /// Which.
+    pub hook: Hook,
+    /// Where it stood.
+    pub path: PathBuf,
+    /// True when the hook from before is back in its place.
+    pub restored: bool,
+    /// A hook from before that cannot go back, because another tool has put a newer one there.
+    pub left: Option<PathBuf>,
+}
+
+/// Removes all shims of the clone, also from where `core.hooksPath` pointed to earlier as far as
+/// that can be known, and restores what was there, byte for byte and with its mode.
+///
+/// # Errors
+/// When git does not answer or a file cannot be moved. What was removed until then stays so;
+/// repeating continues.
+pub fn uninstall(repo: &HostRepo) -> Result<Vec<Removed>, HookError> {
+    let _turn = Turn::wait(&repo.common_dir)?;
+    let mut dirs = vec![repo.common_dir.join("hooks")];
+    for root in place::worktrees(repo)? {
+        dirs.push(root.join(".husky/_"));
+        dirs.push(place::hooks_dir(&root)?);
+    }
+    dirs.sort();
+    dirs.dedup();
+    let mut list = Vec::new();
+    for dir in dirs.iter().filter(|d| d.is_dir()) {
+        for hook in Hook::ALL {
+            list.extend(take_out(&Slot { hook, dir: dir.clone() })?);
+        }
+        slot::sweep(dir);
+        if !dir.starts_with(&repo.common_dir) {
+            place::unmake(dir);
+        }
+    }
+    Ok(list)
+}
+
+fn take_out(slot: &Slot) -> Result<Option<Removed>, HookError> {
+    let (path, earlier) = (slot.path(), slot.earlier());
+    // A folder where a hook belongs is none of ours, nor in our way here.
+    let Ok(found) = slot::inspect(&path) else { return Ok(None) };
+    let removed = |restored, left| Some(Removed { hook: slot.hook, path: path.clone(), restored, left });
+    let mut any = false;
+    if matches!(slot::inspect(&slot.old()), Ok(Found::Ours { .. })) {
+        slot::remove(&slot.old())?;
+        any = true;
+    }
+    let before = slot::inspect(&earlier)?;
+    let is_kept = !matches!(before, Found::Nothing);
+    // pre-commit or prek in front of us: what was behind our shim goes where the shim was.
+    if matches!(slot::inspect(&slot.legacy()), Ok(Found::Ours { .. })) {
+        if is_kept && matches!(found, Found::Foreign(_)) {
+            rename(&earlier, &slot.legacy())?;
+            return Ok(removed(true, None));
+        }
+        slot::remove(&slot.legacy())?;
+        any = true;
+    }
+    Ok(match (found, before) {
+        (Found::Ours { .. }, Found::Nothing) => {
+            slot::remove(&path)?;
+            removed(false, None)
+        }
+        (Found::Ours { .. }, _) => {
+            rename(&earlier, &path)?;
+            removed(true, None)
+        }
+        // The shim was deleted by hand, or the process that installed it died in between.
+        (Found::Nothing, Found::Ours { .. } | Found::Foreign(_)) => {
+            if slot::link(&earlier, &path)? {
+                slot::remove(&earlier)?;
+            }
+            removed(true, None)
+        }
+        // Renaming one name of a file over another of the same file does nothing (rename(2)).
+        (Found::Foreign(now), Found::Foreign(old)) if now.is_same_file(&old) || now.is_equal(&old) => {
+            slot::remove(&earlier)?;
+            removed(true, None)
+        }
+        (Found::Foreign(_), Found::Foreign(_) | Found::Ours { .. }) => removed(false, Some(earlier)),
+        (_, Found::Nothing) if any => removed(false, None),
+        (_, Found::Nothing) => None,
+    })
+}
+
+fn rename(from: &Path, to: &Path) -> Result<(), HookError> {
+    fs::rename(from, to).map_err(io("move", from))
+}

@@ -1,0 +1,113 @@
+//! Where the readers put what they read: counts, identities, the list of bad lines, the sink.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use crate::model::{Item, ItemId, NewItem};
+
+use super::finding::Finding;
+use super::fingerprint::Fingerprints;
+use super::place::Places;
+use super::{BadLine, Options, Report};
+
+/// Takes what a reader finds. Each line or result goes to exactly one of its methods.
+pub(super) struct Collector<'a> {
+    /// Maps paths and URIs into the repository.
+    pub(super) places: Places,
+    options: &'a Options,
+    report: Report,
+    sink: &'a mut dyn FnMut(NewItem),
+    fingerprints: Fingerprints,
+    /// By the hash of the id, the hash of the content and the line of each item of our own format:
+    /// hashes, because the ids and contents of a million items are not kept in memory.
+    known: HashMap<u64, (u64, u64)>,
+}
+
+impl<'a> Collector<'a> {
+    pub(super) fn new(options: &'a Options, report: Report, sink: &'a mut dyn FnMut(NewItem)) -> Self {
+        Collector {
+            places: Places::new(&options.root),
+            options,
+            report,
+            sink,
+            fingerprints: Fingerprints::default(),
+            known: HashMap::new(),
+        }
+    }
+
+    /// A finding. It has no id of its own, so it cannot contradict another one.
+    pub(super) fn finding(&mut self, finding: Finding) {
+        self.report.read += 1;
+        let item = finding.into_item(&mut self.fingerprints);
+        self.emit(item);
+    }
+
+    /// An item; without an id of its own it gets its fingerprint, whatever `new.item.id` says.
+    pub(super) fn item(&mut self, line: u64, mut new: NewItem, id: Option<ItemId>) {
+        new.item.id = id.unwrap_or_else(|| self.fingerprints.item(&new.item));
+        match self.known.entry(hash(&new.item.id)) {
+            Entry::Vacant(entry) => {
+                entry.insert((content_hash(&new), line));
+                self.report.read += 1;
+                self.emit(new);
+            }
+            Entry::Occupied(entry) if entry.get().0 == content_hash(&new) => {
+                self.report.read += 1;
+                self.report.duplicates += 1;
+            }
+            Entry::Occupied(entry) => {
+                let first = entry.get().1;
+                let reason = format!("id: {} stands on line {first} with another content", new.item.id);
+                self.bad(line, reason);
+            }
+        }
+    }
+
+    /// A result that is no finding.
+    pub(super) fn skip(&mut self) {
+        self.report.read += 1;
+        self.report.skipped += 1;
+    }
+
+    /// A line or result that cannot be used.
+    pub(super) fn bad(&mut self, line: u64, reason: String) {
+        self.report.read += 1;
+        self.broken(line, reason);
+    }
+
+    /// Something wrong with the document and not with one line or result of it.
+    pub(super) fn broken(&mut self, line: u64, reason: String) {
+        self.report.bad_total += 1;
+        if self.report.bad.len() < Report::BAD_MAX {
+            self.report.bad.push(BadLine { line, reason });
+        }
+    }
+
+    pub(super) fn into_report(self) -> Report {
+        self.report
+    }
+
+    fn emit(&mut self, mut new: NewItem) {
+        if let (None, Some(partition)) = (&new.queue, self.options.partition) {
+            new.queue = partition.queue(&new.item);
+        }
+        self.report.items += 1;
+        (self.sink)(new);
+    }
+}
+
+/// A hash of all that an item says, by which a second line with its id is the same or another.
+fn content_hash(new: &NewItem) -> u64 {
+    let Item { id: _, title, severity, category, rule, line, files, needs, run, payload } = &new.item;
+    let place = (line, files, &new.queue, new.priority);
+    // The hash of a JSON object does not depend on the order of its fields.
+    hash(&(title, severity, category, rule, place, needs, run, payload))
+}
+
+/// A hash that is the same in every run of the program.
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}

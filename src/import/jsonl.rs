@@ -1,0 +1,192 @@
+//! Our own format: one item a line. `title` is all that a line needs.
+//!
+//! `{"id":"T001","title":"…","queue":"critical","priority":1,"category":"types","severity":"MAJOR",
+//! "rule":"…","line":12,"files":["src/a.ts"],"needs":["T000"],"run":"…","payload":{…}}`
+
+use std::io::BufRead;
+
+use serde_json::{Map, Value};
+
+use crate::model::{Item, ItemId, NewItem, QueueName};
+
+use super::ImportError;
+use super::collect::Collector;
+use super::format::Head;
+use super::lines::for_each_object;
+use super::object::Object;
+use super::severity::Severity;
+
+/// Any object on one line: then the bad lines can be named.
+pub(super) fn sniff(head: &Head) -> bool {
+    matches!(head, Head::Blank | Head::Object { one_line: true, .. })
+}
+
+pub(super) fn read(input: Box<dyn BufRead + '_>, collector: &mut Collector<'_>) -> Result<(), ImportError> {
+    for_each_object(input, collector, take)
+}
+
+fn take(line: u64, mut object: Object, collector: &mut Collector<'_>) -> Result<(), String> {
+    let title = object.text("title")?.ok_or("title: missing")?;
+    if title.trim().is_empty() {
+        return Err("title: empty".into());
+    }
+    if title.contains(char::is_control) {
+        return Err("title: must be one line without control characters".into());
+    }
+    let id = object.parsed("id", ItemId::parse)?;
+    let queue = object.parsed("queue", QueueName::parse)?;
+    let severity = object.text("severity")?;
+    let by_severity =
+        || severity.as_deref().and_then(Severity::parse).unwrap_or(Severity::UNKNOWN).priority();
+    let priority = object.number("priority", 0)?.unwrap_or_else(by_severity);
+    let mut item = Item {
+        id: ItemId::from_digest([0; 8]),
+        title,
+        severity,
+        category: object.text("category")?,
+        rule: object.text("rule")?,
+        line: object.number("line", 1)?,
+        files: object.list("files", |path| collector.places.path(path))?,
+        needs: object.list("needs", ItemId::parse)?,
+        run: object.text("run")?,
+        payload: object.value("payload"),
+    };
+    item.payload = with_extra(item.payload, object.rest());
+    collector.item(line, NewItem { item, queue, priority }, id);
+    Ok(())
+}
+
+/// The payload with the fields that we do not know under `extra`, so that nothing gets lost. One
+/// that cannot take a field `extra` goes under `value` first.
+fn with_extra(payload: Option<Value>, extra: Map<String, Value>) -> Option<Value> {
+    if extra.is_empty() {
+        return payload;
+    }
+    let mut fields = match payload {
+        None => Map::new(),
+        Some(Value::Object(fields)) if !fields.contains_key("extra") => fields,
+        Some(other) => Map::from_iter([("value".to_owned(), other)]),
+    };
+    fields.insert("extra".into(), Value::Object(extra));
+    Some(Value::Object(fields))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{options, reasons, run};
+    use super::super::{Format, Options};
+
+    #[test]
+    fn all_fields_arrive() {
+        let line = r#"{"id":"T001","title":"Do it","queue":"critical","priority":7,"category":"types",
+            "severity":"minor","rule":"R1","line":12,"files":["./src/a.ts","/repo/b"],"needs":["T000"],
+            "run":"make","payload":{"k":1},"due":"now","owner":null}"#
+            .replace('\n', " ");
+        let (items, report) = run(line, &options());
+        let expected = serde_json::json!({"item": {"id":"T001","title":"Do it","severity":"minor",
+            "category":"types","rule":"R1","line":12,"files":["src/a.ts","b"],"needs":["T000"],"run":"make",
+            "payload":{"k":1,"extra":{"due":"now","owner":null}}},"queue":"critical","priority":7});
+        assert_eq!(serde_json::to_value(&items[0]).expect("serialises"), expected);
+        assert_eq!((report.read, report.items, report.bad_total), (1, 1, 0));
+    }
+
+    #[test]
+    fn priority_comes_from_the_severity_unless_it_is_given() {
+        let priority = |fields: &str| run(format!(r#"{{"title":"t"{fields}}}"#), &options()).0[0].priority;
+        assert_eq!(priority(""), 2);
+        assert_eq!(priority(r#","severity":"Blocker""#), 0);
+        assert_eq!(priority(r#","severity":"odd""#), 2);
+        assert_eq!(priority(r#","severity":"BLOCKER","priority":4"#), 4);
+    }
+
+    #[test]
+    fn unknown_fields_never_displace_a_payload() {
+        let payload =
+            |fields: &str| run(format!(r#"{{"title":"t",{fields}}}"#), &options()).0[0].item.payload.clone();
+        assert_eq!(payload(r#""x":1"#), Some(serde_json::json!({"extra":{"x":1}})));
+        assert_eq!(payload(r#""x":1,"payload":"p""#), Some(serde_json::json!({"value":"p","extra":{"x":1}})));
+        let both = serde_json::json!({"value":{"extra":2},"extra":{"x":1}});
+        assert_eq!(payload(r#""x":1,"payload":{"extra":2}"#), Some(both));
+        assert_eq!(payload(r#""payload":null"#), None);
+    }
+
+    #[test]
+    fn each_bad_line_says_what_is_wrong() {
+        let cases = [
+            ("not json", "no JSON: expected ident at column 2"),
+            (r#"{"title":"t""#, "no JSON: EOF while parsing an object at column 12"),
+            ("[1]", "invalid type: sequence, expected an object at column 0"),
+            ("{}", "title: missing"),
+            (r#"{"title":null}"#, "title: missing"),
+            (r#"{"title":" "}"#, "title: empty"),
+            (r#"{"title":"a\nb"}"#, "title: must be one line without control characters"),
+            (r#"{"title":5}"#, "title: expected a string, found a number"),
+            (r#"{"title":"t","priority":"1"}"#, "priority: expected a number, found a string"),
+            (r#"{"title":"t","priority":-1}"#, "priority: expected a whole number from 0 on, found -1"),
+            (
+                r#"{"title":"t","priority":4294967296}"#,
+                "priority: expected a whole number from 0 on, found 4294967296",
+            ),
+            (r#"{"title":"t","line":0}"#, "line: expected a whole number from 1 on, found 0"),
+            (r#"{"title":"t","line":1.5}"#, "line: expected a whole number from 1 on, found 1.5"),
+            (r#"{"title":"t","files":"a"}"#, "files: expected an array of strings, found a string"),
+            (r#"{"title":"t","files":[{}]}"#, "files: expected strings in the array, found an object"),
+            (r#"{"title":"t","files":["../a"]}"#, "files: ../a: outside the repository"),
+            (r#"{"title":"t","files":["/etc/x"]}"#, "files: /etc/x: outside the repository"),
+            (
+                r#"{"title":"t","id":"a b"}"#,
+                "id: \"a b\" is no valid item name: white space and control characters are not allowed",
+            ),
+            (r#"{"title":"t","needs":[""]}"#, "needs: \"\" is no valid item name: it is empty"),
+            (
+                r#"{"title":"t","queue":"a/b"}"#,
+                "queue: \"a/b\" is no valid queue name: use letters, digits, '.', '_' and '-'",
+            ),
+        ];
+        let text: String = cases.iter().map(|(line, _)| format!("{line}\n")).collect();
+        let jsonl = Options { format: Some(Format::Jsonl), ..options() };
+        let (items, report) = run(text, &jsonl);
+        assert_eq!(items, []);
+        let expected: Vec<_> = (1..).zip(cases).map(|(n, (_, reason))| (n, reason.to_owned())).collect();
+        assert_eq!(reasons(&report), expected);
+    }
+
+    #[test]
+    fn a_bad_line_does_not_stop_the_others() {
+        let text = b"\xef\xbb\xbf{\"title\":\"a\"}\r\n\r\n{\"title\":\"\xff\"}\n  \n{\"title\":\"b\"}";
+        let (items, report) = run(text, &options());
+        let titles: Vec<_> = items.iter().map(|i| i.item.title.as_str()).collect();
+        assert_eq!(titles, ["a", "b"]);
+        assert_eq!(reasons(&report), [(3, "invalid UTF-8 after 10 bytes".to_owned())]);
+    }
+
+    #[test]
+    fn a_line_without_end_is_not_kept_in_memory() {
+        let mut text = b"{\"title\":\"a\"}\n{\"title\":\"".to_vec();
+        text.resize(text.len() + 17 * 1024 * 1024, b'x');
+        text.extend(b"\"}\n{\"title\":\"b\"}\n");
+        let (items, report) = run(text, &options());
+        assert_eq!(items.len(), 2);
+        assert_eq!(reasons(&report), [(2, "longer than 16 MiB".to_owned())]);
+    }
+
+    #[test]
+    fn an_id_names_one_content() {
+        let text = r#"{"id":"a","title":"t","payload":{"x":1,"y":2}}
+            {"payload":{"y":2,"x":1},"title":"t","id":"a"}
+            {"id":"a","title":"u"}
+            {"id":"b","title":"t"}"#;
+        let (items, report) = run(text, &options());
+        assert_eq!(items.len(), 2);
+        assert_eq!((report.read, report.items, report.duplicates, report.bad_total), (4, 2, 1, 1));
+        assert_eq!(reasons(&report), [(3, "id: a stands on line 1 with another content".to_owned())]);
+    }
+
+    #[test]
+    fn equal_lines_without_an_id_are_items_of_their_own() {
+        let line = "{\"title\":\"t\"}\n";
+        let (items, report) = run(line.repeat(3), &options());
+        let ids: std::collections::BTreeSet<_> = items.iter().map(|i| i.item.id.clone()).collect();
+        assert_eq!((ids.len(), report.duplicates), (3, 0));
+    }
+}

@@ -1,0 +1,139 @@
+//! Fields of a JSON object that somebody else wrote, with reasons that name the field.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::{Map, Value};
+
+/// A JSON object; each field is taken out as it is read, so that the rest is what nobody knows.
+///
+/// A list and no map: with the dozen fields that a line has, hashing costs more than it saves.
+#[derive(Debug)]
+pub(super) struct Object(Vec<(String, Value)>);
+
+impl Object {
+    /// Parses the text of one object.
+    ///
+    /// # Errors
+    /// When it is no UTF-8, no JSON, or no object, with the reason.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let text = std::str::from_utf8(bytes)
+            .map_err(|e| format!("invalid UTF-8 after {} bytes", e.valid_up_to()))?;
+        serde_json::from_str(text).map_err(|error| without_line(&error))
+    }
+
+    /// A text.
+    ///
+    /// # Errors
+    /// When the field is of another type, with the reason; so for all of these methods.
+    /// A `null` counts as absent.
+    pub(super) fn text(&mut self, name: &str) -> Result<Option<String>, String> {
+        match self.value(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(other) => Err(wrong(name, "a string", &other)),
+        }
+    }
+
+    /// A text that is parsed further.
+    pub(super) fn parsed<T, E: fmt::Display>(
+        &mut self,
+        name: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, String> {
+        self.text(name)?.map(|text| parse(&text).map_err(|e| format!("{name}: {e}"))).transpose()
+    }
+
+    /// A list of texts, each parsed further; empty when there is none.
+    pub(super) fn list<T, E: fmt::Display>(
+        &mut self,
+        name: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Result<Vec<T>, String> {
+        let values = match self.value(name) {
+            None => return Ok(Vec::new()),
+            Some(Value::Array(values)) => values,
+            Some(other) => return Err(wrong(name, "an array of strings", &other)),
+        };
+        let one = |value: Value| match value {
+            Value::String(text) => parse(&text).map_err(|e| format!("{name}: {e}")),
+            other => Err(format!("{name}: expected strings in the array, found {}", kind(&other))),
+        };
+        values.into_iter().map(one).collect()
+    }
+
+    /// A whole number from `min` on that `T` can hold.
+    pub(super) fn number<T: TryFrom<u64>>(&mut self, name: &str, min: u64) -> Result<Option<T>, String> {
+        let Some(value) = self.value(name) else { return Ok(None) };
+        let number = value.as_u64().filter(|n| *n >= min).and_then(|n| T::try_from(n).ok());
+        match (number, &value) {
+            (Some(number), _) => Ok(Some(number)),
+            (None, Value::Number(n)) => {
+                Err(format!("{name}: expected a whole number from {min} on, found {n}"))
+            }
+            (None, other) => Err(wrong(name, "a number", other)),
+        }
+    }
+
+    /// An object in the object.
+    pub(super) fn object(&mut self, name: &str) -> Result<Option<Object>, String> {
+        match self.value(name) {
+            None => Ok(None),
+            Some(Value::Object(map)) => Ok(Some(Object(map.into_iter().collect()))),
+            Some(other) => Err(wrong(name, "an object", &other)),
+        }
+    }
+
+    /// Whatever is there.
+    pub(super) fn value(&mut self, name: &str) -> Option<Value> {
+        // The last one, as most parsers have it, should a key stand there twice.
+        let at = self.0.iter().rposition(|(key, _)| key == name)?;
+        Some(self.0.remove(at).1).filter(|v| !v.is_null())
+    }
+
+    /// The fields that nobody asked for.
+    pub(super) fn rest(self) -> Map<String, Value> {
+        self.0.into_iter().collect()
+    }
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Object;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+                let mut fields = Vec::with_capacity(12);
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Object(fields))
+            }
+        }
+        deserializer.deserialize_map(Fields)
+    }
+}
+
+/// What an error says, without the line, which is always 1 in a text of one line.
+fn without_line(error: &serde_json::Error) -> String {
+    let what = if error.is_data() { "" } else { "no JSON: " };
+    format!("{what}{error}").replace(" at line 1 column", " at column")
+}
+
+fn wrong(name: &str, expected: &str, found: &Value) -> String {
+    format!("{name}: expected {expected}, found {}", kind(found))
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}

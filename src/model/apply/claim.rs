@@ -1,0 +1,203 @@
+//! Claiming paths and giving them back.
+
+use super::super::claim::{self, Claim, Grant, Holder, Mode};
+use super::super::event::Event;
+use super::super::op::{Blocker, ClaimPaths, Held, Outcome};
+use super::super::session::{Lease, Loss, Session};
+use super::super::view::{View, ViewError};
+use super::super::{RepoPath, SessionName, Txn, head, session as sessions};
+use super::leases::{loss_of_path, renew_due};
+use super::{Context, active, granted};
+
+/// Claims paths, all or nothing.
+///
+/// # Errors
+/// When the state cannot be read.
+pub(super) fn claim(txn: &mut Txn<'_>, op: &ClaimPaths, context: &Context) -> Result<Outcome, ViewError> {
+    let mut session = granted!(active(txn, &op.session)?);
+    let mut blockers = Vec::new();
+    for path in &op.paths {
+        blockers.extend(blockers_of(txn, path, &op.session, op.mode)?);
+    }
+    if !blockers.is_empty() {
+        return Ok(Outcome::Held { blockers });
+    }
+    renew_due(&mut session, context);
+    let (known, new): (Vec<&RepoPath>, Vec<&RepoPath>) =
+        op.paths.iter().partition(|p| session.path_lease(p).is_some_and(|l| covers_mode(l, op.mode)));
+    for lease in session.leases.iter_mut().filter(|l| l.paths.iter().any(|p| known.contains(&p))) {
+        lease.renewed = context.now;
+        lease.renewals += 1;
+        lease.ttl = op.ttl;
+    }
+    let generation = head::next_generation(txn)?;
+    let mut paths: Vec<RepoPath> = Vec::new();
+    for path in new {
+        if !paths.contains(path) {
+            paths.push(path.clone());
+        }
+    }
+    if !paths.is_empty() {
+        give_up_weaker(txn, &mut session, &paths)?;
+        for path in &paths {
+            let holder = Holder {
+                session: op.session.clone(),
+                mode: op.mode,
+                since: context.now,
+                grants: vec![Grant { lease: generation, item: None, mode: op.mode }],
+                reason: op.reason.clone(),
+            };
+            claim::grant(txn, path, holder)?;
+            session.forget_losses(path);
+        }
+        session.leases.push(Lease {
+            id: generation,
+            mode: op.mode,
+            since: context.now,
+            renewed: context.now,
+            renewals: 0,
+            ttl: op.ttl,
+            paths,
+            item: None,
+        });
+    }
+    sessions::put(txn, &session);
+    head::note_expiry(txn, sessions::later(context.now, op.ttl))?;
+    let mut event = Event::new(context.now, Some(&op.session), "claim").with("paths", &op.paths);
+    if op.mode == Mode::Shared {
+        event = event.with("mode", op.mode);
+    }
+    txn.record(event.with("lease", generation));
+    let claims = op.paths.iter().filter_map(|p| held_by(&session, p, op.reason.as_ref())).collect();
+    Ok(Outcome::Claimed { claims })
+}
+
+/// True when a lease allows at least what `mode` allows.
+fn covers_mode(lease: &Lease, mode: Mode) -> bool {
+    lease.mode == Mode::Exclusive || mode == Mode::Shared
+}
+
+/// A path that was shared and becomes exclusive leaves its old lease, so that it stands in one.
+fn give_up_weaker(txn: &mut Txn<'_>, session: &mut Session, paths: &[RepoPath]) -> Result<(), ViewError> {
+    for path in paths {
+        let Some(old) = session.path_lease(path).map(|l| l.id) else { continue };
+        claim::ungrant(txn, path, &session.name, |g| g.lease == old && g.item.is_none())?;
+        for lease in session.leases.iter_mut().filter(|l| l.id == old) {
+            lease.paths.retain(|p| p != path);
+        }
+    }
+    session.leases.retain(|l| !l.paths.is_empty() || l.item.is_some());
+    Ok(())
+}
+
+fn held_by(session: &Session, path: &RepoPath, reason: Option<&String>) -> Option<Held> {
+    session.path_lease(path).map(|lease| Held {
+        path: path.clone(),
+        session: session.name.clone(),
+        mode: lease.mode,
+        lease: lease.id,
+        since: lease.since,
+        expires: Some(lease.expires()),
+        item: None,
+        reason: reason.cloned(),
+    })
+}
+
+/// What stands in the way of `session` holding `path` in `mode`.
+///
+/// # Errors
+/// When the state cannot be read.
+pub fn blockers_of(
+    view: &dyn View,
+    path: &RepoPath,
+    session: &SessionName,
+    mode: Mode,
+) -> Result<Vec<Blocker>, ViewError> {
+    let mut blockers = Vec::new();
+    for claim in claim::overlapping(view, path)? {
+        for holder in claim.conflicts(session, mode) {
+            blockers.push(blocker(view, path, &claim, holder)?);
+        }
+    }
+    Ok(blockers)
+}
+
+fn blocker(view: &dyn View, path: &RepoPath, claim: &Claim, holder: &Holder) -> Result<Blocker, ViewError> {
+    Ok(Blocker {
+        path: path.clone(),
+        held: claim.path.clone(),
+        session: holder.session.clone(),
+        expires: expiry(view, holder)?,
+        reason: holder.reason.clone(),
+    })
+}
+
+/// When a hold ends unless renewed: the last of its leases.
+///
+/// # Errors
+/// When the state cannot be read.
+pub fn expiry(view: &dyn View, holder: &Holder) -> Result<Option<jiff::Timestamp>, ViewError> {
+    let Some(session) = sessions::get(view, &holder.session)? else { return Ok(None) };
+    let leases = session.leases.iter().filter(|l| holder.grants.iter().any(|g| g.lease == l.id));
+    Ok(leases.map(Lease::expires).max())
+}
+
+/// The outcome for things that a session does not hold: who holds them now is told with it.
+///
+/// # Errors
+/// When the state cannot be read.
+pub(super) fn lost(view: &dyn View, losses: Vec<Loss>, session: &SessionName) -> Result<Outcome, ViewError> {
+    let mut holders = Vec::new();
+    for path in losses.iter().filter_map(|l| l.path.as_ref()) {
+        holders.extend(blockers_of(view, path, session, Mode::Exclusive)?);
+    }
+    Ok(Outcome::Lost { losses, holders })
+}
+
+/// Gives claimed paths back.
+///
+/// # Errors
+/// When the state cannot be read.
+pub(super) fn release(
+    txn: &mut Txn<'_>,
+    name: &SessionName,
+    paths: Option<&[RepoPath]>,
+    context: &Context,
+) -> Result<Outcome, ViewError> {
+    let mut session = granted!(active(txn, name)?);
+    let mut chosen: Vec<RepoPath> = match paths {
+        Some(paths) => paths.to_vec(),
+        None => session.leases.iter().flat_map(|l| l.paths.iter().cloned()).collect(),
+    };
+    chosen.sort();
+    chosen.dedup();
+    let missing: Vec<&RepoPath> = chosen.iter().filter(|p| session.path_lease(p).is_none()).collect();
+    if let Some(path) = missing.first() {
+        let with_item = |l: &&Lease| l.item.as_ref().is_some_and(|i| i.files.contains(path));
+        if let Some(item) = session.leases.iter().find(with_item).and_then(|l| l.item.as_ref()) {
+            return Ok(Outcome::Refused {
+                rule: "held-with-item".into(),
+                message: format!("{path} is held with item {} and goes back with it", item.id),
+                hint: format!("git coord done {0}, or git coord drop {0}", item.id),
+            });
+        }
+        let losses = missing.iter().map(|p| loss_of_path(&session, p)).collect();
+        return lost(txn, losses, name);
+    }
+    if chosen.is_empty() {
+        return Ok(Outcome::Released { paths: chosen });
+    }
+    for path in &chosen {
+        let lease = session.path_lease(path).map(|l| l.id);
+        claim::ungrant(txn, path, name, |g| Some(g.lease) == lease && g.item.is_none())?;
+        for lease in &mut session.leases {
+            lease.paths.retain(|p| p != path);
+        }
+    }
+    session.leases.retain(|l| !l.paths.is_empty() || l.item.is_some());
+    renew_due(&mut session, context);
+    sessions::put(txn, &session);
+    head::next_generation(txn)?;
+    txn.record(Event::new(context.now, Some(name), "release").with("paths", &chosen));
+    Ok(Outcome::Released { paths: chosen })
+}

@@ -1,0 +1,122 @@
+//! Finishing items, or giving them back.
+
+use super::super::event::Event;
+use super::super::op::{Finish, Outcome};
+use super::super::session::{Lease, LeasedItem, Session};
+use super::super::view::ViewError;
+use super::super::{ItemId, ItemState, SessionName, Txn, deps, head, ids, queue, session as sessions};
+use super::leases::{free, loss_of_item, renew_due};
+use super::{Context, active, granted};
+
+/// Finishes items, or gives them back; all or nothing.
+///
+/// # Errors
+/// When the state cannot be read.
+pub(super) fn finish(
+    txn: &mut Txn<'_>,
+    name: &SessionName,
+    items: &[ItemId],
+    how: &Finish,
+    context: &Context,
+) -> Result<Outcome, ViewError> {
+    let mut session = granted!(active(txn, name)?);
+    let mut states = Vec::new();
+    let mut losses = Vec::new();
+    let mut held: Vec<(Lease, LeasedItem)> = Vec::new();
+    for id in items {
+        if let Some((lease, item)) = session.item_lease(id).and_then(|l| Some((l, l.item.as_ref()?))) {
+            if !held.iter().any(|(_, i)| i.id == *id) {
+                held.push((lease.clone(), item.clone()));
+            }
+            continue;
+        }
+        let Some(slot) = ids::find(txn, id)? else {
+            return Ok(Outcome::Unknown { what: "item".into(), name: id.to_string() });
+        };
+        let (state, note, _) = queue::standing(txn, &slot)?;
+        // A repeated command, after an answer that did not arrive.
+        if note.by.as_ref() == Some(name) && session.item_loss(id).is_none() && is_result(how, state) {
+            states.push((id.clone(), state));
+            continue;
+        }
+        let mut loss = loss_of_item(&session, id);
+        if let Some(by) = note.by.filter(|by| by != name) {
+            loss.why = format!("{}; it is {state} now, with {by}", loss.why);
+            loss.by = Some(by);
+        } else {
+            loss.why = format!("{}; it is {state} now", loss.why);
+        }
+        losses.push(loss);
+    }
+    if !losses.is_empty() {
+        return super::claim::lost(txn, losses, name);
+    }
+    let mut unblocked = Vec::new();
+    for (lease, item) in &held {
+        let state = hand_back(txn, &mut session, lease, item, how, context)?;
+        if state == ItemState::Done {
+            unblocked.extend(deps::satisfy(txn, &item.id)?);
+        }
+        states.push((item.id.clone(), state));
+    }
+    if !held.is_empty() {
+        renew_due(&mut session, context);
+        sessions::put(txn, &session);
+        head::next_generation(txn)?;
+        let ids: Vec<_> = held.iter().map(|(_, item)| item.id.to_string()).collect();
+        let mut event = Event::new(context.now, Some(name), how.word()).with("items", ids);
+        if let Finish::Fail { reason, last } = how {
+            event = event.with("reason", reason).with("final", last);
+        }
+        txn.record(event);
+    }
+    states.sort_by_key(|(id, _)| items.iter().position(|i| i == id));
+    Ok(Outcome::Finished { items: states, unblocked })
+}
+
+/// True when `state` is what `how` leads to.
+fn is_result(how: &Finish, state: ItemState) -> bool {
+    match how {
+        Finish::Done => state == ItemState::Done,
+        Finish::Fail { .. } => matches!(state, ItemState::Failed | ItemState::Pending),
+        Finish::Drop => state == ItemState::Pending,
+    }
+}
+
+/// Moves one item on, frees its files and ends its lease.
+fn hand_back(
+    txn: &mut Txn<'_>,
+    session: &mut Session,
+    lease: &Lease,
+    item: &LeasedItem,
+    how: &Finish,
+    context: &Context,
+) -> Result<ItemState, ViewError> {
+    let limit = queue::must_get(txn, &item.slot.queue)?.max_attempts;
+    let (_, note, _) = queue::standing(txn, &item.slot)?;
+    let state = match how {
+        Finish::Done => ItemState::Done,
+        Finish::Drop => ItemState::Pending,
+        Finish::Fail { last, .. } if *last || note.fails + 1 >= limit => ItemState::Failed,
+        Finish::Fail { .. } => ItemState::Pending,
+    };
+    queue::transition(txn, &item.slot, state, |note| {
+        note.at = Some(context.now);
+        match how {
+            Finish::Fail { reason, .. } => {
+                note.fails += 1;
+                note.why = Some(reason.clone());
+            }
+            Finish::Drop => note.attempt = note.attempt.saturating_sub(1),
+            Finish::Done => note.why = None,
+        }
+    })?;
+    free(txn, &session.name, lease)?;
+    session.leases.retain(|l| l.id != lease.id);
+    match how {
+        Finish::Done => session.done += 1,
+        Finish::Fail { .. } => session.failed += 1,
+        Finish::Drop => {}
+    }
+    Ok(state)
+}

@@ -1,0 +1,194 @@
+//! Leases: running out, being taken back, being renewed.
+
+use super::super::claim;
+use super::super::event::Event;
+use super::super::op::{Outcome, RenewWhat};
+use super::super::session::{Lease, Loss, Session};
+use super::super::view::ViewError;
+use super::super::{ItemId, ItemState, SessionName, Txn, head, queue, session as sessions};
+use super::{Context, active, granted};
+
+/// Takes back every lease that has run out, except those of `alive`, which is renewed instead: a
+/// session whose command arrives is not dead, and nobody has taken its place yet.
+///
+/// # Errors
+/// When the state cannot be read.
+pub(super) fn sweep(
+    txn: &mut Txn<'_>,
+    alive: Option<&SessionName>,
+    context: &Context,
+) -> Result<(), ViewError> {
+    let mut head = head::read(txn)?;
+    if head.sweep_at.is_none_or(|at| context.now < at) {
+        return Ok(());
+    }
+    let mut earliest = None;
+    for mut session in sessions::all(txn)? {
+        let (gone, kept): (Vec<Lease>, Vec<Lease>) =
+            session.leases.drain(..).partition(|l| l.expires() <= context.now);
+        session.leases = kept;
+        if alive == Some(&session.name) {
+            session.leases.extend(gone.into_iter().map(|mut lease| {
+                lease.renewed = context.now;
+                lease.renewals += 1;
+                lease
+            }));
+            session.leases.sort_by_key(|l| l.id);
+            sessions::put(txn, &session);
+        } else if !gone.is_empty() {
+            expire(txn, &mut session, gone, alive, context)?;
+        }
+        let next = session.leases.iter().map(Lease::expires).min();
+        earliest = earliest.into_iter().chain(next).min();
+    }
+    head.generation = head::next_generation(txn)?;
+    head.sweep_at = earliest;
+    txn.put_json(head::KEY, &head);
+    Ok(())
+}
+
+/// Gives back what was held under leases that have run out, and tells the session so.
+fn expire(
+    txn: &mut Txn<'_>,
+    session: &mut Session,
+    gone: Vec<Lease>,
+    by: Option<&SessionName>,
+    context: &Context,
+) -> Result<(), ViewError> {
+    let mut event = Event::new(context.now, Some(&session.name), "expired");
+    let mut paths = Vec::new();
+    let mut items = Vec::new();
+    let ids: Vec<u64> = gone.iter().map(|l| l.id).collect();
+    for lease in gone {
+        let why = format!("its lease ran out at {}", lease.expires());
+        let loss = |path, item| Loss {
+            path,
+            item,
+            lease: lease.id,
+            at: context.now,
+            by: by.cloned(),
+            why: why.clone(),
+        };
+        for path in lease.all_paths() {
+            session.remember_loss(loss(Some(path.clone()), None));
+        }
+        if let Some(item) = &lease.item {
+            session.remember_loss(loss(None, Some(item.id.clone())));
+            items.push(item.id.to_string());
+        }
+        paths.extend(lease.paths.iter().map(ToString::to_string));
+        free(txn, &session.name, &lease)?;
+        if let Some(item) = &lease.item {
+            queue::transition(txn, &item.slot, ItemState::Pending, |note| {
+                note.at = Some(context.now);
+                note.why = Some(why.clone());
+            })?;
+        }
+    }
+    if !paths.is_empty() {
+        event = event.with("paths", &paths);
+    }
+    if !items.is_empty() {
+        event = event.with("items", &items);
+    }
+    sessions::put(txn, session);
+    txn.record(event.with("leases", ids));
+    Ok(())
+}
+
+/// Removes everything that stands in `claims/` under a lease.
+///
+/// # Errors
+/// When the state cannot be read.
+pub(super) fn free(txn: &mut Txn<'_>, session: &SessionName, lease: &Lease) -> Result<(), ViewError> {
+    for path in lease.all_paths() {
+        claim::ungrant(txn, path, session, |grant| grant.lease == lease.id)?;
+    }
+    Ok(())
+}
+
+/// Renews leases of a session.
+///
+/// # Errors
+/// When the state cannot be read.
+pub(super) fn renew(
+    txn: &mut Txn<'_>,
+    name: &SessionName,
+    what: &RenewWhat,
+    ttl: Option<u64>,
+    context: &Context,
+) -> Result<Outcome, ViewError> {
+    let mut session = granted!(active(txn, name)?);
+    let mut losses = Vec::new();
+    if let RenewWhat::These { paths, items } = what {
+        for path in paths.iter().filter(|p| session.path_lease(p).is_none()) {
+            losses.push(loss_of_path(&session, path));
+        }
+        for item in items.iter().filter(|i| session.item_lease(i).is_none()) {
+            losses.push(loss_of_item(&session, item));
+        }
+    }
+    if !losses.is_empty() {
+        return super::claim::lost(txn, losses, name);
+    }
+    let chosen = |lease: &Lease| match what {
+        RenewWhat::All => true,
+        RenewWhat::Due => lease.is_due(context.now),
+        RenewWhat::These { paths, items } => {
+            lease.paths.iter().any(|p| paths.contains(p))
+                || lease.item.as_ref().is_some_and(|i| items.contains(&i.id))
+        }
+    };
+    let mut renewed = Vec::new();
+    for lease in session.leases.iter_mut().filter(|l| chosen(l)) {
+        lease.renewed = context.now;
+        lease.renewals += 1;
+        lease.ttl = ttl.unwrap_or(lease.ttl);
+        renewed.push((lease.id, lease.expires()));
+    }
+    if renewed.is_empty() {
+        return Ok(Outcome::Renewed { leases: renewed });
+    }
+    sessions::put(txn, &session);
+    for (_, expires) in &renewed {
+        head::note_expiry(txn, *expires)?;
+    }
+    head::next_generation(txn)?;
+    let ids: Vec<u64> = renewed.iter().map(|(id, _)| *id).collect();
+    txn.record(Event::new(context.now, Some(name), "renew").with("leases", ids));
+    Ok(Outcome::Renewed { leases: renewed })
+}
+
+/// What a session is told about a path that it does not hold.
+pub(super) fn loss_of_path(session: &Session, path: &super::super::RepoPath) -> Loss {
+    session.path_loss(path).cloned().map(|loss| Loss { path: Some(path.clone()), ..loss }).unwrap_or_else(
+        || Loss {
+            path: Some(path.clone()),
+            item: None,
+            lease: 0,
+            at: session.started,
+            by: None,
+            why: "this session has no claim of it".into(),
+        },
+    )
+}
+
+/// What a session is told about an item that it does not hold.
+pub(super) fn loss_of_item(session: &Session, item: &ItemId) -> Loss {
+    session.item_loss(item).cloned().unwrap_or_else(|| Loss {
+        path: None,
+        item: Some(item.clone()),
+        lease: 0,
+        at: session.started,
+        by: None,
+        why: "this session does not hold it".into(),
+    })
+}
+
+/// Renews the leases of a session that are past half of their time, as part of another operation.
+pub(super) fn renew_due(session: &mut Session, context: &Context) {
+    for lease in session.leases.iter_mut().filter(|l| l.is_due(context.now)) {
+        lease.renewed = context.now;
+        lease.renewals += 1;
+    }
+}

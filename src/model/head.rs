@@ -1,0 +1,67 @@
+//! The head record: format, identity and the counters that order everything.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::view::{View, ViewError};
+use super::{Txn, txn};
+
+/// The format that this version writes.
+pub const FORMAT: u32 = 1;
+
+/// Key of the head record.
+pub const KEY: &str = "head.json";
+
+/// What every change of the state writes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// Version of the layout. A newer one is read as far as possible and never written.
+    pub format: u32,
+    /// Identity of the store, given when it is made.
+    pub store: String,
+    /// Counts the operations that changed something; also the number of the last lease.
+    pub generation: u64,
+    /// Fresh in every version, so that no two versions have the same object id: git takes a push
+    /// or update to an equal id for a success.
+    pub nonce: String,
+    /// No lease runs out before this; `None` when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep_at: Option<Timestamp>,
+    /// Events in the log that have left the history (see `docs/format.md`).
+    #[serde(default)]
+    pub logged: u64,
+}
+
+impl Head {
+    /// The head of a new store.
+    pub fn new(store: String) -> Self {
+        Head { format: FORMAT, store, generation: 0, nonce: String::new(), sweep_at: None, logged: 0 }
+    }
+}
+
+/// Reads the head.
+///
+/// # Errors
+/// When it is missing or damaged.
+pub fn read(view: &dyn View) -> Result<Head, ViewError> {
+    txn::read_json(view, KEY)?.ok_or_else(|| ViewError::damaged(KEY, "it is missing"))
+}
+
+/// Takes the next generation, which becomes the number of a lease.
+pub(crate) fn next_generation(txn: &mut Txn<'_>) -> Result<u64, ViewError> {
+    let mut head = read(txn)?;
+    head.generation += 1;
+    let generation = head.generation;
+    txn.put_json(KEY, &head);
+    Ok(generation)
+}
+
+/// Notes that a lease runs out at `at`.
+pub(crate) fn note_expiry(txn: &mut Txn<'_>, at: Timestamp) -> Result<(), ViewError> {
+    let mut head = read(txn)?;
+    if head.sweep_at.is_none_or(|known| at < known) {
+        head.sweep_at = Some(at);
+        txn.put_json(KEY, &head);
+    }
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! The state machine: paths, claims, items, leases, sessions, and the operations on them.
+//!
+//! Nothing here touches git, a clock, a file or the environment. The state is a tree of records
+//! ([`View`]); [`apply()`] carries out an operation ([`Op`]) in a transaction ([`Txn`]) and says
+//! what it came to ([`Outcome`]). `docs/format.md` describes the records.
+
+mod apply;
+pub mod area;
+pub mod claim;
+pub mod deps;
+pub mod event;
+pub mod head;
+pub mod ids;
+mod item;
+mod layered;
+mod name;
+pub mod op;
+mod path;
+pub mod queue;
+pub mod segment;
+pub mod session;
+mod txn;
+pub mod view;
+
+pub use apply::{Context, apply, blockers_of, expiry};
+pub use item::{Item, ItemState, NewItem};
+pub use layered::{Changes, Layered};
+pub use name::{ItemId, NameError, QueueName, SessionName};
+pub use op::{Op, Outcome};
+pub use path::{PathError, RepoPath};
+pub use txn::{Savepoint, Txn, read_json, to_json};
+pub use view::{MemView, View, ViewError};

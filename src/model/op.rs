@@ -1,0 +1,357 @@
+//! Operations and their outcomes, as data.
+//!
+//! An operation can be written to a file, handed to another process, applied to a newer state
+//! after a lost race, or replayed in a test. What it comes to is a value: being refused is an
+//! outcome, not an error.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::claim::Mode;
+use super::session::{Loss, Session};
+use super::{Item, ItemId, ItemState, NewItem, QueueName, RepoPath, SessionName};
+
+/// What a session wants done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub enum Op {
+    /// Starts or resumes a session.
+    StartSession(StartSession),
+    /// Ends a session; everything it holds goes back.
+    EndSession {
+        /// Which.
+        name: SessionName,
+    },
+    /// Claims paths, all or nothing.
+    Claim(ClaimPaths),
+    /// Gives claimed paths back, all or nothing.
+    Release {
+        /// Who.
+        session: SessionName,
+        /// Which; `None`: all that were claimed by hand.
+        paths: Option<Vec<RepoPath>>,
+    },
+    /// Takes the next items with their files.
+    Next(TakeNext),
+    /// Finishes items, or gives them back; all or nothing.
+    Finish {
+        /// Who.
+        session: SessionName,
+        /// Which.
+        items: Vec<ItemId>,
+        /// How.
+        how: Finish,
+    },
+    /// Renews leases.
+    Renew {
+        /// Who.
+        session: SessionName,
+        /// Which.
+        what: RenewWhat,
+        /// New length in seconds; `None`: as it was.
+        ttl: Option<u64>,
+    },
+    /// Adds items that are not known yet.
+    Import {
+        /// Who, for the log.
+        session: Option<SessionName>,
+        /// The items, in order.
+        items: Vec<NewItem>,
+        /// The queue of items that name none.
+        queue: QueueName,
+    },
+    /// Takes back leases that have run out.
+    Sweep,
+    /// Writes an event to the log: a commit, progress, …
+    Record {
+        /// Who.
+        session: Option<SessionName>,
+        /// What.
+        event: String,
+        /// The particulars.
+        data: Map<String, Value>,
+    },
+    /// Changes the settings of a queue, which comes to be if need be.
+    SetQueue {
+        /// Which.
+        name: QueueName,
+        /// After so many failures an item is given up.
+        max_attempts: u32,
+    },
+}
+
+/// See [`Op::StartSession`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StartSession {
+    /// Its name.
+    pub name: SessionName,
+    /// The token of the worktree that it is bound to.
+    pub token: String,
+    /// Top folder of that worktree.
+    pub worktree: Option<String>,
+    /// Its branch.
+    pub branch: Option<String>,
+    /// Its host.
+    pub host: Option<String>,
+    /// The session's queues; `None`: as before.
+    pub queues: Option<Vec<QueueName>>,
+    /// The session's areas; `None`: as before.
+    pub areas: Option<Vec<String>>,
+    /// True when the worktree that holds the session now is known to be gone.
+    pub abandoned: bool,
+}
+
+impl StartSession {
+    /// A session without a worktree, known by its name alone.
+    pub fn new(name: SessionName) -> Self {
+        StartSession {
+            name,
+            token: String::new(),
+            worktree: None,
+            branch: None,
+            host: None,
+            queues: None,
+            areas: None,
+            abandoned: false,
+        }
+    }
+}
+
+/// See [`Op::Claim`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClaimPaths {
+    /// Who.
+    pub session: SessionName,
+    /// Which.
+    pub paths: Vec<RepoPath>,
+    /// Exclusive or shared.
+    pub mode: Mode,
+    /// Seconds until the lease runs out.
+    pub ttl: u64,
+    /// What for.
+    pub reason: Option<String>,
+}
+
+/// See [`Op::Next`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TakeNext {
+    /// Who.
+    pub session: SessionName,
+    /// From which queues; empty: the session's, or all.
+    pub queues: Vec<QueueName>,
+    /// How many at the most.
+    pub count: usize,
+    /// Seconds until the leases run out.
+    pub ttl: u64,
+}
+
+/// How an item leaves a session's hands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finish {
+    /// It is done.
+    Done,
+    /// This attempt failed.
+    Fail {
+        /// Why.
+        reason: String,
+        /// No further attempt, whatever the queue's limit.
+        last: bool,
+    },
+    /// Given back untouched.
+    Drop,
+}
+
+impl Finish {
+    /// The event's name.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Finish::Done => "done",
+            Finish::Fail { .. } => "fail",
+            Finish::Drop => "drop",
+        }
+    }
+}
+
+/// Which leases to renew.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RenewWhat {
+    /// All that the session holds.
+    All,
+    /// Those past half of their time.
+    Due,
+    /// Those of these paths and items; each word is a path or an item.
+    These {
+        /// Paths claimed by hand.
+        paths: Vec<RepoPath>,
+        /// Items.
+        items: Vec<ItemId>,
+    },
+}
+
+/// A claim that was granted, or is held.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Held {
+    /// The path.
+    pub path: RepoPath,
+    /// Who holds it.
+    pub session: SessionName,
+    /// Exclusive or shared.
+    pub mode: Mode,
+    /// Under which lease.
+    pub lease: u64,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when, unless renewed; `None` when the record of the lease is gone.
+    pub expires: Option<Timestamp>,
+    /// The item that brought it.
+    pub item: Option<ItemId>,
+    /// What for.
+    pub reason: Option<String>,
+}
+
+/// A claim in the way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Blocker {
+    /// The path that was asked for.
+    pub path: RepoPath,
+    /// The claim in the way: the same path, or one above or below.
+    pub held: RepoPath,
+    /// Who holds that.
+    pub session: SessionName,
+    /// Until when, unless renewed.
+    pub expires: Option<Timestamp>,
+    /// What for.
+    pub reason: Option<String>,
+}
+
+/// An item handed out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Taken {
+    /// Its content.
+    pub item: Item,
+    /// Its queue.
+    pub queue: QueueName,
+    /// Its priority.
+    pub priority: u32,
+    /// The how manieth time it is handed out.
+    pub attempt: u32,
+    /// Under which lease.
+    pub lease: u64,
+    /// Until when, unless renewed.
+    pub expires: Timestamp,
+}
+
+/// Why `next` gave fewer items than asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum EmptyReason {
+    /// There is no such queue, or none at all.
+    NoQueue,
+    /// Everything in these queues is finished.
+    AllDone,
+    /// What is left is in other hands, waits for other items, or touches files that others hold.
+    Waiting {
+        /// Items that others hold.
+        claimed: u64,
+        /// Items that wait for other items.
+        blocked: u64,
+        /// Free items whose files others hold.
+        files_held: u64,
+        /// Free items outside the session's area.
+        outside_area: u64,
+    },
+}
+
+/// What an operation came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// The session as it is now.
+    Session {
+        /// Its record.
+        session: Box<Session>,
+        /// What ending it gave back: paths.
+        released: Vec<RepoPath>,
+        /// What ending it gave back: items.
+        dropped: Vec<ItemId>,
+    },
+    /// The paths are claimed.
+    Claimed {
+        /// One entry a path.
+        claims: Vec<Held>,
+    },
+    /// The paths are given back.
+    Released {
+        /// Which.
+        paths: Vec<RepoPath>,
+    },
+    /// Items handed out; fewer than asked for, with the reason.
+    Taken {
+        /// The items.
+        items: Vec<Taken>,
+        /// Why not more.
+        reason: Option<EmptyReason>,
+    },
+    /// The items and their states now.
+    Finished {
+        /// One entry an item.
+        items: Vec<(ItemId, ItemState)>,
+        /// Items that can be taken now because of it.
+        unblocked: Vec<ItemId>,
+    },
+    /// The leases that were renewed.
+    Renewed {
+        /// Lease and when it now runs out.
+        leases: Vec<(u64, Timestamp)>,
+    },
+    /// The import.
+    Imported {
+        /// Items that are new.
+        added: u64,
+        /// Items that were known.
+        known: u64,
+    },
+    /// Done, nothing to tell.
+    Done,
+    /// Somebody else holds a path. Nothing was changed.
+    Held {
+        /// What is in the way.
+        blockers: Vec<Blocker>,
+    },
+    /// The session holds it no more. Nothing was changed.
+    Lost {
+        /// What, since when and why.
+        losses: Vec<Loss>,
+        /// Who holds it now.
+        holders: Vec<Blocker>,
+    },
+    /// A rule says no. Nothing was changed.
+    Refused {
+        /// Which rule, as a word for programs.
+        rule: String,
+        /// In words.
+        message: String,
+        /// What to do instead.
+        hint: String,
+    },
+    /// Something named does not exist. Nothing was changed.
+    Unknown {
+        /// `session`, `queue` or `item`.
+        what: String,
+        /// Its name.
+        name: String,
+    },
+}
+
+impl Outcome {
+    /// True when the operation was refused and must leave no trace.
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Outcome::Held { .. } | Outcome::Lost { .. } | Outcome::Refused { .. } | Outcome::Unknown { .. }
+        )
+    }
+}

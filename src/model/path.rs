@@ -1,0 +1,225 @@
+//! Paths as coordination sees them: relative to the repository's root, `/` between components.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// First code point of the private-use range that stands for the raw bytes `0x80..=0xff`.
+///
+/// git paths are bytes, JSON strings are Unicode. A byte that is no valid UTF-8 is shown as one
+/// character of U+EF80..U+EFFF, so that every path has exactly one text form and the other way
+/// round. Characters of that range that really occur in a path are taken apart into bytes too,
+/// which keeps the mapping one-to-one.
+const RAW_BYTE_BASE: u32 = 0xEF00;
+
+/// A file or folder below the root of a repository, or the root itself (the empty path).
+///
+/// Normalised: no leading or trailing slash, no empty, `.` or `..` component, nothing inside
+/// `.git`. The order is that of the bytes, so a folder stands directly before what is below it
+/// only among names without characters smaller than `/`; use [`RepoPath::covers`], not sorting,
+/// to tell what overlaps.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
+#[serde(try_from = "String", into = "String")]
+pub struct RepoPath(String);
+
+/// Why a text is not a path inside the repository.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// `..` leads above the root.
+    #[error("{path}: outside the repository")]
+    Outside {
+        /// The path as given.
+        path: String,
+    },
+    /// A component is `.git`: git's own files are nobody's to claim.
+    #[error("{path}: inside git's own folder")]
+    InsideGitDir {
+        /// The path as given.
+        path: String,
+    },
+    /// A NUL byte, which no file name can hold.
+    #[error("{path}: a path cannot contain a NUL byte")]
+    Nul {
+        /// The path as given, without the NUL.
+        path: String,
+    },
+}
+
+impl RepoPath {
+    /// The root of the repository, which covers every path.
+    pub fn root() -> Self {
+        RepoPath(String::new())
+    }
+
+    /// Parses a text form, resolving `.` and `..` and dropping doubled and trailing slashes.
+    ///
+    /// # Errors
+    /// When `..` leaves the repository or a component is `.git`.
+    pub fn parse(text: &str) -> Result<Self, PathError> {
+        if text.contains('\0') {
+            return Err(PathError::Nul { path: text.replace('\0', "") });
+        }
+        let mut parts: Vec<&str> = Vec::new();
+        for part in text.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => {
+                    if parts.pop().is_none() {
+                        return Err(PathError::Outside { path: text.to_owned() });
+                    }
+                }
+                _ if part.eq_ignore_ascii_case(".git") => {
+                    return Err(PathError::InsideGitDir { path: text.to_owned() });
+                }
+                _ => parts.push(part),
+            }
+        }
+        Ok(RepoPath(parts.join("/")))
+    }
+
+    /// Parses the bytes that git uses for a path (index and tree entries).
+    ///
+    /// # Errors
+    /// As for [`RepoPath::parse`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, PathError> {
+        Self::parse(&decode(bytes))
+    }
+
+    /// The text form.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The bytes that git and the file system use for this path.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        encode(&self.0)
+    }
+
+    /// The path as a native one, to be joined to the root of a worktree.
+    pub fn to_native(&self) -> std::path::PathBuf {
+        use std::os::unix::ffi::OsStringExt;
+        std::ffi::OsString::from_vec(self.to_bytes()).into()
+    }
+
+    /// True for the root of the repository.
+    pub fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The components, outermost first; none for the root.
+    pub fn components(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/').filter(|c| !c.is_empty())
+    }
+
+    /// True when a claim of `self` covers `other`: the same path, or one below it.
+    pub fn covers(&self, other: &RepoPath) -> bool {
+        self.is_root()
+            || self.0 == other.0
+            || (other.0.starts_with(&self.0) && other.0.as_bytes().get(self.0.len()) == Some(&b'/'))
+    }
+
+    /// True when claims of both paths would overlap.
+    pub fn overlaps(&self, other: &RepoPath) -> bool {
+        self.covers(other) || other.covers(self)
+    }
+
+    /// This path with one more component, which is taken as it is.
+    pub fn join(&self, component: &str) -> RepoPath {
+        if self.is_root() {
+            RepoPath(component.to_owned())
+        } else {
+            RepoPath(format!("{}/{component}", self.0))
+        }
+    }
+}
+
+fn decode(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if is_raw_byte(c) {
+                let mut buf = [0; 4];
+                out.extend(c.encode_utf8(&mut buf).bytes().filter_map(raw_byte));
+            } else {
+                out.push(c);
+            }
+        }
+        out.extend(chunk.invalid().iter().copied().filter_map(raw_byte));
+    }
+    out
+}
+
+fn raw_byte(byte: u8) -> Option<char> {
+    char::from_u32(RAW_BYTE_BASE + u32::from(byte))
+}
+
+fn is_raw_byte(c: char) -> bool {
+    (RAW_BYTE_BASE + 0x80..=RAW_BYTE_BASE + 0xff).contains(&(c as u32))
+}
+
+fn encode(text: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut buf = [0; 4];
+    for c in text.chars() {
+        if is_raw_byte(c) {
+            out.push((c as u32 - RAW_BYTE_BASE) as u8);
+        } else {
+            out.extend_from_slice(c.encode_utf8(&mut buf).as_bytes());
+        }
+    }
+    out
+}
+
+impl fmt::Display for RepoPath {
+    /// The text form; `.` for the root.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_root() { "." } else { &self.0 })
+    }
+}
+
+impl From<RepoPath> for String {
+    fn from(path: RepoPath) -> String {
+        if path.is_root() { ".".to_owned() } else { path.0 }
+    }
+}
+
+impl TryFrom<String> for RepoPath {
+    type Error = PathError;
+    fn try_from(text: String) -> Result<Self, PathError> {
+        Self::parse(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn normalises_and_refuses() {
+        let path = |t: &str| RepoPath::parse(t).map(|p| p.to_string());
+        assert_eq!(path("./a//b/"), Ok("a/b".into()));
+        assert_eq!(path("a/../b"), Ok("b".into()));
+        assert_eq!(path(""), Ok(".".into()));
+        assert_eq!(path("-dash"), Ok("-dash".into()));
+        assert!(matches!(path("../x"), Err(PathError::Outside { .. })));
+        assert!(matches!(path("a/.git/config"), Err(PathError::InsideGitDir { .. })));
+    }
+
+    #[test]
+    fn a_folder_covers_what_is_below_it_and_no_sibling() {
+        let p = |t: &str| RepoPath::parse(t).expect("valid");
+        assert!(p("src").covers(&p("src/a.rs")));
+        assert!(p("").covers(&p("src")));
+        assert!(!p("src").covers(&p("src2/a.rs")));
+        assert!(!p("src/a.rs").covers(&p("src")));
+        assert!(p("src/a.rs").overlaps(&p("src")));
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_survive_the_text_form(bytes in proptest::collection::vec(1u8..=255, 0..40)) {
+            prop_assert_eq!(encode(&decode(&bytes)), bytes);
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Sessions, their leases, and what they have lost.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::claim::Mode;
+use super::queue::Slot;
+use super::view::{View, ViewError};
+use super::{ItemId, QueueName, RepoPath, SessionName, Txn, txn};
+
+/// How many losses a session's record remembers.
+const LOST_KEPT: usize = 64;
+
+/// Whether a session is at work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SessionState {
+    /// It may claim.
+    Active,
+    /// It has given everything back.
+    Ended,
+}
+
+/// What a session holds until a time, unless it renews.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// The generation at which it was granted: strictly rising, never given twice.
+    pub id: u64,
+    /// Exclusive or shared.
+    #[serde(default)]
+    pub mode: Mode,
+    /// When it was granted.
+    pub since: Timestamp,
+    /// When it was last renewed.
+    pub renewed: Timestamp,
+    /// How often it was renewed.
+    #[serde(default)]
+    pub renewals: u64,
+    /// Seconds from the last renewal to its end.
+    pub ttl: u64,
+    /// Paths that were claimed under it by hand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<RepoPath>,
+    /// The item that is held under it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<LeasedItem>,
+}
+
+/// An item in somebody's hands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeasedItem {
+    /// Which.
+    pub id: ItemId,
+    /// Where it stands.
+    pub slot: Slot,
+    /// The files that are held with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<RepoPath>,
+}
+
+impl Lease {
+    /// When it runs out.
+    pub fn expires(&self) -> Timestamp {
+        later(self.renewed, self.ttl)
+    }
+
+    /// True when more than half of its time has passed.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        now >= later(self.renewed, self.ttl / 2)
+    }
+
+    /// All paths that it holds.
+    pub fn all_paths(&self) -> impl Iterator<Item = &RepoPath> {
+        self.paths.iter().chain(self.item.iter().flat_map(|i| &i.files))
+    }
+}
+
+/// `at` plus some seconds, at most the end of time.
+pub fn later(at: Timestamp, seconds: u64) -> Timestamp {
+    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+    at.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+}
+
+/// What a session is told when it goes on with something it no longer holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loss {
+    /// The path, when a claim was lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<RepoPath>,
+    /// The item, when an item was lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<ItemId>,
+    /// The lease under which it had been held.
+    pub lease: u64,
+    /// When it was taken away.
+    pub at: Timestamp,
+    /// Whose command took it away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<SessionName>,
+    /// Why, in words.
+    pub why: String,
+}
+
+/// The record of one session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Its name.
+    pub name: SessionName,
+    /// Drawn when it was started; the worktree that is bound to it knows it too.
+    pub token: String,
+    /// At work, or ended.
+    pub state: SessionState,
+    /// When it was first started.
+    pub started: Timestamp,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
+    /// Top folder of its worktree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worktree: Option<String>,
+    /// Branch of its worktree when it was started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// Host on which it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Queues that it is offered work from; empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub queues: Vec<QueueName>,
+    /// Patterns of the paths that are its own to edit; empty: none in particular.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub areas: Vec<String>,
+    /// Items it has finished.
+    #[serde(default)]
+    pub done: u64,
+    /// Items it has given up or given back after a failure.
+    #[serde(default)]
+    pub failed: u64,
+    /// What it holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leases: Vec<Lease>,
+    /// What it has lost, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<Loss>,
+}
+
+impl Session {
+    /// The lease of an item, if the session holds it.
+    pub fn item_lease(&self, id: &ItemId) -> Option<&Lease> {
+        self.leases.iter().find(|l| l.item.as_ref().is_some_and(|i| i.id == *id))
+    }
+
+    /// The lease of a path claimed by hand, if the session holds it.
+    pub fn path_lease(&self, path: &RepoPath) -> Option<&Lease> {
+        self.leases.iter().find(|l| l.paths.contains(path))
+    }
+
+    /// True when one of the session's claims lets it edit `path`.
+    pub fn may_edit(&self, path: &RepoPath) -> bool {
+        self.leases.iter().any(|l| l.mode == Mode::Exclusive && l.all_paths().any(|p| p.covers(path)))
+    }
+
+    /// The last loss of a path, or of a folder above it.
+    pub fn path_loss(&self, path: &RepoPath) -> Option<&Loss> {
+        self.lost.iter().rev().find(|l| l.path.as_ref().is_some_and(|p| p.covers(path)))
+    }
+
+    /// The last loss of an item.
+    pub fn item_loss(&self, id: &ItemId) -> Option<&Loss> {
+        self.lost.iter().rev().find(|l| l.item.as_ref() == Some(id))
+    }
+
+    /// Remembers a loss, forgetting the oldest beyond what is kept.
+    pub(crate) fn remember_loss(&mut self, loss: Loss) {
+        self.lost.push(loss);
+        let surplus = self.lost.len().saturating_sub(LOST_KEPT);
+        self.lost.drain(..surplus);
+    }
+
+    /// Forgets losses of what the session holds again.
+    pub(crate) fn forget_losses(&mut self, path: &RepoPath) {
+        self.lost.retain(|l| l.path.as_ref() != Some(path));
+    }
+}
+
+pub(crate) fn key(name: &SessionName) -> String {
+    format!("sessions/{name}.json")
+}
+
+/// Reads a session's record, or `None` when there is no such session.
+///
+/// # Errors
+/// When the state cannot be read.
+pub fn get(view: &dyn View, name: &SessionName) -> Result<Option<Session>, ViewError> {
+    txn::read_json(view, &key(name))
+}
+
+/// Writes a session's record.
+pub(crate) fn put(txn: &mut Txn<'_>, session: &Session) {
+    txn.put_json(key(&session.name), session);
+}
+
+/// All sessions, by name.
+///
+/// # Errors
+/// When the state cannot be read.
+pub fn all(view: &dyn View) -> Result<Vec<Session>, ViewError> {
+    let mut list = Vec::new();
+    for entry in view.list("sessions")? {
+        list.extend(txn::read_json::<Session>(view, &format!("sessions/{}", entry.name))?);
+    }
+    Ok(list)
+}

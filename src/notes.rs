@@ -1,0 +1,195 @@
+//! Notes on the user's commits: which session made them, for which items, with what progress.
+//!
+//! They stand in the user's repository under `refs/notes/coord/<session>`, so that
+//! `git log --notes='coord/*'` shows them. The ref points straight at the notes *tree*: git reads
+//! such notes, and `git log --all` shows no extra commits. Only objects are written through gix;
+//! the ref is moved by the `git` program with an expected old value, because gix cannot write
+//! reftable and is not safe beside `pack-refs`. `git notes` itself is not used: it has no
+//! compare-and-swap and loses notes when two processes write.
+
+use gix::ObjectId;
+use gix::objs::tree::{Entry, EntryKind};
+
+use crate::git::{GitError, HostRepo};
+use crate::model::SessionName;
+
+/// Most attempts against other processes of the same session.
+const MAX_TRIES: u32 = 20;
+
+/// Why a note could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum NoteError {
+    /// git failed.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// gix could not read or write an object.
+    #[error("cannot write a note on {commit}: {reason}")]
+    Objects {
+        /// The commit.
+        commit: String,
+        /// What gix said.
+        reason: String,
+    },
+    /// Others of the same session were always faster.
+    #[error("cannot write a note on {commit}: {reference} keeps changing")]
+    Contended {
+        /// The commit.
+        commit: String,
+        /// The ref.
+        reference: String,
+    },
+}
+
+/// The ref of a session's notes.
+pub fn reference(session: &SessionName) -> String {
+    format!("refs/notes/coord/{session}")
+}
+
+/// Adds a line to a session's note on a commit; `commit` is a full object id.
+///
+/// # Errors
+/// When the user's repository cannot be written.
+pub fn append(repo: &HostRepo, session: &SessionName, commit: &str, line: &str) -> Result<(), NoteError> {
+    edit(repo, session, commit, |before| {
+        let mut text = before.unwrap_or_default().to_vec();
+        text.extend(line.as_bytes());
+        text.push(b'\n');
+        Some(text)
+    })
+}
+
+/// Copies a session's note to the commit that has taken another's place.
+///
+/// # Errors
+/// When the user's repository cannot be read or written.
+pub fn copy(repo: &HostRepo, session: &SessionName, from: &str, to: &str) -> Result<(), NoteError> {
+    let Some(text) = read(repo, session, from)? else { return Ok(()) };
+    edit(repo, session, to, |before| match before {
+        // The hook after the commit may have written a note of its own already.
+        Some(own) if own.starts_with(&text) => None,
+        Some(own) => Some([text.as_slice(), own].concat()),
+        None => Some(text.clone()),
+    })
+}
+
+/// A session's note on a commit, if there is one.
+///
+/// # Errors
+/// When the user's repository cannot be read.
+pub fn read(repo: &HostRepo, session: &SessionName, commit: &str) -> Result<Option<Vec<u8>>, NoteError> {
+    let Some(root) = tip(repo, session)? else { return Ok(None) };
+    let notes = Notes::open(repo, commit)?;
+    let (fan, rest) = commit.split_at(2);
+    let Some(folder) = notes.entry(root, fan)? else { return Ok(None) };
+    match notes.entry(folder, rest)? {
+        Some(blob) => notes.data(blob).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn tip(repo: &HostRepo, session: &SessionName) -> Result<Option<ObjectId>, NoteError> {
+    let name = reference(session);
+    let text = repo.git().args(["rev-parse", "--verify", "-q", &name]).optional()?;
+    Ok(text.and_then(|t| ObjectId::from_hex(t.as_bytes()).ok()))
+}
+
+fn edit(
+    repo: &HostRepo,
+    session: &SessionName,
+    commit: &str,
+    change: impl Fn(Option<&[u8]>) -> Option<Vec<u8>>,
+) -> Result<(), NoteError> {
+    let name = reference(session);
+    let notes = Notes::open(repo, commit)?;
+    for _ in 0..MAX_TRIES {
+        let old = tip(repo, session)?;
+        let (fan, rest) = commit.split_at(2);
+        let folder = old.map(|root| notes.entry(root, fan)).transpose()?.flatten();
+        let before = match folder.map(|f| notes.entry(f, rest)).transpose()?.flatten() {
+            Some(blob) => Some(notes.data(blob)?),
+            None => None,
+        };
+        let Some(text) = change(before.as_deref()) else { return Ok(()) };
+        let blob = notes.write_blob(&text)?;
+        let folder = notes.with_entry(folder, rest, EntryKind::Blob, blob)?;
+        let root = notes.with_entry(old, fan, EntryKind::Tree, folder)?;
+        let expected = match old {
+            Some(id) => id.to_string(),
+            None => "0".repeat(root.to_string().len()),
+        };
+        let output = repo
+            .git()
+            .args(["update-ref", &name, &root.to_string(), &expected])
+            .output()
+            .map_err(NoteError::Git)?;
+        if output.status == Some(0) {
+            return Ok(());
+        }
+        if tip(repo, session)? == old {
+            let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            return Err(NoteError::Objects { commit: commit.to_owned(), reason: stderr });
+        }
+    }
+    Err(NoteError::Contended { commit: commit.to_owned(), reference: name })
+}
+
+/// The user's object database.
+struct Notes {
+    repo: gix::Repository,
+    commit: String,
+}
+
+impl Notes {
+    fn open(repo: &HostRepo, commit: &str) -> Result<Self, NoteError> {
+        let options = gix::open::Options::isolated().open_path_as_is(true).with(gix::sec::Trust::Full);
+        let fail = |e: gix::Error| NoteError::Objects { commit: commit.to_owned(), reason: e.to_string() };
+        let repo = gix::open_opts(&repo.common_dir, options).map_err(fail)?;
+        Ok(Notes { repo, commit: commit.to_owned() })
+    }
+
+    fn fail(&self) -> impl FnOnce(gix::Error) -> NoteError + '_ {
+        move |e| NoteError::Objects { commit: self.commit.clone(), reason: e.to_string() }
+    }
+
+    fn entries(&self, tree: ObjectId) -> Result<Vec<Entry>, NoteError> {
+        let object = self.repo.find_tree(tree).map_err(self.fail())?;
+        let mut list = Vec::new();
+        for entry in gix::objs::TreeRefIter::from_bytes(&object.data, tree.kind()) {
+            let entry = entry
+                .map_err(|e| NoteError::Objects { commit: self.commit.clone(), reason: e.to_string() })?;
+            list.push(Entry {
+                mode: entry.mode,
+                filename: entry.filename.to_owned(),
+                oid: entry.oid.to_owned(),
+            });
+        }
+        Ok(list)
+    }
+
+    fn entry(&self, tree: ObjectId, name: &str) -> Result<Option<ObjectId>, NoteError> {
+        Ok(self.entries(tree)?.into_iter().find(|e| e.filename == name.as_bytes()).map(|e| e.oid))
+    }
+
+    fn data(&self, blob: ObjectId) -> Result<Vec<u8>, NoteError> {
+        Ok(self.repo.find_blob(blob).map_err(self.fail())?.data.clone())
+    }
+
+    fn write_blob(&self, bytes: &[u8]) -> Result<ObjectId, NoteError> {
+        Ok(self.repo.write_blob(bytes).map_err(self.fail())?.detach())
+    }
+
+    fn with_entry(
+        &self,
+        tree: Option<ObjectId>,
+        name: &str,
+        kind: EntryKind,
+        id: ObjectId,
+    ) -> Result<ObjectId, NoteError> {
+        let mut entries = tree.map(|t| self.entries(t)).transpose()?.unwrap_or_default();
+        entries.retain(|e| e.filename != name.as_bytes());
+        entries.push(Entry { mode: kind.into(), filename: name.into(), oid: id });
+        // All entries of one level are of one kind, and hex digits sort the same either way.
+        entries.sort_by(|a, b| a.filename.cmp(&b.filename));
+        Ok(self.repo.write_object(gix::objs::Tree { entries }).map_err(self.fail())?.detach())
+    }
+}

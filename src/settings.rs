@@ -1,0 +1,96 @@
+//! Settings: the one section `[coord]` of the repository's configuration.
+
+use std::path::Path;
+
+/// Seconds of a lease when nobody says otherwise.
+pub const DEFAULT_TTL: u64 = 30 * 60;
+
+/// The settings of this clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// `coord.ttl`: seconds of a lease.
+    pub ttl: u64,
+    /// `coord.durable`: sync every change to the disk.
+    pub durable: bool,
+    /// `coord.protect`, may stand several times: branches on which sessions do not commit.
+    pub protect: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { ttl: DEFAULT_TTL, durable: false, protect: Vec::new() }
+    }
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The configuration cannot be read.
+    #[error("{path}: {reason}")]
+    Unreadable {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A value is not what it must be.
+    #[error("coord.{key} = {value:?}: {reason}")]
+    Value {
+        /// The setting.
+        key: &'static str,
+        /// Its value.
+        value: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl Settings {
+    /// True when sessions do not commit on this branch. `*` in a setting stands for any text
+    /// within one component of the name.
+    pub fn protects(&self, branch: &str) -> bool {
+        self.protect.iter().any(|pattern| {
+            pattern == branch
+                || globset::GlobBuilder::new(pattern)
+                    .literal_separator(true)
+                    .build()
+                    .is_ok_and(|g| g.compile_matcher().is_match(branch))
+        })
+    }
+
+    /// Reads the settings from the configuration file of the repository.
+    ///
+    /// # Errors
+    /// When the file cannot be read or a value makes no sense.
+    pub fn read(
+        common_dir: &Path,
+        parse_ttl: impl Fn(&str) -> Result<u64, String>,
+    ) -> Result<Self, SettingsError> {
+        let path = common_dir.join("config");
+        let unreadable = |reason: String| SettingsError::Unreadable { path: path.clone(), reason };
+        let text = std::fs::read(&path).map_err(|e| unreadable(e.to_string()))?;
+        let mut settings = Settings::default();
+        // Most commands run without any setting; parsing the file would cost more than they do.
+        if !text.to_ascii_lowercase().windows(6).any(|w| w == b"[coord") {
+            return Ok(settings);
+        }
+        let metadata = gix::config::file::Metadata::from(gix::config::Source::Local);
+        let file = gix::config::File::from_bytes_no_includes(&text, metadata, Default::default())
+            .map_err(|e| unreadable(e.to_string()))?;
+        if let Some(value) = file.string("coord.ttl") {
+            let value = value.to_string();
+            settings.ttl =
+                parse_ttl(&value).map_err(|reason| SettingsError::Value { key: "ttl", value, reason })?;
+        }
+        let durable = file.boolean("coord.durable").map_err(|e| SettingsError::Value {
+            key: "durable",
+            value: file.string("coord.durable").map(|v| v.to_string()).unwrap_or_default(),
+            reason: e.to_string(),
+        })?;
+        settings.durable = durable.unwrap_or_default();
+        for branch in file.strings("coord.protect").unwrap_or_default() {
+            settings.protect.push(branch.to_string());
+        }
+        Ok(settings)
+    }
+}

@@ -1,0 +1,86 @@
+//! What can go wrong with the store.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::git::GitError;
+use crate::model::ViewError;
+
+/// Why the store could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no store in this repository.
+    #[error("{path}: git-coord is not set up in this repository")]
+    Absent {
+        /// Where it would be.
+        path: PathBuf,
+    },
+    /// A file or folder of the store could not be used.
+    #[error("{path}: {what}: {source}")]
+    Io {
+        /// What was being done.
+        what: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// gix could not read or write an object or ref.
+    #[error("{path}: {what}: {reason}")]
+    Objects {
+        /// What was being done.
+        what: &'static str,
+        /// The store.
+        path: PathBuf,
+        /// What gix said.
+        reason: String,
+    },
+    /// A newer version wrote it.
+    #[error("{path}: written by a newer git-coord (format {found}, this one knows {known})")]
+    Newer {
+        /// The store.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest format that this version writes.
+        known: u32,
+    },
+    /// Another process writes and does not come to an end.
+    #[error("{path}: another git-coord has been writing for {}s", waited.as_secs())]
+    Busy {
+        /// The lock file.
+        path: PathBuf,
+        /// How long this process has waited.
+        waited: Duration,
+    },
+    /// The ref changes again and again under our hands.
+    #[error("{path}: refs/coord/state keeps changing; something writes it without git-coord's lock")]
+    Contended {
+        /// The store.
+        path: PathBuf,
+    },
+    /// The state cannot be read.
+    #[error(transparent)]
+    View(#[from] ViewError),
+    /// git failed.
+    #[error(transparent)]
+    Git(#[from] GitError),
+}
+
+impl StoreError {
+    /// Turns an I/O error into one that names what was done with which file.
+    pub(crate) fn io<'a>(
+        what: &'static str,
+        path: &'a Path,
+    ) -> impl FnOnce(std::io::Error) -> StoreError + 'a {
+        move |source| StoreError::Io { what, path: path.to_owned(), source }
+    }
+
+    /// Turns an error of gix into one that names the store.
+    pub(crate) fn objects<'a, E: std::fmt::Display>(
+        what: &'static str,
+        path: &'a Path,
+    ) -> impl FnOnce(E) -> StoreError + 'a {
+        move |e| StoreError::Objects { what, path: path.to_owned(), reason: e.to_string() }
+    }
+}

@@ -1,0 +1,210 @@
+//! The store: the state in a bare git repository, beside the user's own.
+//!
+//! It lies in the folder that all worktrees of a clone share. The state is the tree of the commit
+//! that `refs/coord/state` points to; every change is a new commit and one compare-and-swap of
+//! that ref. `docs/format.md` is the exact description.
+
+mod cas;
+mod create;
+mod delta;
+mod durable;
+mod error;
+mod history;
+mod lock;
+mod loose;
+mod objects;
+pub(crate) mod rescue;
+mod room;
+mod submit;
+mod upkeep;
+mod view;
+mod write;
+
+use std::path::{Path, PathBuf};
+
+use gix::ObjectId;
+
+use crate::model::{ViewError, head};
+
+pub use create::create;
+pub(crate) use create::{HEAD, config};
+pub use error::StoreError;
+pub(crate) use history::{LOG_SEGMENT, log_key};
+pub use lock::StoreLock;
+use objects::Objects;
+pub use upkeep::Upkeep;
+pub use view::GitView;
+
+/// The ref that is the state.
+pub const STATE_REF: &str = "refs/coord/state";
+
+/// Name of the store's folder in the common git folder.
+pub const STORE_DIR: &str = "coord";
+
+/// Settings of this clone that concern the store.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct StoreOptions {
+    /// Sync every change to the disk.
+    pub durable: bool,
+}
+
+/// An open store.
+#[derive(Debug)]
+pub struct Store {
+    objects: Objects,
+    path: PathBuf,
+    options: StoreOptions,
+}
+
+impl Store {
+    /// Opens the store of the repository whose common git folder is `common_dir`.
+    ///
+    /// # Errors
+    /// [`StoreError::Absent`] when there is none.
+    pub fn open(common_dir: &Path, options: StoreOptions) -> Result<Self, StoreError> {
+        Self::at(common_dir.join(STORE_DIR), options)
+    }
+
+    fn at(path: PathBuf, options: StoreOptions) -> Result<Self, StoreError> {
+        let config = path.join("config");
+        match std::fs::read_to_string(&config) {
+            Ok(text) => {
+                // The file is git-coord's own, see `create.rs`; anything else in it is git's affair.
+                let sha256 = text.lines().any(|l| l.trim().eq_ignore_ascii_case("objectFormat = sha256"));
+                let hash = if sha256 { gix::hash::Kind::Sha256 } else { gix::hash::Kind::Sha1 };
+                Ok(Store { objects: Objects::new(&path, hash), path, options })
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound && !path.join("HEAD").exists() => {
+                Err(StoreError::Absent { path })
+            }
+            Err(e) => Err(StoreError::io("open the store", &config)(e)),
+        }
+    }
+
+    /// The folder of the store.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn lock_path(&self) -> PathBuf {
+        self.path.join("coord.lock")
+    }
+
+    /// Keeps other git-coord processes from changing the list of worktrees.
+    ///
+    /// # Errors
+    /// When the lock cannot be taken.
+    pub fn worktree_lock(&self) -> Result<StoreLock, StoreError> {
+        lock::lock(&self.path.join("worktree.lock"))
+    }
+
+    /// The commit that is the state, or `None` when the ref is gone.
+    ///
+    /// # Errors
+    /// When the ref cannot be read.
+    pub fn tip(&self) -> Result<Option<ObjectId>, StoreError> {
+        let path = self.path.join(STATE_REF);
+        match cas::read(&path) {
+            Ok(bytes) => ObjectId::from_hex(bytes.trim_ascii_end()).map(Some).map_err(|_| {
+                let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(80)]).into_owned();
+                ViewError::damaged(STATE_REF, format!("its value is {shown:?}")).into()
+            }),
+            // Somebody has packed it; gix looks there.
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                let open = gix::open::Options::isolated().open_path_as_is(true);
+                let fail = |e: gix::Error| StoreError::objects("read refs/coord/state", &self.path)(e);
+                let repo = gix::open_opts(&self.path, open).map_err(fail)?;
+                let found = repo.refs.try_find(STATE_REF).map_err(fail)?;
+                Ok(found.and_then(|r| r.target.try_id().map(ToOwned::to_owned)))
+            }
+            Err(e) => Err(StoreError::io("read refs/coord/state", &path)(e)),
+        }
+    }
+
+    fn require_tip(&self) -> Result<ObjectId, StoreError> {
+        self.tip()?.ok_or_else(|| ViewError::damaged(STATE_REF, "the ref is missing").into())
+    }
+
+    fn view_of(&self, commit: ObjectId) -> Result<GitView<'_>, StoreError> {
+        let object = self.objects.find(commit).map_err(|e| self.unreadable(commit, e))?;
+        let parsed = gix::objs::CommitRef::from_bytes(&object.data, commit.kind())
+            .map_err(|e| self.unreadable(commit, e))?;
+        let delta = delta::parse(parsed.message).map_err(|e| self.unreadable(commit, e))?;
+        Ok(GitView::new(&self.objects, parsed.tree(), delta))
+    }
+
+    fn unreadable(&self, commit: ObjectId, reason: impl std::fmt::Display) -> StoreError {
+        ViewError::Unreadable { key: format!("commit {commit}"), reason: reason.to_string() }.into()
+    }
+
+    fn parent_of(&self, commit: ObjectId) -> Option<ObjectId> {
+        let object = self.objects.find(commit).ok()?;
+        gix::objs::CommitRefIter::from_bytes(&object.data, commit.kind()).parent_ids().next()
+    }
+
+    /// Refuses to write what a newer version has written.
+    fn check_format(&self, view: &GitView<'_>) -> Result<(), StoreError> {
+        let found = head::read(view)?.format;
+        if found > head::FORMAT {
+            return Err(StoreError::Newer { path: self.path.clone(), found, known: head::FORMAT });
+        }
+        Ok(())
+    }
+
+    /// Reads the state: `f` sees one version of it, whole, without any lock.
+    ///
+    /// # Errors
+    /// When the state cannot be read, or from `f`.
+    pub fn read<T>(&self, f: impl Fn(&GitView<'_>) -> Result<T, ViewError>) -> Result<T, StoreError> {
+        let mut tip = self.require_tip()?;
+        loop {
+            let result = self.view_of(tip).and_then(|view| f(&view).map_err(StoreError::from));
+            match result {
+                // Upkeep may remove the objects of an old version while it is being read.
+                Err(StoreError::View(ViewError::Unreadable { key, reason })) => {
+                    let now = self.require_tip()?;
+                    if now == tip {
+                        return Err(ViewError::Unreadable { key, reason }.into());
+                    }
+                    tip = now;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Notes that a session is alive: its commands touch a file, which is no git object.
+    pub fn touch_session(&self, name: &crate::model::SessionName) {
+        let path = self.path.join("seen").join(name.as_str());
+        // A sign of life is not worth failing for.
+        let touched = std::fs::File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .and_then(|f| f.set_modified(crate::clock::system_now()));
+        if touched.is_err() {
+            let _ = std::fs::create_dir(self.path.join("seen")).and_then(|()| std::fs::write(&path, ""));
+        }
+    }
+
+    /// When a session's last command ran on this clone, if any has.
+    pub fn last_seen(&self, name: &crate::model::SessionName) -> Option<jiff::Timestamp> {
+        let modified =
+            std::fs::metadata(self.path.join("seen").join(name.as_str())).and_then(|m| m.modified()).ok()?;
+        let at = jiff::Timestamp::try_from(modified).ok()?;
+        jiff::Timestamp::from_millisecond(at.as_millisecond()).ok()
+    }
+}
+
+/// Random bytes as hex digits.
+pub fn random_hex(bytes: usize) -> String {
+    let mut buffer = vec![0; bytes];
+    if getrandom::fill(&mut buffer).is_err() {
+        // No random source: process and time differ between any two states, which is what counts.
+        let unique = format!("{}{}", std::process::id(), crate::clock::now().as_nanosecond());
+        let digest = <sha2::Sha256 as sha2::Digest>::digest(unique.as_bytes());
+        buffer.iter_mut().zip(digest.iter()).for_each(|(b, d)| *b = *d);
+    }
+    buffer.iter().map(|b| format!("{b:02x}")).collect()
+}

@@ -1,0 +1,230 @@
+//! The waiting room: operations of processes that found the lock taken.
+//!
+//! Whoever has the lock applies every operation that waits, in order of arrival, in one commit.
+//! A file `<id>.op` is an operation; its process keeps it locked, so that the operation of a dead
+//! process is recognised and dropped. Answers are handed over like this:
+//!
+//! 1. `<id>.pre` is written: the answer, and the commit that makes it true.
+//! 2. The ref is moved to that commit.
+//! 3. `<id>.pre` becomes `<id>.out`; `<id>.op` is removed.
+//!
+//! A writer that dies before 2 leaves a `.pre` that no state contains: it is removed, the
+//! operation is applied by somebody else. One that dies after 2 leaves a `.pre` whose commit is in
+//! the history: it is published by the next writer. So no operation is done twice or answered
+//! wrongly. One that dies within 3 leaves an `.op` beside its `.out`: it counts as answered.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use gix::ObjectId;
+use serde::{Deserialize, Serialize};
+
+use crate::crash_point;
+use crate::model::{Op, Outcome};
+
+use super::StoreError;
+
+/// The folder `room` of the store.
+#[derive(Debug, Clone)]
+pub(super) struct Room {
+    dir: PathBuf,
+}
+
+/// The content of an `.op` file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Waiting {
+    op: Op,
+    /// True when being refused for now is no answer: the operation stays until it is granted.
+    patient: bool,
+}
+
+/// The content of a `.pre` or `.out` file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Answer {
+    commit: Option<String>,
+    outcome: Outcome,
+}
+
+/// One operation of another process.
+#[derive(Debug)]
+pub(super) struct Guest {
+    pub id: String,
+    pub op: Op,
+    pub patient: bool,
+}
+
+/// This process's own place in the room. Dropping it leaves the room.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Ticket {
+    pub id: String,
+    dir: PathBuf,
+    /// Keeps the lock that shows that this process lives.
+    _file: File,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        for ending in ["op", "pre", "out"] {
+            let _ = fs::remove_file(self.dir.join(format!("{}.{ending}", self.id)));
+        }
+    }
+}
+
+impl Ticket {
+    /// The answer, once there is one.
+    pub fn answer(&self) -> Result<Option<Outcome>, StoreError> {
+        let path = self.dir.join(format!("{}.out", self.id));
+        match fs::read(&path) {
+            Ok(bytes) => Ok(parse::<Answer>(&bytes).map(|a| a.outcome)),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(StoreError::io("read an answer", &path)(e)),
+        }
+    }
+}
+
+fn parse<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> Option<T> {
+    serde_json::from_slice(bytes).ok()
+}
+
+impl Room {
+    pub fn new(store: &Path) -> Self {
+        Room { dir: store.join("room") }
+    }
+
+    /// Enters the room.
+    pub fn enter(&self, op: &Op, patient: bool) -> Result<Ticket, StoreError> {
+        let failed = |path: &Path, e| StoreError::io("enter the waiting room", path)(e);
+        // Not with the folders above it: a store that is being removed must not come back.
+        match fs::create_dir(&self.dir) {
+            Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => return Err(failed(&self.dir, e)),
+            _ => {}
+        }
+        let nanos = crate::clock::now().as_nanosecond();
+        let id = format!("{nanos:020}-{}-{}", std::process::id(), super::random_hex(4));
+        let temporary = self.dir.join(format!("{id}.tmp"));
+        let mut file = OpenOptions::new()
+            .create_new(true)
+            .write(true)
+            .open(&temporary)
+            .map_err(|e| failed(&temporary, e))?;
+        // Locked before it can be seen: an unlocked operation is a dead process's.
+        file.lock().map_err(|e| failed(&temporary, e))?;
+        let bytes = crate::model::to_json(&Waiting { op: op.clone(), patient });
+        file.write_all(&bytes).map_err(|e| failed(&temporary, e))?;
+        fs::rename(&temporary, self.dir.join(format!("{id}.op"))).map_err(|e| failed(&temporary, e))?;
+        crash_point!("in the waiting room");
+        Ok(Ticket { id, dir: self.dir.clone(), _file: file })
+    }
+
+    /// The file names in the room with this ending, in order of arrival.
+    fn names(&self, ending: &str) -> Result<Vec<String>, StoreError> {
+        let entries = match fs::read_dir(&self.dir) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(StoreError::io("look into the waiting room", &self.dir)(e)),
+        };
+        let mut names: Vec<String> = entries
+            .flatten()
+            .filter_map(|e| e.file_name().into_string().ok())
+            .filter_map(|n| n.strip_suffix(ending).map(str::to_owned))
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// The operations that wait, in order of arrival, except `own`; those of dead processes are
+    /// removed.
+    pub fn guests(&self, own: Option<&str>) -> Result<Vec<Guest>, StoreError> {
+        let mut guests = Vec::new();
+        for id in self.names(".op")? {
+            if Some(id.as_str()) == own {
+                continue;
+            }
+            let path = self.dir.join(format!("{id}.op"));
+            if self.dir.join(format!("{id}.out")).exists() {
+                // Answered by a writer that died before it removed the operation. Its process may
+                // not have looked yet; once more would be twice.
+                let _ = fs::remove_file(&path);
+                continue;
+            }
+            let Ok(file) = File::open(&path) else { continue };
+            let dead = file.try_lock().is_ok();
+            match fs::read(&path).ok().and_then(|bytes| parse::<Waiting>(&bytes)) {
+                Some(waiting) if !dead => guests.push(Guest { id, op: waiting.op, patient: waiting.patient }),
+                _ => {
+                    let _ = fs::remove_file(&path);
+                }
+            }
+        }
+        Ok(guests)
+    }
+
+    /// Step 1: writes the answers that `commit` will make true.
+    pub fn prepare(&self, answers: &[(String, Outcome)], commit: Option<ObjectId>) -> Result<(), StoreError> {
+        for (id, outcome) in answers {
+            let path = self.dir.join(format!("{id}.pre"));
+            let answer = Answer { commit: commit.map(|c| c.to_string()), outcome: outcome.clone() };
+            fs::write(&path, crate::model::to_json(&answer))
+                .map_err(StoreError::io("write an answer", &path))?;
+            crash_point!("after a prepared answer");
+        }
+        Ok(())
+    }
+
+    /// Step 3: hands the answers over.
+    pub fn publish<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> Result<(), StoreError> {
+        for id in ids {
+            let path = self.dir.join(format!("{id}.pre"));
+            // A guest that has left meanwhile has taken its files along.
+            match fs::rename(&path, self.dir.join(format!("{id}.out"))) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(StoreError::io("hand an answer over", &path)(e));
+                }
+                _ => {}
+            }
+            crash_point!("after a published answer");
+            let _ = fs::remove_file(self.dir.join(format!("{id}.op")));
+        }
+        Ok(())
+    }
+
+    /// Ends what a writer left that died between the steps. `is_in_history` tells whether a
+    /// commit became the state.
+    pub fn settle(&self, is_in_history: impl Fn(ObjectId) -> bool) -> Result<(), StoreError> {
+        for id in self.names(".pre")? {
+            let path = self.dir.join(format!("{id}.pre"));
+            let answer = fs::read(&path).ok().and_then(|bytes| parse::<Answer>(&bytes));
+            let happened = match answer.map(|a| a.commit) {
+                Some(Some(commit)) => ObjectId::from_hex(commit.as_bytes()).is_ok_and(&is_in_history),
+                // Nothing was changed, so the answer holds whenever it was given in full.
+                Some(None) => true,
+                // Cut off while it was written: before the ref was moved.
+                None => false,
+            };
+            if happened {
+                self.publish([id.as_str()])?;
+            } else {
+                let _ = fs::remove_file(&path);
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what nobody will fetch any more: files older than an hour whose process is gone.
+    pub fn sweep(&self) -> Result<(), StoreError> {
+        for ending in [".out", ".tmp", ".pre"] {
+            for id in self.names(ending)? {
+                let path = self.dir.join(format!("{id}{ending}"));
+                let old = fs::metadata(&path)
+                    .and_then(|m| m.modified())
+                    .is_ok_and(|at| at.elapsed().is_ok_and(|age| age.as_secs() > 3600));
+                if old && !self.dir.join(format!("{id}.op")).exists() {
+                    let _ = fs::remove_file(&path);
+                }
+            }
+        }
+        Ok(())
+    }
+}

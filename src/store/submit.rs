@@ -1,0 +1,206 @@
+//! Carrying out operations: lock, apply whatever waits, one commit, one compare-and-swap.
+//!
+//! Steps, and what a death after each of them leaves:
+//! 1. Lock taken: nothing; the kernel frees it.
+//! 2. Objects written: objects that nothing refers to, removed by upkeep.
+//! 3. Answers for waiting processes prepared: `.pre` files, settled by the next writer.
+//! 4. Ref moved: the new state, whole. The own answer is lost; repeating the command is safe.
+//! 5. Answers published: nothing is missing.
+
+use std::time::{Duration, Instant};
+
+use gix::ObjectId;
+
+use crate::crash_point;
+use crate::model::{Context, Op, Outcome, Txn, apply, head};
+
+use super::cas::{self, Swap};
+use super::lock::{self, StoreLock};
+use super::room::{Guest, Room, Ticket};
+use super::view::GitView;
+use super::write::Writer;
+use super::{Store, StoreError, durable};
+
+/// How long a command waits for the writer before it.
+const LOCK_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often a patient operation is tried again although nobody has changed anything: leases run
+/// out without a change.
+const RETRY_EVERY: Duration = Duration::from_millis(500);
+
+/// Most compare-and-swaps that are lost to writers that do not use the lock.
+const MAX_SWAPS: u32 = 50;
+
+impl Store {
+    /// Carries out an operation. With `wait`, an operation that is refused because others hold
+    /// what it needs stays in line until it is granted or the time is over.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written. Nothing is changed then, unless the error says
+    /// that the ref could not be read back.
+    pub fn submit(&self, op: &Op, wait: Option<Duration>) -> Result<Outcome, StoreError> {
+        let room = Room::new(&self.path);
+        let started = Instant::now();
+        let end = wait.map(|w| started + w);
+        let mut last = None;
+        if let Some(guard) = lock::try_lock(&self.lock_path())? {
+            let outcome = self.drain(&guard, &room, op, None)?;
+            if end.is_none() || !may_change(&outcome) {
+                return Ok(outcome);
+            }
+            last = Some(outcome);
+        }
+        // An import is too large to be passed from hand to hand: it waits for the lock itself.
+        let ticket = match op {
+            Op::Import { .. } => None,
+            _ => Some(room.enter(op, end.is_some())?),
+        };
+        let mut pause = Duration::from_micros(200);
+        let mut try_at = if last.is_some() { Instant::now() + RETRY_EVERY } else { started };
+        loop {
+            if let Some(outcome) = ticket.as_ref().map(Ticket::answer).transpose()?.flatten() {
+                return Ok(outcome);
+            }
+            let now = Instant::now();
+            let over = end.is_some_and(|end| now >= end);
+            let guard = if now >= try_at || over { lock::try_lock(&self.lock_path())? } else { None };
+            if let Some(guard) = guard {
+                // Answered between the look and the lock?
+                room.settle(|commit| self.is_recent(commit))?;
+                if let Some(outcome) = ticket.as_ref().map(Ticket::answer).transpose()?.flatten() {
+                    return Ok(outcome);
+                }
+                let outcome = self.drain(&guard, &room, op, ticket.as_ref())?;
+                if over || end.is_none() || !may_change(&outcome) {
+                    // The ticket goes before the lock, so that nobody applies it once more.
+                    drop(ticket);
+                    return Ok(outcome);
+                }
+                last = Some(outcome);
+                try_at = Instant::now() + RETRY_EVERY;
+            }
+            if last.is_none() && started.elapsed() > LOCK_PATIENCE {
+                return Err(StoreError::Busy { path: self.lock_path(), waited: started.elapsed() });
+            }
+            std::thread::sleep(pause);
+            let longest = if last.is_some() { 20 } else { 4 };
+            pause = (pause * 3 / 2).min(Duration::from_millis(longest));
+        }
+    }
+
+    /// Applies everything that waits, then the own operation, in one commit. `ticket` is the own
+    /// place in the room, if there is one; then the operation takes its turn by arrival.
+    fn drain(
+        &self,
+        _guard: &StoreLock,
+        room: &Room,
+        own: &Op,
+        ticket: Option<&Ticket>,
+    ) -> Result<Outcome, StoreError> {
+        crash_point!("lock taken");
+        room.settle(|commit| self.is_recent(commit))?;
+        for _ in 0..MAX_SWAPS {
+            let old = self.require_tip()?;
+            let view = self.view_of(old)?;
+            self.check_format(&view)?;
+            let mut txn = Txn::new(&view);
+            let guests = room.guests(ticket.map(|t| t.id.as_str()))?;
+            let turn = ticket.map(|t| t.id.as_str());
+            let (answers, outcome) = serve(&mut txn, &guests, own, turn)?;
+            let commit = if txn.is_empty() { None } else { Some(self.write(&view, old, txn)?) };
+            room.prepare(&answers, commit)?;
+            if let Some(commit) = commit {
+                crash_point!("before the ref");
+                if cas::swap(self, Some(old), commit)? == Swap::Lost {
+                    continue;
+                }
+                crash_point!("after the ref");
+                durable::sync_ref(self)?;
+            }
+            room.publish(answers.iter().map(|(id, _)| id.as_str()))?;
+            return Ok(outcome);
+        }
+        Err(StoreError::Contended { path: self.path.clone() })
+    }
+
+    /// Writes the objects of a transaction; returns the commit that nothing refers to yet.
+    fn write(&self, view: &GitView<'_>, old: ObjectId, mut txn: Txn<'_>) -> Result<ObjectId, StoreError> {
+        let mut head = head::read(&txn)?;
+        head.nonce = super::random_hex(8);
+        txn.put_json(head::KEY, &head);
+        let (changes, events) = txn.finish();
+        let mut writer = Writer::new(self);
+        let commit = writer.state(view, old, changes, &events)?;
+        durable::sync_objects(self, writer.written())?;
+        Ok(commit)
+    }
+
+    /// True when `commit` is the state or was it a short while ago.
+    pub(super) fn is_recent(&self, commit: ObjectId) -> bool {
+        let mut at = self.tip().ok().flatten();
+        for _ in 0..100 {
+            match at {
+                None => return false,
+                Some(id) if id == commit => return true,
+                Some(id) => at = self.parent_of(id),
+            }
+        }
+        false
+    }
+}
+
+/// True when the same operation could be granted later, because it was others who were in the way.
+fn may_change(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Held { .. } => true,
+        Outcome::Taken { items, .. } => items.is_empty(),
+        _ => false,
+    }
+}
+
+type Answers = Vec<(String, Outcome)>;
+
+/// Applies the operations in order of arrival. Patient ones that are refused are tried again
+/// whenever a later one has changed something.
+fn serve(
+    txn: &mut Txn<'_>,
+    guests: &[Guest],
+    own: &Op,
+    turn: Option<&str>,
+) -> Result<(Answers, Outcome), StoreError> {
+    let context = Context { now: crate::clock::now() };
+    let mut answers = Answers::new();
+    let mut own_outcome = None;
+    let mut waiting: Vec<&Guest> = guests.iter().collect();
+    let mut own_waits = true;
+    loop {
+        let point = txn.savepoint();
+        let mut still = Vec::new();
+        for guest in waiting {
+            if own_waits && turn.is_some_and(|own_id| own_id < guest.id.as_str()) {
+                own_outcome = Some(apply(txn, own, &context)?);
+                own_waits = false;
+            }
+            let before = txn.savepoint();
+            match apply(txn, &guest.op, &context) {
+                Ok(outcome) if guest.patient && may_change(&outcome) => still.push(guest),
+                Ok(outcome) => answers.push((guest.id.clone(), outcome)),
+                // Its own process will meet the same damage and report it.
+                Err(_) => txn.rollback(before),
+            }
+        }
+        if own_waits {
+            own_outcome = Some(apply(txn, own, &context)?);
+        }
+        own_waits = own_outcome.as_ref().is_some_and(may_change);
+        waiting = still;
+        if !txn.changed_since(point) || (waiting.is_empty() && !own_waits) {
+            break;
+        }
+    }
+    let own_outcome = match own_outcome {
+        Some(outcome) => outcome,
+        None => apply(txn, own, &context)?,
+    };
+    Ok((answers, own_outcome))
+}

@@ -1,0 +1,280 @@
+//! Upkeep: keeps the store small without anybody noticing.
+//!
+//! Every act leaves an object, and a dozen more whenever changes are folded; nothing refers to
+//! most of them once the history is cut. Upkeep runs in a process of its own, when the store has grown, and
+//! 1. cuts the history under the lock: a new first commit with the same tree, which names the one
+//!    that it replaces and carries the older events on in `log/`;
+//! 2. packs, without the lock, what the state refers to and no pack holds yet;
+//! 3. removes, under the lock, the loose objects that no longer matter: those that are packed
+//!    now, and those that nothing refers to. Writers are kept out, because a writer leaves out an
+//!    object that is there already, and must not see it vanish;
+//! 4. merges the packs when they have become many.
+//!
+//! A death after any step leaves a store that is whole and merely larger. Readers take no lock;
+//! one that loses an old version under its hands reads the new one ([`Store::read`]).
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gix::ObjectId;
+use gix::objs::tree::EntryKind;
+
+use crate::crash_point;
+use crate::git::Git;
+use crate::model::view::View;
+use crate::model::{Txn, head};
+
+use super::cas::{self, Swap};
+use super::history::{LOG_SEGMENT, log_key};
+use super::lock::{self, StoreLock};
+use super::loose::TEMPORARY;
+use super::room::Room;
+use super::write::Writer;
+use super::{Store, StoreError, durable};
+
+/// Loose objects that make upkeep worthwhile. git's own `gc.auto` is 6700; here most of them are
+/// commits with a delta of some kilobytes.
+const MANY_LOOSE: usize = 2000;
+
+/// Packs that are merged into one.
+const MANY_PACKS: usize = 20;
+
+/// What upkeep has done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Upkeep {
+    /// Commits that were cut off.
+    pub cut: usize,
+    /// Loose objects that were removed.
+    pub removed: usize,
+    /// True when another process is at it.
+    pub busy: bool,
+}
+
+impl Store {
+    /// True when the store has grown so much that upkeep is worthwhile. Costs one look into one
+    /// of the 256 folders of loose objects, as git's `gc --auto` does.
+    pub fn wants_upkeep(&self) -> bool {
+        let sample = fs::read_dir(self.path.join("objects/17")).map_or(0, Iterator::count);
+        sample * 256 > MANY_LOOSE
+    }
+
+    /// Does the upkeep.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written; it is whole all the same.
+    pub fn upkeep(&self) -> Result<Upkeep, StoreError> {
+        let Some(_alone) = lock::try_lock(&self.path.join("upkeep.lock"))? else {
+            return Ok(Upkeep { busy: true, ..Upkeep::default() });
+        };
+        let room = Room::new(&self.path);
+        let (cut, packed_tip) = {
+            let guard = lock::lock(&self.lock_path())?;
+            // Whether a dead writer's answers came true is read from the history: before the cut.
+            room.settle(|commit| self.is_recent(commit))?;
+            self.cut_history(&guard)?
+        };
+        crash_point!("history cut");
+        self.pack(packed_tip)?;
+        crash_point!("packed");
+        let removed = {
+            let guard = lock::lock(&self.lock_path())?;
+            self.remove_loose(&guard)?
+        };
+        self.merge_packs()?;
+        room.sweep()?;
+        Ok(Upkeep { cut, removed, busy: false })
+    }
+
+    /// Folds the changes that only the message of the last commit holds into its tree, so that
+    /// git alone can read the whole state.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn fold(&self) -> Result<(), StoreError> {
+        let _guard = lock::lock(&self.lock_path())?;
+        Room::new(&self.path).settle(|commit| self.is_recent(commit))?;
+        let old = self.require_tip()?;
+        let view = self.view_of(old)?;
+        if view.delta().is_empty() {
+            return Ok(());
+        }
+        self.check_format(&view)?;
+        let mut head = head::read(&view)?;
+        head.nonce = super::random_hex(8);
+        let mut txn = Txn::new(&view);
+        txn.put_json(head::KEY, &head);
+        let (changes, _) = txn.finish();
+        let mut writer = Writer::new(self);
+        let tree = writer.tree(&view, &changes)?;
+        let commit = writer.commit(tree, Some(old), "fold\n".to_owned(), crate::clock::now())?;
+        durable::sync_objects(self, writer.written())?;
+        // Whoever moved the ref without the lock has changed the state; it will be folded later.
+        cas::swap(self, Some(old), commit)?;
+        durable::sync_ref(self)
+    }
+
+    /// Step 1. Returns the number of commits cut off and the new tip.
+    fn cut_history(&self, _guard: &StoreLock) -> Result<(usize, ObjectId), StoreError> {
+        for _ in 0..10 {
+            let old = self.require_tip()?;
+            let mut lines = Vec::new();
+            let mut commits = 0;
+            let mut at = Some(old);
+            while let Some(commit) = at {
+                let state = self.state_at(commit)?;
+                lines.extend(state.events.into_iter().rev());
+                at = state.parent;
+                commits += 1;
+            }
+            if commits < 2 {
+                return Ok((0, old));
+            }
+            lines.reverse();
+            let view = self.view_of(old)?;
+            self.check_format(&view)?;
+            let mut txn = Txn::new(&view);
+            append_log(&mut txn, &lines)?;
+            let mut head = head::read(&txn)?;
+            head.nonce = super::random_hex(8);
+            txn.put_json(head::KEY, &head);
+            let (changes, _) = txn.finish();
+            let mut writer = Writer::new(self);
+            let tree = writer.tree(&view, &changes)?;
+            let message = format!("upkeep: history cut\n\nreplaces {old}\n");
+            let commit = writer.commit(tree, None, message, crate::clock::now())?;
+            durable::sync_objects(self, writer.written())?;
+            if cas::swap(self, Some(old), commit)? == Swap::Won {
+                durable::sync_ref(self)?;
+                return Ok((commits - 1, commit));
+            }
+        }
+        Err(StoreError::Contended { path: self.path.clone() })
+    }
+
+    /// Step 2: what `tip` refers to goes into a pack, unless one holds it.
+    fn pack(&self, tip: ObjectId) -> Result<(), StoreError> {
+        let base = self.path.join("objects/pack/pack");
+        Git::new(&self.path)
+            .args(["pack-objects", "--revs", "--unpacked", "--incremental", "--non-empty", "-q"])
+            .arg(&base)
+            .stdin(format!("{tip}\n"))
+            .run()?;
+        if self.options.durable {
+            for file in self.pack_files("pack")?.into_iter().chain(self.pack_files("idx")?) {
+                fs::File::open(&file).and_then(|f| f.sync_all()).map_err(StoreError::io("sync", &file))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Step 3. The objects of the state that are not packed yet stay; all others go.
+    fn remove_loose(&self, _guard: &StoreLock) -> Result<usize, StoreError> {
+        // A fresh look at the disk: the packs of step 2 are new.
+        let fresh = Store::open(self.path.parent().unwrap_or(&self.path), self.options)?;
+        let packed = fresh.packed_objects()?;
+        let live = fresh.live_objects()?;
+        let mut removed = 0;
+        for fan in read_dir(&self.path.join("objects"))? {
+            let name = fan.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if name.len() != 2 || !name.bytes().all(|b| b.is_ascii_hexdigit()) {
+                continue;
+            }
+            for file in read_dir(&fan)? {
+                let rest = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                if rest.starts_with(TEMPORARY) {
+                    // Left by a writer that died; the lock says that none is at work.
+                    let _ = fs::remove_file(&file);
+                }
+                let Ok(id) = ObjectId::from_hex(format!("{name}{rest}").as_bytes()) else { continue };
+                if packed.contains(&id) || !live.contains(&id) {
+                    fs::remove_file(&file).map_err(StoreError::io("remove an object", &file))?;
+                    removed += 1;
+                }
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Every object of the state and of the commits that it still has.
+    fn live_objects(&self) -> Result<HashSet<ObjectId>, StoreError> {
+        let mut live = HashSet::new();
+        let mut at = Some(self.require_tip()?);
+        while let Some(commit) = at {
+            live.insert(commit);
+            let view = self.view_of(commit)?;
+            let mut trees = vec![view.root()];
+            while let Some(tree) = trees.pop() {
+                if !live.insert(tree) {
+                    continue;
+                }
+                for node in view.tree(tree, "")?.iter() {
+                    match node.kind {
+                        EntryKind::Tree => trees.push(node.id),
+                        _ => {
+                            live.insert(node.id);
+                        }
+                    }
+                }
+            }
+            at = self.parent_of(commit);
+        }
+        Ok(live)
+    }
+
+    fn packed_objects(&self) -> Result<HashSet<ObjectId>, StoreError> {
+        let mut ids = HashSet::new();
+        for file in self.pack_files("idx")? {
+            let index = gix::odb::pack::index::File::at(&file, self.objects.hash())
+                .map_err(StoreError::objects("read a pack index", &file))?;
+            ids.extend(index.iter().map(|entry| entry.oid));
+        }
+        Ok(ids)
+    }
+
+    fn pack_files(&self, ending: &str) -> Result<Vec<PathBuf>, StoreError> {
+        let mut files = read_dir(&self.path.join("objects/pack"))?;
+        files.retain(|f| f.extension().is_some_and(|e| e == ending));
+        Ok(files)
+    }
+
+    /// Step 4: one pack in place of many. Old packs hold much that nothing refers to any more, so
+    /// writers are kept out while they go, as in step 3.
+    fn merge_packs(&self) -> Result<(), StoreError> {
+        if self.pack_files("pack")?.len() < MANY_PACKS {
+            return Ok(());
+        }
+        let _guard = lock::lock(&self.lock_path())?;
+        Git::new(&self.path).args(["repack", "-a", "-d", "-q", "--no-write-bitmap-index"]).run()?;
+        Ok(())
+    }
+}
+
+/// Appends log lines, filling the last file first.
+pub(super) fn append_log(txn: &mut Txn<'_>, lines: &[String]) -> Result<(), StoreError> {
+    let mut head = head::read(txn)?;
+    let mut rest = lines;
+    while !rest.is_empty() {
+        let key = log_key(head.logged);
+        let room = LOG_SEGMENT - head.logged % LOG_SEGMENT;
+        let (now, later) = rest.split_at(rest.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
+        let mut text = match txn.blob(&key)? {
+            Some(blob) if head.logged % LOG_SEGMENT != 0 => blob.to_vec(),
+            _ => Vec::new(),
+        };
+        for line in now {
+            text.extend(line.as_bytes());
+            text.push(b'\n');
+        }
+        txn.put(key, text);
+        head.logged += now.len() as u64;
+        rest = later;
+    }
+    txn.put_json(head::KEY, &head);
+    Ok(())
+}
+
+fn read_dir(path: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let entries = fs::read_dir(path).map_err(StoreError::io("read", path))?;
+    Ok(entries.flatten().map(|e| e.path()).collect())
+}

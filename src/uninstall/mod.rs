@@ -1,0 +1,208 @@
+//! Taking everything out of a repository again.
+//!
+//! Order, and what a death after each step leaves:
+//! 1. Hooks: nothing is checked any more; all else still works.
+//! 2. The store is renamed, in one step: every command from now on says that git-coord is not set
+//!    up here. A command that is running fails when it next opens a file; the lock is held, so
+//!    none is in the middle of a change.
+//! 3. Bindings of worktrees, notes, settings, and at last the renamed folder.
+//!
+//! Repeating continues where it ended. What stays: objects of notes in the user's repository,
+//! which nothing refers to any more; git's own `gc` removes them when they are old enough.
+
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::binding::{Binding, BindingError};
+use crate::git::{Git, GitError, HostRepo};
+use crate::hook::{self, HookError, State};
+use crate::store::rescue::{file_name, files_in, lock_folder};
+use crate::store::{STORE_DIR, Store, StoreError, StoreOptions, random_hex};
+
+/// Where notes stand in the user's repository.
+const NOTES: &str = "refs/notes/coord";
+
+/// What git-coord has in a repository.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Footprint {
+    /// Hooks of ours.
+    pub hooks: Vec<PathBuf>,
+    /// The store.
+    pub store: Option<PathBuf>,
+    /// What dead processes have left of stores.
+    pub leftovers: Vec<PathBuf>,
+    /// Files that bind worktrees to sessions.
+    pub bindings: Vec<PathBuf>,
+    /// Refs of notes, with their values.
+    pub notes: Vec<(String, String)>,
+    /// True when the repository's configuration has a section of ours.
+    pub settings: bool,
+    /// Sessions at work and the number of leases that each holds, as far as they can be read.
+    pub at_work: Vec<(String, usize)>,
+}
+
+impl Footprint {
+    /// True when there is nothing to remove.
+    pub fn is_empty(&self) -> bool {
+        let Footprint { hooks, store, leftovers, bindings, notes, settings, at_work: _ } = self;
+        hooks.is_empty()
+            && store.is_none()
+            && leftovers.is_empty()
+            && bindings.is_empty()
+            && notes.is_empty()
+            && !settings
+    }
+}
+
+/// Why something could not be removed.
+#[derive(Debug, thiserror::Error)]
+pub enum UninstallError {
+    /// A hook.
+    #[error(transparent)]
+    Hook(#[from] HookError),
+    /// git did not do it.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A binding.
+    #[error(transparent)]
+    Binding(#[from] BindingError),
+}
+
+/// Looks for everything that [`remove`] would remove.
+///
+/// # Errors
+/// When git does not answer.
+pub fn footprint(repo: &HostRepo) -> Result<Footprint, UninstallError> {
+    let store = repo.common_dir.join(STORE_DIR);
+    let mut found = Footprint {
+        hooks: hooks(repo)?,
+        leftovers: leftovers(&repo.common_dir),
+        bindings: crate::doctor::git_dirs(&repo.common_dir)
+            .iter()
+            .map(|dir| Binding::path_in(dir))
+            .filter(|path| path.exists())
+            .collect(),
+        notes: notes(repo)?,
+        settings: has_settings(repo)?,
+        ..Footprint::default()
+    };
+    if store.exists() {
+        // A store that cannot be read can be removed all the same.
+        if let Ok(open) = Store::open(&repo.common_dir, StoreOptions::default())
+            && let Ok(list) = open.read(|view| crate::model::session::all(view))
+        {
+            let busy = list.into_iter().filter(|s| !s.leases.is_empty());
+            found.at_work = busy.map(|s| (s.name.to_string(), s.leases.len())).collect();
+        }
+        found.store = Some(store);
+    }
+    Ok(found)
+}
+
+/// Removes everything; repeating it does no harm.
+///
+/// # Errors
+/// When something could not be removed; what was removed before stays so.
+pub fn remove(repo: &HostRepo) -> Result<Footprint, UninstallError> {
+    let before = footprint(repo)?;
+    hook::uninstall(repo)?;
+    take_store_away(&repo.common_dir)?;
+    for dir in crate::doctor::git_dirs(&repo.common_dir) {
+        Binding::remove(&dir)?;
+    }
+    remove_notes(repo)?;
+    if has_settings(repo)? {
+        repo.git().args(["config", "--local", "--remove-section", "coord"]).run()?;
+    }
+    for path in leftovers(&repo.common_dir) {
+        fs::remove_dir_all(&path).map_err(StoreError::io("remove", &path))?;
+    }
+    Ok(before)
+}
+
+fn take_store_away(common_dir: &Path) -> Result<(), UninstallError> {
+    let store = common_dir.join(STORE_DIR);
+    if !store.exists() {
+        return Ok(());
+    }
+    // Whoever is in the middle of a change comes to its end first.
+    let _guard = lock_folder(&store)?;
+    let aside = common_dir.join(format!("{STORE_DIR}.removed-{}", random_hex(4)));
+    match fs::rename(&store, &aside) {
+        // Removed by another process at the same time.
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => Ok(other.map_err(StoreError::io("take the store away", &store))?),
+    }
+}
+
+/// Stores that were being made or removed by processes that died.
+fn leftovers(common_dir: &Path) -> Vec<PathBuf> {
+    let ours = |path: &PathBuf| {
+        let name = file_name(path);
+        let rest = name.strip_prefix(STORE_DIR).unwrap_or_default();
+        rest.starts_with(".new-") || rest.starts_with(".removed-")
+    };
+    files_in(common_dir).into_iter().filter(ours).collect()
+}
+
+/// Hooks of ours in any worktree.
+fn hooks(repo: &HostRepo) -> Result<Vec<PathBuf>, UninstallError> {
+    let mut list = Vec::new();
+    for tree in repo.worktrees()?.iter().filter(|w| !w.bare && !w.prunable) {
+        let Ok(here) = HostRepo::discover(&tree.path, &Default::default()) else { continue };
+        let ours = |s: &hook::HookStatus| s.version.is_some() && s.state != State::Missing;
+        list.extend(hook::status(&here)?.into_iter().filter(ours).map(|s| s.path));
+    }
+    list.sort();
+    list.dedup();
+    Ok(list)
+}
+
+fn notes(repo: &HostRepo) -> Result<Vec<(String, String)>, UninstallError> {
+    let out = repo
+        .git()
+        .args(["for-each-ref", "--format=%(objectname) %(refname)", &format!("{NOTES}/")])
+        .text()?;
+    let pairs = out.lines().filter_map(|l| l.split_once(' '));
+    Ok(pairs.map(|(id, name)| (name.to_owned(), id.to_owned())).collect())
+}
+
+/// Removes the refs of notes in one transaction. Each must still have the value that was seen:
+/// what somebody writes at the same time is not deleted unseen.
+fn remove_notes(repo: &HostRepo) -> Result<(), UninstallError> {
+    let mut text = String::new();
+    for (name, id) in notes(repo)? {
+        text.push_str(&format!("delete {name}\0{id}\0"));
+    }
+    if !text.is_empty() {
+        // Our refs: the user's hooks for refs have no say in them.
+        let git = repo.git().args(["-c", "core.hooksPath=/dev/null", "update-ref", "-z", "--stdin"]);
+        git.stdin(text).run()?;
+    }
+    // git leaves the empty folders of refs and of their logs behind.
+    for top in ["refs/notes", "logs/refs/notes"] {
+        let notes = repo.common_dir.join(top);
+        let _ = fs::remove_dir(notes.join("coord"));
+        let _ = fs::remove_dir(&notes);
+        let _ = notes.parent().filter(|p| p.ends_with("logs/refs")).map(fs::remove_dir);
+    }
+    Ok(())
+}
+
+/// True when the repository's own configuration file has a section `coord`.
+fn has_settings(repo: &HostRepo) -> Result<bool, GitError> {
+    let any = Git::new(&repo.root).args(["config", "--local", "--get-regexp", r"^coord\."]).optional()?;
+    if any.is_some() {
+        return Ok(true);
+    }
+    // A section that has lost its last setting shows in no list.
+    let text = fs::read(repo.common_dir.join("config")).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text).to_ascii_lowercase();
+    Ok(text.lines().any(|line| line.trim() == "[coord]"))
+}

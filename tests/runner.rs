@@ -1,0 +1,54 @@
+//! The integration tests: the real binary in real repositories, all in one test binary.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod common;
+mod suite {
+    mod crash_room;
+    mod crashes;
+    mod damage;
+    mod demo;
+    mod environment;
+    mod formats;
+    mod guard;
+    mod input;
+    mod leases;
+    mod model;
+    mod model_oracle;
+    mod names;
+    mod races;
+    mod room;
+    mod sessions;
+    mod untouched;
+    mod upkeep;
+    mod workers;
+}
+
+/// A file that nobody names in a `mod` line would never run, and nobody would notice.
+#[test]
+fn no_test_file_is_forgotten() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let runner = std::fs::read_to_string(root.join("runner.rs")).unwrap();
+    let common = std::fs::read_to_string(root.join("common/mod.rs")).unwrap();
+    for (folder, text) in [("suite", &runner), ("common", &common)] {
+        for entry in std::fs::read_dir(root.join(folder)).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            let Some(module) = name.strip_suffix(".rs").filter(|m| *m != "mod") else { continue };
+            assert!(
+                text.lines().any(|l| l.trim().trim_start_matches("pub ") == format!("mod {module};")),
+                "tests/{folder}/{name} is in no `mod` line: its tests would never run"
+            );
+        }
+    }
+    for entry in std::fs::read_dir(&root).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(!name.ends_with(".rs") || name == "runner.rs", "tests/{name} belongs into tests/suite");
+    }
+}
