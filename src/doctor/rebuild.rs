@@ -144,7 +144,10 @@ fn bare(id: &ItemId) -> Item {
         line: None,
         files: Vec::new(),
         needs: Vec::new(),
+        phase: None,
+        group: None,
         run: None,
+        timeout: None,
         payload: None,
     }
 }

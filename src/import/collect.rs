@@ -99,10 +99,24 @@ impl<'a> Collector<'a> {
 
 /// A hash of all that an item says, by which a second line with its id is the same or another.
 fn content_hash(new: &NewItem) -> u64 {
-    let Item { id: _, title, severity, category, rule, line, files, needs, run, payload } = &new.item;
-    let place = (line, files, &new.queue, new.priority);
+    let Item {
+        id: _,
+        title,
+        severity,
+        category,
+        phase,
+        group,
+        rule,
+        line,
+        files,
+        needs,
+        run,
+        timeout,
+        payload,
+    } = &new.item;
+    let place = (line, files, &new.queue, new.priority, phase, group);
     // The hash of a JSON object does not depend on the order of its fields.
-    hash(&(title, severity, category, rule, place, needs, run, payload))
+    hash(&(title, severity, category, rule, place, needs, run, timeout, payload))
 }
 
 /// A hash that is the same in every run of the program.

@@ -44,11 +44,14 @@ fn take(line: u64, mut object: Object, collector: &mut Collector<'_>) -> Result<
         title,
         severity,
         category: object.text("category")?,
+        phase: object.text("phase")?,
+        group: object.text("group")?,
         rule: object.text("rule")?,
         line: object.number("line", 1)?,
         files: object.list("files", |path| collector.places.path(path))?,
         needs: object.list("needs", ItemId::parse)?,
         run: object.text("run")?,
+        timeout: object.number("timeout", 1)?,
         payload: object.value("payload"),
     };
     item.payload = with_extra(item.payload, object.rest());

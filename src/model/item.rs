@@ -20,6 +20,12 @@ pub struct Item {
     /// Area of concern, for partitions (`security`, `types`, …).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
+    /// The phase of a plan that it belongs to; see `needs` in `docs/json.md`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<String>,
+    /// The group that it belongs to, within its phase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// The rule or check that found it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
@@ -35,6 +41,9 @@ pub struct Item {
     /// Command that does the work, for `git coord run`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
+    /// Seconds after which that command counts as hanging.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<u64>,
     /// Whatever else the importer wants to hand to the worker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<Value>,

@@ -147,7 +147,10 @@ fn item(number: usize) -> NewItem {
         line: None,
         files: files.iter().map(|f| path(f)).collect(),
         needs: needs.iter().map(|n| ItemId::parse(&format!("i{n}")).unwrap()).collect(),
+        phase: None,
+        group: None,
         run: None,
+        timeout: None,
         payload: None,
     };
     let queue = if number.is_multiple_of(2) { "even" } else { "odd" };
