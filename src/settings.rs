@@ -12,13 +12,27 @@ pub struct Settings {
     pub ttl: u64,
     /// `coord.durable`: sync every change to the disk.
     pub durable: bool,
+    /// `coord.remoteTimeout`: seconds that an act may take when a remote decides.
+    pub remote_timeout: u64,
+    /// `coord.pushEvery`: least seconds between two pushes to that remote.
+    pub push_every: u64,
+    /// `coord.refresh`: commands that only show something ask the remote when the last answer is
+    /// older than so many seconds.
+    pub refresh: u64,
     /// `coord.protect`, may stand several times: branches on which sessions do not commit.
     pub protect: Vec<String>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { ttl: DEFAULT_TTL, durable: false, protect: Vec::new() }
+        Settings {
+            ttl: DEFAULT_TTL,
+            durable: false,
+            remote_timeout: 30,
+            push_every: 0,
+            refresh: 5,
+            protect: Vec::new(),
+        }
     }
 }
 
@@ -64,7 +78,7 @@ impl Settings {
     /// When the file cannot be read or a value makes no sense.
     pub fn read(
         common_dir: &Path,
-        parse_ttl: impl Fn(&str) -> Result<u64, String>,
+        parse_duration: impl Fn(&str) -> Result<u64, String>,
     ) -> Result<Self, SettingsError> {
         let path = common_dir.join("config");
         let unreadable = |reason: String| SettingsError::Unreadable { path: path.clone(), reason };
@@ -77,10 +91,24 @@ impl Settings {
         let metadata = gix::config::file::Metadata::from(gix::config::Source::Local);
         let file = gix::config::File::from_bytes_no_includes(&text, metadata, Default::default())
             .map_err(|e| unreadable(e.to_string()))?;
-        if let Some(value) = file.string("coord.ttl") {
-            let value = value.to_string();
-            settings.ttl =
-                parse_ttl(&value).map_err(|reason| SettingsError::Value { key: "ttl", value, reason })?;
+        for (key, to) in [
+            ("ttl", &mut settings.ttl),
+            ("remoteTimeout", &mut settings.remote_timeout),
+            ("pushEvery", &mut settings.push_every),
+            ("refresh", &mut settings.refresh),
+        ] {
+            if let Some(value) = file.string(&format!("coord.{key}")) {
+                let value = value.to_string();
+                *to = match value.as_str() {
+                    // No time at all is no length of a lease, but a good answer to the others.
+                    "0" if key != "ttl" => 0,
+                    _ => parse_duration(&value).map_err(|reason| SettingsError::Value {
+                        key,
+                        value,
+                        reason,
+                    })?,
+                };
+            }
         }
         let durable = file.boolean("coord.durable").map_err(|e| SettingsError::Value {
             key: "durable",

@@ -1,6 +1,7 @@
 //! What every command starts from: repository, settings, store, session.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::binding::{Binding, BindingError};
 use crate::git::HostRepo;
@@ -8,11 +9,13 @@ use crate::model::op::RenewWhat;
 use crate::model::session::{self, Session, SessionState};
 use crate::model::{Op, Outcome, RepoPath, SessionName, head};
 use crate::settings::Settings;
-use crate::store::{Store, StoreOptions};
+use crate::store::remote::RemoteError;
+use crate::store::{Store, StoreError, StoreOptions};
 
 use super::args::Global;
 use super::env::Env;
-use super::error::{CliError, CliResult};
+use super::error::{CliError, CliResult, exit};
+use super::output::Ui;
 use super::text;
 
 /// The repository that a command runs in, and how it was called.
@@ -25,7 +28,12 @@ pub struct App {
     /// The environment.
     pub env: Env,
     named: Option<String>,
+    offline: bool,
+    ui: Ui,
 }
+
+/// Background exchange with the remote starts when the last one is so long ago.
+const SYNC_EVERY: Duration = Duration::from_secs(60);
 
 impl App {
     /// Finds the repository and reads its settings.
@@ -38,12 +46,24 @@ impl App {
             CliError::failed("settings", e.to_string())
                 .hint("mend it, for example: git config coord.ttl 30m, git config coord.durable true")
         })?;
-        Ok(App { repo, settings, env, named: global.session.clone() })
+        Ok(App {
+            repo,
+            settings,
+            env,
+            named: global.session.clone(),
+            offline: global.offline,
+            ui: global.ui(),
+        })
     }
 
     /// Options for opening the store.
     pub fn store_options(&self) -> StoreOptions {
-        StoreOptions { durable: self.settings.durable }
+        StoreOptions {
+            durable: self.settings.durable,
+            patience: Duration::from_secs(self.settings.remote_timeout),
+            push_every: Duration::from_secs(self.settings.push_every),
+            offline: self.offline,
+        }
     }
 
     /// Opens the store.
@@ -97,9 +117,47 @@ impl App {
     /// # Errors
     /// From the store, and refusals.
     pub fn submit(&self, store: &Store, op: &Op, wait: Option<u64>) -> CliResult<Outcome> {
-        let outcome = store.submit(op, wait.map(std::time::Duration::from_secs))?;
+        // Without the remote, a session can go on with what it holds, and give it back.
+        let can_wait = matches!(op, Op::Finish { .. } | Op::Release { .. } | Op::Record { .. });
+        let outcome = if self.offline && can_wait {
+            store.post(op)?
+        } else {
+            store.submit(op, wait.map(Duration::from_secs))?
+        };
         self.upkeep_if_wanted(store);
         if outcome.is_refusal() { Err(CliError::from_refusal(outcome)) } else { Ok(outcome) }
+    }
+
+    /// Writes an event to the log. With a remote, it goes out with the next push: recording what
+    /// has happened needs nobody's leave.
+    ///
+    /// # Errors
+    /// From the store, and refusals.
+    pub fn record(&self, store: &Store, op: &Op) -> CliResult<()> {
+        let outcome = store.post(op)?;
+        self.upkeep_if_wanted(store);
+        self.sync_if_due(store)?;
+        if outcome.is_refusal() { Err(CliError::from_refusal(outcome)) } else { Ok(()) }
+    }
+
+    /// Starts an exchange with the remote in the background, when the last one is long ago.
+    fn sync_if_due(&self, store: &Store) -> CliResult<()> {
+        if !self.offline && store.sync_is_due(SYNC_EVERY)? {
+            crate::process::detach_self(&["sync"], &self.repo.root);
+        }
+        Ok(())
+    }
+
+    /// Brings the state up to the remote's, unless that was done a moment ago: for commands that
+    /// show it. When the remote cannot be reached, what is known is shown, and that is said.
+    fn refresh(&self, store: &Store) -> CliResult<()> {
+        match store.refresh_if_older(Duration::from_secs(self.settings.refresh)) {
+            Err(StoreError::Remote(e @ (RemoteError::Unreachable { .. } | RemoteError::Unknown { .. }))) => {
+                self.ui.narrate(&format!("git coord: {e}; this is what was known last"));
+                Ok(())
+            }
+            other => Ok(other.map(|_| ())?),
+        }
     }
 
     /// Starts upkeep in the background when the store has grown.
@@ -123,12 +181,17 @@ impl App {
             }));
         };
         store.touch_session(name);
-        if !record.leases.iter().any(|l| l.is_due(crate::clock::now())) {
+        let now = crate::clock::now();
+        if !record.leases.iter().any(|l| l.is_due(now)) {
             return Ok(record);
         }
         let op = Op::Renew { session: name.clone(), what: RenewWhat::Due, ttl: None };
-        self.submit(store, &op, None)?;
-        Ok(store.read(|view| session::get(view, name))?.unwrap_or(record))
+        match self.submit(store, &op, None) {
+            // What is leased stays so until its time is over, and that can be told without asking.
+            Err(e) if e.exit == exit::REMOTE && record.leases.iter().all(|l| l.expires() > now) => Ok(record),
+            Err(e) => Err(e),
+            Ok(_) => Ok(store.read(|view| session::get(view, name))?.unwrap_or(record)),
+        }
     }
 
     /// Takes back what has run out, if anything has: for commands that only read.
@@ -136,6 +199,11 @@ impl App {
     /// # Errors
     /// From the store.
     pub fn sweep(&self, store: &Store) -> CliResult<()> {
+        self.refresh(store)?;
+        if self.offline || store.authority()?.is_some() {
+            // With a remote, taking back is a push: left to those who have something to push.
+            return Ok(());
+        }
         let at = store.read(|view| head::read(view))?.sweep_at;
         if at.is_some_and(|at| at <= crate::clock::now()) {
             // What the present session holds is not run out: its command is a sign of life.

@@ -44,6 +44,9 @@ pub struct Global {
     /// Run as if started in DIR
     #[arg(short = 'C', global = true, help_heading = COMMON, value_name = "DIR")]
     pub dir: Option<PathBuf>,
+    /// Do not ask the remote; finish and give back what is held, to be sent later
+    #[arg(long, global = true, help_heading = COMMON)]
+    pub offline: bool,
     /// Print the answer only
     #[arg(long, short, global = true, help_heading = COMMON)]
     pub quiet: bool,
@@ -91,6 +94,8 @@ pub enum Command {
     Status(status::StatusArgs),
     /// Show the audit log, newest first
     Log(log::LogArgs),
+    /// Exchange state and notes with the remote, both ways
+    Sync,
     /// Install, remove or look at the git hooks
     #[command(subcommand)]
     Hooks(hooks::HooksCommand),

@@ -7,6 +7,7 @@ use crate::model::op::{Blocker, Outcome};
 use crate::model::session::Loss;
 use crate::model::{NameError, PathError, ViewError};
 use crate::store::StoreError;
+use crate::store::remote::RemoteError;
 
 /// Exit statuses; see `cli.md` in the documentation.
 pub mod exit {
@@ -20,6 +21,8 @@ pub mod exit {
     pub const HELD: u8 = 4;
     /// A rule says no.
     pub const REFUSED: u8 = 5;
+    /// The remote did not answer, or does not accept the state.
+    pub const REMOTE: u8 = 6;
     /// Ctrl-C.
     pub const INTERRUPTED: u8 = 130;
 }
@@ -62,6 +65,13 @@ impl CliError {
     /// A rule that says no.
     pub fn refused(message: impl Into<String>) -> Self {
         CliError { exit: exit::REFUSED, ..Self::failed("refused", message) }
+    }
+
+    /// A remote that could not be used; nothing was changed there.
+    pub fn remote(message: impl Into<String>) -> Self {
+        CliError { exit: exit::REMOTE, ..Self::failed("remote", message) }
+            .hint("try again when the remote can be reached")
+            .detail("outcome", Value::String("unchanged".to_owned()))
     }
 
     /// Adds the next step.
@@ -168,6 +178,31 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// The error of a remote that could not be used.
+fn remote(error: &RemoteError, message: String) -> CliError {
+    let outcome = |outcome: &str, hint: &str| {
+        CliError { exit: exit::REMOTE, ..CliError::failed("remote", message.clone()) }
+            .hint(hint)
+            .detail("outcome", Value::String(outcome.to_owned()))
+    };
+    match error {
+        RemoteError::Unreachable { .. } => {
+            outcome("unchanged", "nothing was changed; try again when the remote can be reached")
+        }
+        RemoteError::Unknown { .. } => {
+            outcome("unknown", "repeat the command: it is settled then, and done once")
+        }
+        RemoteError::Refused { .. } => {
+            outcome("unchanged", "see what the server allows with: git coord remote probe")
+        }
+        RemoteError::Contended { .. } => outcome("unchanged", "nothing was changed; try again"),
+        RemoteError::Vanished { .. } | RemoteError::Backwards { .. } | RemoteError::Foreign { .. } => {
+            CliError::failed("remote-state", message)
+                .hint("nothing was changed; see what can be restored with: git coord doctor --remote")
+        }
+    }
+}
+
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
         let message = chain(&error);
@@ -185,6 +220,7 @@ impl From<StoreError> for CliError {
             StoreError::Io { .. } => CliError::failed("io", message)
                 .hint("see that the disk has room and the folder can be written"),
             StoreError::Git(inner) => inner.into(),
+            StoreError::Remote(inner) => remote(&inner, message),
         }
     }
 }

@@ -93,18 +93,18 @@ fn folded(title: &str, words: &[impl AsRef<str>], between: &str) -> Vec<String> 
     lines.iter().enumerate().map(|(n, l)| format!("{} {}", title(n), l.trim_end())).collect()
 }
 
-/// The flags of every command: `-C DIR`, `-q/--quiet`.
+/// The flags of every command: `-C DIR`, `-q`.
 fn flags(program: &Command) -> Vec<String> {
     let mut program = program.clone();
     program.build();
     let mut list = Vec::new();
     for arg in program.get_opts().chain(program.get_arguments().filter(|a| !takes_value(a))) {
         let names = [arg.get_short().map(|c| format!("-{c}")), arg.get_long().map(|l| format!("--{l}"))];
-        let names: Vec<String> = names.into_iter().flatten().collect();
-        if names.is_empty() || arg.is_hide_set() {
-            continue;
+        // One name of each, so that they fit into a line.
+        let Some(name) = names.into_iter().flatten().next() else { continue };
+        if !arg.is_hide_set() {
+            list.push(format!("{name}{}", value_of(arg)));
         }
-        list.push(format!("{}{}", names.join("/"), value_of(arg)));
     }
     list
 }

@@ -220,7 +220,7 @@ fn record_commit(app: &App, store: &Store) -> CliResult<Answer> {
     let numbers: Vec<u64> = leases.iter().filter_map(|l| l.parse().ok()).collect();
     data.insert("leases".into(), json!(numbers));
     let op = Op::Record { session: Some(session.name.clone()), event: "commit".into(), data };
-    app.submit(store, &op, None)?;
+    app.record(store, &op)?;
     store.touch_session(&session.name);
     let mut note = format!("{} {} committed", crate::clock::now(), session.name);
     if !items.is_empty() {

@@ -4,7 +4,8 @@ use clap::Args;
 use serde_json::json;
 
 use crate::git::{Git, OLDEST_GIT, version};
-use crate::store;
+use crate::store::remote::Joined;
+use crate::store::{self, Store};
 
 use super::app::App;
 use super::error::{CliError, CliResult};
@@ -13,7 +14,17 @@ use super::output::{Answer, GOOD, paint};
 
 /// See the command's help.
 #[derive(Debug, Args)]
-pub struct InitArgs {}
+pub struct InitArgs {
+    /// Make this remote the arbiter between clones
+    #[arg(long, value_name = "NAME", conflicts_with = "local")]
+    remote: Option<String>,
+    /// Give up what this clone has when the remote has a state already
+    #[arg(long, requires = "remote")]
+    discard: bool,
+    /// Let this clone decide by itself again
+    #[arg(long)]
+    local: bool,
+}
 
 /// See the command's help.
 #[derive(Debug, Args)]
@@ -37,21 +48,54 @@ pub fn require_git() -> CliResult<()> {
 }
 
 /// Runs `init`.
-pub fn init(app: &App, _args: &InitArgs) -> CliResult<Answer> {
+pub fn init(app: &App, args: &InitArgs) -> CliResult<Answer> {
     require_git()?;
     let sha256 = app.repo.git().args(["rev-parse", "--show-object-format"]).text()? == "sha256";
     let fresh = !app.repo.common_dir.join(store::STORE_DIR).exists();
     let store = store::create(&app.repo.common_dir, sha256, app.store_options())?;
+    let shared = match &args.remote {
+        Some(remote) => Some(join(app, &store, remote, args.discard)?),
+        None => None,
+    };
+    let left = args.local && store.leave()?;
     let hooks = hooks::install(app)?;
+    let remote = store.authority()?.map(|a| a.remote);
     let word = if fresh { "set up" } else { "already set up" };
-    let text =
-        format!("{} in {}\n{}", paint(GOOD, word), store.path().display(), hooks::installed_text(&hooks));
-    let data = json!({ "hooks": hooks::installed_json(&hooks), "remote": null, "created": fresh });
+    let mut text = format!("{} in {}\n", paint(GOOD, word), store.path().display());
+    if let Some(joined) = shared {
+        text.push_str(&format!("{joined}\n"));
+    }
+    if left {
+        text.push_str("this clone decides by itself again\n");
+    }
+    text.push_str(&hooks::installed_text(&hooks));
+    let data = json!({ "hooks": hooks::installed_json(&hooks), "remote": remote, "created": fresh });
     let answer = Answer::new(data, text);
     Ok(match app.session_if_any() {
         Ok(None) => answer.note("next: git coord session start NAME"),
         _ => answer,
     })
+}
+
+/// Makes a remote the arbiter; returns what there is to say about it.
+fn join(app: &App, store: &Store, remote: &str, discard: bool) -> CliResult<String> {
+    let known = app.repo.git().args(["remote"]).text()?;
+    if !known.lines().any(|name| name == remote) {
+        let hint = match known.lines().collect::<Vec<_>>()[..] {
+            [] => "add one with: git remote add origin URL".to_owned(),
+            ref names => format!("there are: {}", names.join(", ")),
+        };
+        return Err(CliError::failed("unknown-remote", format!("there is no remote {remote}")).hint(hint));
+    }
+    match store.join(remote, discard)? {
+        Joined::Already => Ok(format!("{remote} is the arbiter")),
+        Joined::Took => Ok(format!("{remote} is the arbiter from now on; its state was taken over")),
+        Joined::Gave => Ok(format!("{remote} is the arbiter from now on; this clone's state was moved there")),
+        Joined::Differs { sessions, items } => Err(CliError::refused(format!(
+            "{remote} has a state already, and this clone has another one ({sessions} sessions, {items} items)"
+        ))
+        .hint(format!("to give up this clone's: git coord init --remote {remote} --discard"))),
+    }
 }
 
 /// Runs `git`: git on the store, which is folded first.

@@ -99,7 +99,7 @@ pub fn progress(app: &App, args: &ProgressArgs) -> CliResult<Answer> {
         data.insert("commit".into(), json!(commit));
     }
     let said = words.join(" ").replace('\n', " ");
-    app.submit(&store, &Op::Record { session: Some(name.clone()), event: "progress".into(), data }, None)?;
+    app.record(&store, &Op::Record { session: Some(name.clone()), event: "progress".into(), data })?;
     if let Some(commit) = &commit {
         write_note(app, &name, commit, &format!("{} {name} progress: {said}", crate::clock::now()))?;
     }

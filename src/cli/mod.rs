@@ -20,6 +20,7 @@ mod output;
 mod queue;
 mod session;
 mod status;
+mod sync;
 mod text;
 mod uninstall;
 
@@ -78,6 +79,7 @@ fn dispatch(cli: Cli) -> CliResult<Answer> {
         Command::Progress(args) => log::progress(&app()?, &args),
         Command::Status(args) => status::status(&app()?, &args),
         Command::Log(args) => log::log(&app()?, &args, global.session.as_deref()),
+        Command::Sync => sync::sync(&app()?),
         Command::Hooks(command) => hooks::run(&app()?, &command),
         Command::Hook(args) => hook::run(&app()?, &args),
         Command::Demo(args) => demo::run(global.ui(), &args),

@@ -119,15 +119,16 @@ fn start(app: &App, args: &StartArgs) -> CliResult<Answer> {
         _ => random_hex(16),
     };
     let known = store.read(|view| session::get(view, &args.name))?;
+    let clone = store.authority()?.map(|a| a.clone);
     let op = Op::StartSession(StartSession {
         name: args.name.clone(),
         token: token.clone(),
         worktree: Some(home.root.to_string_lossy().into_owned()),
         branch: current_branch(&home)?,
-        host: Some(host_name()),
+        host: Some(crate::store::host_name()),
         queues: (!args.queues.is_empty()).then(|| args.queues.clone()),
         areas: (!args.areas.is_empty()).then(|| args.areas.clone()),
-        abandoned: known.as_ref().is_some_and(|k| is_free(k, &home)),
+        abandoned: known.as_ref().is_some_and(|k| is_free(k, &home, clone)),
     });
     let outcome = match app.submit(&store, &op, None) {
         Err(e) if e.code == "held" => {
@@ -155,7 +156,11 @@ fn start(app: &App, args: &StartArgs) -> CliResult<Answer> {
 
 /// True when a known session may be started at `home` although it is bound elsewhere: its
 /// worktree is gone, or is bound to another session by now.
-fn is_free(known: &Session, home: &HostRepo) -> bool {
+fn is_free(known: &Session, home: &HostRepo, clone: Option<String>) -> bool {
+    if known.clone != clone {
+        // Its worktree is in another clone, where nothing can be seen from here.
+        return false;
+    }
     let Some(place) = known.worktree.as_ref().map(Path::new) else { return true };
     if place == home.root {
         return true;
@@ -209,10 +214,6 @@ fn worktree(
 
 fn current_branch(repo: &HostRepo) -> CliResult<Option<String>> {
     Ok(repo.git().args(["symbolic-ref", "-q", "--short", "HEAD"]).optional()?)
-}
-
-fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 fn list(app: &App) -> CliResult<Answer> {

@@ -2,6 +2,7 @@
 
 pub mod changes;
 mod cmd;
+mod limit;
 mod repo;
 #[cfg(test)]
 pub(crate) mod testrepo;

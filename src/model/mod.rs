@@ -7,6 +7,7 @@
 mod apply;
 pub mod area;
 pub mod claim;
+pub mod clone;
 pub mod deps;
 pub mod event;
 pub mod head;

@@ -81,6 +81,22 @@ pub enum Op {
     },
 }
 
+impl Op {
+    /// The session on whose behalf it runs: its leases are alive.
+    pub fn session(&self) -> Option<&SessionName> {
+        match self {
+            Op::Claim(claim) => Some(&claim.session),
+            Op::Next(next) => Some(&next.session),
+            Op::Release { session, .. } | Op::Finish { session, .. } | Op::Renew { session, .. } => {
+                Some(session)
+            }
+            Op::StartSession(start) => Some(&start.name),
+            Op::Import { session, .. } | Op::Record { session, .. } => session.as_ref(),
+            Op::EndSession { .. } | Op::Sweep | Op::SetQueue { .. } => None,
+        }
+    }
+}
+
 /// See [`Op::StartSession`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StartSession {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::claim::Mode;
 use super::queue::Slot;
 use super::view::{View, ViewError};
-use super::{ItemId, QueueName, RepoPath, SessionName, Txn, txn};
+use super::{Context, ItemId, QueueName, RepoPath, SessionName, Txn, txn};
 
 /// How many losses a session's record remembers.
 const LOST_KEPT: usize = 64;
@@ -38,6 +38,10 @@ pub struct Lease {
     pub renewals: u64,
     /// Seconds from the last renewal to its end.
     pub ttl: u64,
+    /// The clone that granted or renewed it last, when a remote decides between several. Its
+    /// clock is the one that the times above were read from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clone: Option<String>,
     /// Paths that were claimed under it by hand.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<RepoPath>,
@@ -69,6 +73,23 @@ impl Lease {
         now >= later(self.renewed, self.ttl / 2)
     }
 
+    /// True when it may be taken back: its time is over by the clock of this clone, which granted
+    /// it, or this clone has watched another's for as long.
+    pub fn has_run_out(&self, context: &Context) -> bool {
+        if self.clone == context.clone {
+            self.expires() <= context.now
+        } else {
+            context.stale.contains(&(self.id, self.renewals))
+        }
+    }
+
+    /// Begins its time anew.
+    pub(crate) fn renew(&mut self, context: &Context) {
+        self.renewed = context.now;
+        self.renewals += 1;
+        self.clone.clone_from(&context.clone);
+    }
+
     /// All paths that it holds.
     pub fn all_paths(&self) -> impl Iterator<Item = &RepoPath> {
         self.paths.iter().chain(self.item.iter().flat_map(|i| &i.files))
@@ -79,6 +100,12 @@ impl Lease {
 pub fn later(at: Timestamp, seconds: u64) -> Timestamp {
     let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
     at.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+}
+
+/// `at` less some seconds, at least the beginning of time.
+pub fn earlier(at: Timestamp, seconds: u64) -> Timestamp {
+    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+    at.checked_sub(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MIN)
 }
 
 /// What a session is told when it goes on with something it no longer holds.
@@ -121,6 +148,9 @@ pub struct Session {
     /// Branch of its worktree when it was started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<String>,
+    /// The clone that it runs in, when a remote decides between several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clone: Option<String>,
     /// Host on which it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,

@@ -32,6 +32,11 @@ impl<'v> Txn<'v> {
         Txn { base, overlay: Changes::new(), undo: Vec::new(), events: Vec::new() }
     }
 
+    /// The state below the changes.
+    pub fn base(&self) -> &'v dyn View {
+        self.base
+    }
+
     /// Marks the present point.
     pub fn savepoint(&self) -> Savepoint {
         Savepoint { undo: self.undo.len(), events: self.events.len() }

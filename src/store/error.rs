@@ -6,6 +6,8 @@ use std::time::Duration;
 use crate::git::GitError;
 use crate::model::ViewError;
 
+use super::remote::RemoteError;
+
 /// Why the store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -59,6 +61,9 @@ pub enum StoreError {
         /// The store.
         path: PathBuf,
     },
+    /// The remote that decides could not be used.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
     /// The state cannot be read.
     #[error(transparent)]
     View(#[from] ViewError),

@@ -4,6 +4,7 @@
 //! that `refs/coord/state` points to; every change is a new commit and one compare-and-swap of
 //! that ref. `docs/format.md` is the exact description.
 
+mod authority;
 mod cas;
 mod create;
 mod delta;
@@ -13,6 +14,7 @@ mod history;
 mod lock;
 mod loose;
 mod objects;
+pub mod remote;
 pub(crate) mod rescue;
 mod room;
 mod submit;
@@ -21,11 +23,13 @@ mod view;
 mod write;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use gix::ObjectId;
 
 use crate::model::{ViewError, head};
 
+pub use authority::{Authority, host_name};
 pub use create::create;
 pub(crate) use create::{HEAD, config};
 pub use error::StoreError;
@@ -42,10 +46,27 @@ pub const STATE_REF: &str = "refs/coord/state";
 pub const STORE_DIR: &str = "coord";
 
 /// Settings of this clone that concern the store.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct StoreOptions {
     /// Sync every change to the disk.
     pub durable: bool,
+    /// How long one act may take when a remote decides.
+    pub patience: Duration,
+    /// Least time between two pushes to a remote that decides.
+    pub push_every: Duration,
+    /// Do not go over the network.
+    pub offline: bool,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        StoreOptions {
+            durable: false,
+            patience: Duration::from_secs(30),
+            push_every: Duration::ZERO,
+            offline: false,
+        }
+    }
 }
 
 /// An open store.
@@ -84,6 +105,23 @@ impl Store {
     /// The folder of the store.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub(crate) fn options(&self) -> StoreOptions {
+        self.options
+    }
+
+    /// The remote that decides, with this clone's name there; `None` when the store does by
+    /// itself.
+    ///
+    /// # Errors
+    /// When that cannot be read.
+    pub fn authority(&self) -> Result<Option<Authority>, StoreError> {
+        Authority::peek(&self.path)
+    }
+
+    fn has_remote(&self) -> Result<bool, StoreError> {
+        Ok(self.authority()?.is_some())
     }
 
     fn lock_path(&self) -> PathBuf {

@@ -22,6 +22,7 @@ use super::cas::{self, Swap};
 use super::delta;
 use super::lock::{self, StoreLock};
 use super::loose::LooseWriter;
+use super::remote::Turn;
 use super::view::GitView;
 use super::write::{Writer, message};
 use super::{STATE_REF, Store, StoreError, durable};
@@ -301,15 +302,19 @@ impl Store {
         parent: Option<ObjectId>,
         old: Option<ObjectId>,
     ) -> Result<Option<ObjectId>, StoreError> {
-        let mut head = head::read(&txn)?;
-        head.nonce = super::random_hex(8);
-        txn.put_json(head::KEY, &head);
+        let mut turn = Turn::begin(self)?;
+        self.stamp(&mut txn, turn.authority())?;
         let (changes, events) = txn.finish();
         let mut writer = Writer::new(self);
         let tree = writer.tree(base, &changes)?;
         let commit = writer.commit(tree, parent, message(&events), crate::clock::now())?;
         durable::sync_objects(self, writer.written())?;
-        if cas::swap(self, old, commit)? == Swap::Lost {
+        // Without a local ref, the remote's next answer tells whether this state may follow.
+        let swap = match old {
+            Some(old) => self.advance(&mut turn, old, commit)?,
+            None => cas::swap(self, None, commit)?,
+        };
+        if swap == Swap::Lost {
             return Ok(None);
         }
         durable::sync_ref(self)?;

@@ -12,6 +12,9 @@
 //! operation is applied by somebody else. One that dies after 2 leaves a `.pre` whose commit is in
 //! the history: it is published by the next writer. So no operation is done twice or answered
 //! wrongly. One that dies within 3 leaves an `.op` beside its `.out`: it counts as answered.
+//!
+//! An operation can also be *posted*: nobody waits for its answer, and its process need not live.
+//! With a remote, what only records (a commit, progress) goes out this way with the next push.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
@@ -46,12 +49,22 @@ struct Answer {
     outcome: Outcome,
 }
 
+/// How the ids of posted operations end.
+const POSTED: &str = "-posted";
+
 /// One operation of another process.
 #[derive(Debug)]
 pub(super) struct Guest {
     pub id: String,
     pub op: Op,
     pub patient: bool,
+}
+
+impl Guest {
+    /// True when nobody waits for the answer.
+    pub fn is_posted(&self) -> bool {
+        self.id.ends_with(POSTED)
+    }
 }
 
 /// This process's own place in the room. Dropping it leaves the room.
@@ -73,6 +86,11 @@ impl Drop for Ticket {
 }
 
 impl Ticket {
+    /// True when a writer has taken the operation and its outcome is not known yet.
+    pub fn is_prepared(&self) -> bool {
+        self.dir.join(format!("{}.pre", self.id)).exists()
+    }
+
     /// The answer, once there is one.
     pub fn answer(&self) -> Result<Option<Outcome>, StoreError> {
         let path = self.dir.join(format!("{}.out", self.id));
@@ -95,6 +113,22 @@ impl Room {
 
     /// Enters the room.
     pub fn enter(&self, op: &Op, patient: bool) -> Result<Ticket, StoreError> {
+        let (id, file) = self.put(op, patient, "")?;
+        crash_point!("in the waiting room");
+        Ok(Ticket { id, dir: self.dir.clone(), _file: file })
+    }
+
+    /// Leaves an operation in the room for whoever writes next.
+    pub fn post(&self, op: &Op) -> Result<(), StoreError> {
+        self.put(op, false, POSTED).map(|_| ())
+    }
+
+    /// Number of operations that were posted and not carried out yet.
+    pub fn posted(&self) -> Result<usize, StoreError> {
+        Ok(self.names(".op")?.iter().filter(|id| id.ends_with(POSTED)).count())
+    }
+
+    fn put(&self, op: &Op, patient: bool, ending: &str) -> Result<(String, File), StoreError> {
         let failed = |path: &Path, e| StoreError::io("enter the waiting room", path)(e);
         // Not with the folders above it: a store that is being removed must not come back.
         match fs::create_dir(&self.dir) {
@@ -102,7 +136,7 @@ impl Room {
             _ => {}
         }
         let nanos = crate::clock::now().as_nanosecond();
-        let id = format!("{nanos:020}-{}-{}", std::process::id(), super::random_hex(4));
+        let id = format!("{nanos:020}-{}-{}{ending}", std::process::id(), super::random_hex(4));
         let temporary = self.dir.join(format!("{id}.tmp"));
         let mut file = OpenOptions::new()
             .create_new(true)
@@ -114,8 +148,7 @@ impl Room {
         let bytes = crate::model::to_json(&Waiting { op: op.clone(), patient });
         file.write_all(&bytes).map_err(|e| failed(&temporary, e))?;
         fs::rename(&temporary, self.dir.join(format!("{id}.op"))).map_err(|e| failed(&temporary, e))?;
-        crash_point!("in the waiting room");
-        Ok(Ticket { id, dir: self.dir.clone(), _file: file })
+        Ok((id, file))
     }
 
     /// The file names in the room with this ending, in order of arrival.
@@ -147,10 +180,11 @@ impl Room {
                 // Answered by a writer that died before it removed the operation. Its process may
                 // not have looked yet; once more would be twice.
                 let _ = fs::remove_file(&path);
+                self.forget_posted(&id);
                 continue;
             }
             let Ok(file) = File::open(&path) else { continue };
-            let dead = file.try_lock().is_ok();
+            let dead = !id.ends_with(POSTED) && file.try_lock().is_ok();
             match fs::read(&path).ok().and_then(|bytes| parse::<Waiting>(&bytes)) {
                 Some(waiting) if !dead => guests.push(Guest { id, op: waiting.op, patient: waiting.patient }),
                 _ => {
@@ -186,8 +220,17 @@ impl Room {
             }
             crash_point!("after a published answer");
             let _ = fs::remove_file(self.dir.join(format!("{id}.op")));
+            self.forget_posted(id);
         }
         Ok(())
+    }
+
+    /// Nobody fetches the answer of a posted operation. It goes after the operation itself, which
+    /// would be carried out once more without it.
+    fn forget_posted(&self, id: &str) {
+        if id.ends_with(POSTED) {
+            let _ = fs::remove_file(self.dir.join(format!("{id}.out")));
+        }
     }
 
     /// Ends what a writer left that died between the steps. `is_in_history` tells whether a

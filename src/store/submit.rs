@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 use gix::ObjectId;
 
 use crate::crash_point;
-use crate::model::{Context, Op, Outcome, Txn, apply, head};
+use crate::model::{Context, Op, Outcome, Txn, apply};
 
-use super::cas::{self, Swap};
+use super::cas::Swap;
 use super::lock::{self, StoreLock};
+use super::remote::{RemoteError, Turn, Watch};
 use super::room::{Guest, Room, Ticket};
 use super::view::GitView;
 use super::write::Writer;
@@ -28,8 +29,8 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 /// out without a change.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
 
-/// Most compare-and-swaps that are lost to writers that do not use the lock.
-const MAX_SWAPS: u32 = 50;
+/// The same with a remote, where each try is a fetch.
+const RETRY_REMOTE_EVERY: Duration = Duration::from_secs(3);
 
 impl Store {
     /// Carries out an operation. With `wait`, an operation that is refused because others hold
@@ -43,8 +44,10 @@ impl Store {
         let started = Instant::now();
         let end = wait.map(|w| started + w);
         let mut last = None;
+        let retry_every = if self.has_remote()? { RETRY_REMOTE_EVERY } else { RETRY_EVERY };
         if let Some(guard) = lock::try_lock(&self.lock_path())? {
-            let outcome = self.drain(&guard, &room, op, None)?;
+            let mut turn = self.begin(&guard, &room, None)?;
+            let outcome = self.drain(&mut turn, &room, op, None)?;
             if end.is_none() || !may_change(&outcome) {
                 return Ok(outcome);
             }
@@ -56,7 +59,7 @@ impl Store {
             _ => Some(room.enter(op, end.is_some())?),
         };
         let mut pause = Duration::from_micros(200);
-        let mut try_at = if last.is_some() { Instant::now() + RETRY_EVERY } else { started };
+        let mut try_at = if last.is_some() { Instant::now() + retry_every } else { started };
         loop {
             if let Some(outcome) = ticket.as_ref().map(Ticket::answer).transpose()?.flatten() {
                 return Ok(outcome);
@@ -66,18 +69,18 @@ impl Store {
             let guard = if now >= try_at || over { lock::try_lock(&self.lock_path())? } else { None };
             if let Some(guard) = guard {
                 // Answered between the look and the lock?
-                room.settle(|commit| self.is_recent(commit))?;
+                let mut turn = self.begin(&guard, &room, ticket.as_ref())?;
                 if let Some(outcome) = ticket.as_ref().map(Ticket::answer).transpose()?.flatten() {
                     return Ok(outcome);
                 }
-                let outcome = self.drain(&guard, &room, op, ticket.as_ref())?;
+                let outcome = self.drain(&mut turn, &room, op, ticket.as_ref())?;
                 if over || end.is_none() || !may_change(&outcome) {
                     // The ticket goes before the lock, so that nobody applies it once more.
                     drop(ticket);
                     return Ok(outcome);
                 }
                 last = Some(outcome);
-                try_at = Instant::now() + RETRY_EVERY;
+                try_at = Instant::now() + retry_every;
             }
             if last.is_none() && started.elapsed() > LOCK_PATIENCE {
                 return Err(StoreError::Busy { path: self.lock_path(), waited: started.elapsed() });
@@ -88,46 +91,111 @@ impl Store {
         }
     }
 
+    /// Leaves an operation for the next push, if a remote decides and this clone's state would
+    /// allow it; else carries it out. What it came to, or will come to unless the remote's state
+    /// says otherwise.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn post(&self, op: &Op) -> Result<Outcome, StoreError> {
+        if !self.has_remote()? {
+            return self.submit(op, None);
+        }
+        let authority = self.authority()?;
+        let outcome = self.read(|view| {
+            let mut txn = Txn::new(view);
+            let context = Context {
+                clone: authority.as_ref().map(|a| a.clone.clone()),
+                ..Context::local(crate::clock::now())
+            };
+            apply(&mut txn, op, &context)
+        })?;
+        if !outcome.is_refusal() {
+            Room::new(&self.path).post(op)?;
+        }
+        Ok(outcome)
+    }
+
+    /// Number of operations that wait for the next push.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn posted(&self) -> Result<usize, StoreError> {
+        Room::new(&self.path).posted()
+    }
+
+    /// Begins a turn at writing: first of all, what dead writers have left is settled.
+    pub(super) fn begin(
+        &self,
+        _guard: &StoreLock,
+        room: &Room,
+        ticket: Option<&Ticket>,
+    ) -> Result<Turn, StoreError> {
+        crash_point!("lock taken");
+        let mut turn = Turn::begin(self)?;
+        self.settle_push(&mut turn).map_err(|e| match e {
+            // The own act may be part of the push that cannot be settled now.
+            StoreError::Remote(RemoteError::Unreachable { remote, reason })
+                if ticket.is_some_and(Ticket::is_prepared) =>
+            {
+                RemoteError::Unknown { remote, reason }.into()
+            }
+            other => other,
+        })?;
+        room.settle(|commit| self.is_recent(commit))?;
+        Ok(turn)
+    }
+
     /// Applies everything that waits, then the own operation, in one commit. `ticket` is the own
     /// place in the room, if there is one; then the operation takes its turn by arrival.
     fn drain(
         &self,
-        _guard: &StoreLock,
+        turn: &mut Turn,
         room: &Room,
         own: &Op,
         ticket: Option<&Ticket>,
     ) -> Result<Outcome, StoreError> {
-        crash_point!("lock taken");
-        room.settle(|commit| self.is_recent(commit))?;
-        for _ in 0..MAX_SWAPS {
+        let mut watch = Watch::open(self, turn.authority())?;
+        self.pace(turn)?;
+        loop {
             let old = self.require_tip()?;
             let view = self.view_of(old)?;
             self.check_format(&view)?;
+            let context = watch.context(&view)?;
             let mut txn = Txn::new(&view);
             let guests = room.guests(ticket.map(|t| t.id.as_str()))?;
-            let turn = ticket.map(|t| t.id.as_str());
-            let (answers, outcome) = serve(&mut txn, &guests, own, turn)?;
-            let commit = if txn.is_empty() { None } else { Some(self.write(&view, old, txn)?) };
+            let place = ticket.map(|t| t.id.as_str());
+            let (answers, outcome) = serve(&mut txn, &guests, own, place, &context)?;
+            if may_change(&outcome) || answers.iter().any(|(_, o)| may_change(o)) {
+                // Whose leases stand in the way is worth timing from now on.
+                watch.look(&view)?;
+            }
+            if txn.is_empty() && self.refresh(turn)? {
+                continue;
+            }
+            let commit = if txn.is_empty() { None } else { Some(self.write(&view, old, txn, turn)?) };
             room.prepare(&answers, commit)?;
             if let Some(commit) = commit {
                 crash_point!("before the ref");
-                if cas::swap(self, Some(old), commit)? == Swap::Lost {
+                if self.advance(turn, old, commit)? == Swap::Lost {
                     continue;
                 }
                 crash_point!("after the ref");
-                durable::sync_ref(self)?;
             }
             room.publish(answers.iter().map(|(id, _)| id.as_str()))?;
             return Ok(outcome);
         }
-        Err(StoreError::Contended { path: self.path.clone() })
     }
 
     /// Writes the objects of a transaction; returns the commit that nothing refers to yet.
-    fn write(&self, view: &GitView<'_>, old: ObjectId, mut txn: Txn<'_>) -> Result<ObjectId, StoreError> {
-        let mut head = head::read(&txn)?;
-        head.nonce = super::random_hex(8);
-        txn.put_json(head::KEY, &head);
+    fn write(
+        &self,
+        view: &GitView<'_>,
+        old: ObjectId,
+        mut txn: Txn<'_>,
+        turn: &Turn,
+    ) -> Result<ObjectId, StoreError> {
+        self.stamp(&mut txn, turn.authority())?;
         let (changes, events) = txn.finish();
         let mut writer = Writer::new(self);
         let commit = writer.state(view, old, changes, &events)?;
@@ -167,8 +235,8 @@ fn serve(
     guests: &[Guest],
     own: &Op,
     turn: Option<&str>,
+    context: &Context,
 ) -> Result<(Answers, Outcome), StoreError> {
-    let context = Context { now: crate::clock::now() };
     let mut answers = Answers::new();
     let mut own_outcome = None;
     let mut waiting: Vec<&Guest> = guests.iter().collect();
@@ -178,19 +246,25 @@ fn serve(
         let mut still = Vec::new();
         for guest in waiting {
             if own_waits && turn.is_some_and(|own_id| own_id < guest.id.as_str()) {
-                own_outcome = Some(apply(txn, own, &context)?);
+                own_outcome = Some(apply(txn, own, context)?);
                 own_waits = false;
             }
             let before = txn.savepoint();
-            match apply(txn, &guest.op, &context) {
+            match apply(txn, &guest.op, context) {
                 Ok(outcome) if guest.patient && may_change(&outcome) => still.push(guest),
-                Ok(outcome) => answers.push((guest.id.clone(), outcome)),
+                Ok(outcome) => {
+                    if guest.is_posted() && outcome.is_refusal() {
+                        record_refusal(txn, &guest.op, &outcome, context)?;
+                    }
+                    answers.push((guest.id.clone(), outcome));
+                }
                 // Its own process will meet the same damage and report it.
-                Err(_) => txn.rollback(before),
+                Err(_) if !guest.is_posted() => txn.rollback(before),
+                Err(e) => return Err(e.into()),
             }
         }
         if own_waits {
-            own_outcome = Some(apply(txn, own, &context)?);
+            own_outcome = Some(apply(txn, own, context)?);
         }
         own_waits = own_outcome.as_ref().is_some_and(may_change);
         waiting = still;
@@ -200,7 +274,23 @@ fn serve(
     }
     let own_outcome = match own_outcome {
         Some(outcome) => outcome,
-        None => apply(txn, own, &context)?,
+        None => apply(txn, own, context)?,
     };
     Ok((answers, own_outcome))
+}
+
+/// What was accepted while the remote could not be asked, and is refused now, is told in the log:
+/// nobody waits for the answer.
+fn record_refusal(
+    txn: &mut Txn<'_>,
+    op: &Op,
+    outcome: &Outcome,
+    context: &Context,
+) -> Result<(), StoreError> {
+    let mut data = serde_json::Map::new();
+    data.insert("op".into(), serde_json::to_value(op).unwrap_or_default());
+    data.insert("outcome".into(), serde_json::to_value(outcome).unwrap_or_default());
+    let session = op.session().cloned();
+    apply(txn, &Op::Record { session, event: "refused".into(), data }, context)?;
+    Ok(())
 }

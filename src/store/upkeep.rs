@@ -23,12 +23,13 @@ use gix::objs::tree::EntryKind;
 use crate::crash_point;
 use crate::git::Git;
 use crate::model::view::View;
-use crate::model::{Txn, head};
+use crate::model::{Txn, clone, head, session};
 
-use super::cas::{self, Swap};
+use super::cas::Swap;
 use super::history::{LOG_SEGMENT, log_key};
 use super::lock::{self, StoreLock};
 use super::loose::TEMPORARY;
+use super::remote::Turn;
 use super::room::Room;
 use super::write::Writer;
 use super::{Store, StoreError, durable};
@@ -36,6 +37,17 @@ use super::{Store, StoreError, durable};
 /// Loose objects that make upkeep worthwhile. git's own `gc.auto` is 6700; here most of them are
 /// commits with a delta of some kilobytes.
 const MANY_LOOSE: usize = 2000;
+
+/// First line of a state that begins a history anew.
+const CUT: &str = "upkeep: history cut";
+
+/// A history that several clones share is cut only when it has so many states: each of them
+/// wants upkeep at about the same time, and one cut serves all.
+const SHARED_HISTORY: usize = 1000;
+
+/// After so many seconds without an act a clone is forgotten. It only has to know by then what
+/// became of its last push.
+const FORGET_CLONES: u64 = 30 * 24 * 3600;
 
 /// Packs that are merged into one.
 const MANY_PACKS: usize = 20;
@@ -71,8 +83,11 @@ impl Store {
         let (cut, packed_tip) = {
             let guard = lock::lock(&self.lock_path())?;
             // Whether a dead writer's answers came true is read from the history: before the cut.
-            room.settle(|commit| self.is_recent(commit))?;
-            self.cut_history(&guard)?
+            match self.begin(&guard, &room, None).and_then(|mut turn| self.cut_history(&mut turn)) {
+                // A remote that cannot be reached, or keeps its history: the rest can be done.
+                Err(StoreError::Remote(_)) => (0, self.require_tip()?),
+                other => other?,
+            }
         };
         crash_point!("history cut");
         self.pack(packed_tip)?;
@@ -92,31 +107,29 @@ impl Store {
     /// # Errors
     /// When the store cannot be read or written.
     pub fn fold(&self) -> Result<(), StoreError> {
-        let _guard = lock::lock(&self.lock_path())?;
-        Room::new(&self.path).settle(|commit| self.is_recent(commit))?;
+        let guard = lock::lock(&self.lock_path())?;
+        let mut turn = self.begin(&guard, &Room::new(&self.path), None)?;
         let old = self.require_tip()?;
         let view = self.view_of(old)?;
         if view.delta().is_empty() {
             return Ok(());
         }
         self.check_format(&view)?;
-        let mut head = head::read(&view)?;
-        head.nonce = super::random_hex(8);
         let mut txn = Txn::new(&view);
-        txn.put_json(head::KEY, &head);
+        self.stamp(&mut txn, turn.authority())?;
         let (changes, _) = txn.finish();
         let mut writer = Writer::new(self);
         let tree = writer.tree(&view, &changes)?;
         let commit = writer.commit(tree, Some(old), "fold\n".to_owned(), crate::clock::now())?;
         durable::sync_objects(self, writer.written())?;
-        // Whoever moved the ref without the lock has changed the state; it will be folded later.
-        cas::swap(self, Some(old), commit)?;
-        durable::sync_ref(self)
+        // Whoever else has moved the ref has changed the state; it will be folded later.
+        self.advance(&mut turn, old, commit).map(|_| ())
     }
 
     /// Step 1. Returns the number of commits cut off and the new tip.
-    fn cut_history(&self, _guard: &StoreLock) -> Result<(usize, ObjectId), StoreError> {
-        for _ in 0..10 {
+    fn cut_history(&self, turn: &mut Turn) -> Result<(usize, ObjectId), StoreError> {
+        let shortest = if turn.authority().is_some() { SHARED_HISTORY } else { 2 };
+        loop {
             let old = self.require_tip()?;
             let mut lines = Vec::new();
             let mut commits = 0;
@@ -127,7 +140,7 @@ impl Store {
                 at = state.parent;
                 commits += 1;
             }
-            if commits < 2 {
+            if commits < shortest {
                 return Ok((0, old));
             }
             lines.reverse();
@@ -135,21 +148,28 @@ impl Store {
             self.check_format(&view)?;
             let mut txn = Txn::new(&view);
             append_log(&mut txn, &lines)?;
-            let mut head = head::read(&txn)?;
-            head.nonce = super::random_hex(8);
-            txn.put_json(head::KEY, &head);
+            if turn.authority().is_some() {
+                clone::forget_before(&mut txn, session::earlier(crate::clock::now(), FORGET_CLONES))?;
+            }
+            self.stamp(&mut txn, turn.authority())?;
             let (changes, _) = txn.finish();
             let mut writer = Writer::new(self);
             let tree = writer.tree(&view, &changes)?;
-            let message = format!("upkeep: history cut\n\nreplaces {old}\n");
+            let message = format!("{CUT}\n\nreplaces {old}\n");
             let commit = writer.commit(tree, None, message, crate::clock::now())?;
             durable::sync_objects(self, writer.written())?;
-            if cas::swap(self, Some(old), commit)? == Swap::Won {
-                durable::sync_ref(self)?;
+            if self.advance(turn, old, commit)? == Swap::Won {
                 return Ok((commits - 1, commit));
             }
         }
-        Err(StoreError::Contended { path: self.path.clone() })
+    }
+
+    /// True when a commit has no parent because the history was cut there.
+    pub(super) fn is_cut(&self, commit: ObjectId) -> Result<bool, StoreError> {
+        let object = self.objects.find(commit).map_err(|e| self.unreadable(commit, e))?;
+        let parsed = gix::objs::CommitRef::from_bytes(&object.data, commit.kind())
+            .map_err(|e| self.unreadable(commit, e))?;
+        Ok(parsed.message.starts_with(CUT.as_bytes()))
     }
 
     /// Step 2: what `tip` refers to goes into a pack, unless one holds it.

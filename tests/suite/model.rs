@@ -36,7 +36,7 @@ impl Machine {
     }
 
     fn context(&self) -> Context {
-        Context { now: Timestamp::from_second(1_700_000_000 + self.oracle.now).unwrap() }
+        Context::local(Timestamp::from_second(1_700_000_000 + self.oracle.now).unwrap())
     }
 
     fn bytes(state: &MemView) -> Vec<(String, Vec<u8>)> {

@@ -63,7 +63,7 @@ impl World {
     pub fn apply(&mut self, op: &Op) -> Outcome {
         self.now += SignedDuration::from_secs(1);
         let mut txn = Txn::new(&self.view);
-        let outcome = apply(&mut txn, op, &Context { now: self.now }).unwrap();
+        let outcome = apply(&mut txn, op, &Context::local(self.now)).unwrap();
         let (changes, _) = txn.finish();
         self.view.commit(changes);
         outcome

@@ -26,8 +26,7 @@ pub(super) fn claim(txn: &mut Txn<'_>, op: &ClaimPaths, context: &Context) -> Re
     let (known, new): (Vec<&RepoPath>, Vec<&RepoPath>) =
         op.paths.iter().partition(|p| session.path_lease(p).is_some_and(|l| covers_mode(l, op.mode)));
     for lease in session.leases.iter_mut().filter(|l| l.paths.iter().any(|p| known.contains(&p))) {
-        lease.renewed = context.now;
-        lease.renewals += 1;
+        lease.renew(context);
         lease.ttl = op.ttl;
     }
     let generation = head::next_generation(txn)?;
@@ -57,6 +56,7 @@ pub(super) fn claim(txn: &mut Txn<'_>, op: &ClaimPaths, context: &Context) -> Re
             renewed: context.now,
             renewals: 0,
             ttl: op.ttl,
+            clone: context.clone.clone(),
             paths,
             item: None,
         });

@@ -18,19 +18,20 @@ pub(super) fn sweep(
     alive: Option<&SessionName>,
     context: &Context,
 ) -> Result<(), ViewError> {
-    let mut head = head::read(txn)?;
-    if head.sweep_at.is_none_or(|at| context.now < at) {
+    let before = head::read(txn)?.sweep_at;
+    if before.is_none_or(|at| context.now < at) && context.stale.is_empty() {
         return Ok(());
     }
     let mut earliest = None;
+    let mut changed = false;
     for mut session in sessions::all(txn)? {
         let (gone, kept): (Vec<Lease>, Vec<Lease>) =
-            session.leases.drain(..).partition(|l| l.expires() <= context.now);
+            session.leases.drain(..).partition(|l| l.has_run_out(context));
         session.leases = kept;
-        if alive == Some(&session.name) {
+        changed |= !gone.is_empty();
+        if alive == Some(&session.name) && !gone.is_empty() {
             session.leases.extend(gone.into_iter().map(|mut lease| {
-                lease.renewed = context.now;
-                lease.renewals += 1;
+                lease.renew(context);
                 lease
             }));
             session.leases.sort_by_key(|l| l.id);
@@ -41,9 +42,13 @@ pub(super) fn sweep(
         let next = session.leases.iter().map(Lease::expires).min();
         earliest = earliest.into_iter().chain(next).min();
     }
-    head.generation = head::next_generation(txn)?;
-    head.sweep_at = earliest;
-    txn.put_json(head::KEY, &head);
+    // Another clone's lease may be over by its times and yet not watched for long enough.
+    if changed || earliest != before {
+        head::next_generation(txn)?;
+        let mut head = head::read(txn)?;
+        head.sweep_at = earliest;
+        txn.put_json(head::KEY, &head);
+    }
     Ok(())
 }
 
@@ -133,7 +138,7 @@ pub(super) fn renew(
     }
     let chosen = |lease: &Lease| match what {
         RenewWhat::All => true,
-        RenewWhat::Due => lease.is_due(context.now),
+        RenewWhat::Due => is_due(lease, context),
         RenewWhat::These { paths, items } => {
             lease.paths.iter().any(|p| paths.contains(p))
                 || lease.item.as_ref().is_some_and(|i| items.contains(&i.id))
@@ -141,8 +146,7 @@ pub(super) fn renew(
     };
     let mut renewed = Vec::new();
     for lease in session.leases.iter_mut().filter(|l| chosen(l)) {
-        lease.renewed = context.now;
-        lease.renewals += 1;
+        lease.renew(context);
         lease.ttl = ttl.unwrap_or(lease.ttl);
         renewed.push((lease.id, lease.expires()));
     }
@@ -187,8 +191,12 @@ pub(super) fn loss_of_item(session: &Session, item: &ItemId) -> Loss {
 
 /// Renews the leases of a session that are past half of their time, as part of another operation.
 pub(super) fn renew_due(session: &mut Session, context: &Context) {
-    for lease in session.leases.iter_mut().filter(|l| l.is_due(context.now)) {
-        lease.renewed = context.now;
-        lease.renewals += 1;
+    for lease in session.leases.iter_mut().filter(|l| is_due(l, context)) {
+        lease.renew(context);
     }
+}
+
+/// True when a lease is past half of its time, or its times are another clone's.
+fn is_due(lease: &Lease, context: &Context) -> bool {
+    lease.clone != context.clone || lease.is_due(context.now)
 }

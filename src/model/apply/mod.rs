@@ -17,6 +17,8 @@ mod next;
 mod session;
 
 pub use claim::{blockers_of, expiry};
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::event::Event;
@@ -28,6 +30,18 @@ use super::{Op, Outcome, SessionName, Txn, head, queue, session as sessions};
 pub struct Context {
     /// The wall clock.
     pub now: Timestamp,
+    /// This clone, when a remote decides between several.
+    pub clone: Option<String>,
+    /// Leases of other clones, with their numbers of renewals, that this clone has watched
+    /// unchanged for longer than they last. Clocks of two machines are never compared.
+    pub stale: BTreeSet<(u64, u64)>,
+}
+
+impl Context {
+    /// The context of a store that decides by itself.
+    pub fn local(now: Timestamp) -> Self {
+        Context { now, clone: None, stale: BTreeSet::new() }
+    }
 }
 
 /// Applies one operation. A refused one is rolled back.
@@ -36,7 +50,7 @@ pub struct Context {
 /// When the state cannot be read or is damaged; the transaction is then of no use.
 pub fn apply(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, ViewError> {
     // What has run out goes back first, and stays back even when the operation is refused.
-    leases::sweep(txn, op_session(op), context)?;
+    leases::sweep(txn, op.session(), context)?;
     let point = txn.savepoint();
     let outcome = dispatch(txn, op, context)?;
     if outcome.is_refusal() {
@@ -83,18 +97,6 @@ fn set_queue(
             .with("max_attempts", queue.max_attempts),
     );
     Ok(Outcome::Done)
-}
-
-/// The session on whose behalf an operation runs: its leases are alive.
-fn op_session(op: &Op) -> Option<&SessionName> {
-    match op {
-        Op::Claim(claim) => Some(&claim.session),
-        Op::Next(next) => Some(&next.session),
-        Op::Release { session, .. } | Op::Finish { session, .. } | Op::Renew { session, .. } => Some(session),
-        Op::StartSession(start) => Some(&start.name),
-        Op::Import { session, .. } | Op::Record { session, .. } => session.as_ref(),
-        Op::EndSession { .. } | Op::Sweep | Op::SetQueue { .. } => None,
-    }
 }
 
 /// The record of a session that is at work, or the outcome that says why there is none.

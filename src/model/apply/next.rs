@@ -209,6 +209,7 @@ fn take(
         renewed: context.now,
         renewals: 0,
         ttl,
+        clone: context.clone.clone(),
         paths: Vec::new(),
         item: Some(LeasedItem { id: item.id.clone(), slot: slot.clone(), files }),
     };

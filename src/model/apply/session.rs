@@ -37,6 +37,7 @@ pub(super) fn start(txn: &mut Txn<'_>, op: &StartSession, context: &Context) -> 
         ended: None,
         worktree: None,
         branch: None,
+        clone: None,
         host: None,
         queues: Vec::new(),
         areas: Vec::new(),
@@ -52,6 +53,7 @@ pub(super) fn start(txn: &mut Txn<'_>, op: &StartSession, context: &Context) -> 
     session.worktree = op.worktree.clone().or(session.worktree);
     session.branch = op.branch.clone().or(session.branch);
     session.host = op.host.clone().or(session.host);
+    session.clone = context.clone.clone();
     if let Some(queues) = &op.queues {
         session.queues = queues.clone();
     }

@@ -7,6 +7,8 @@
 //! reftable and is not safe beside `pack-refs`. `git notes` itself is not used: it has no
 //! compare-and-swap and loses notes when two processes write.
 
+pub mod exchange;
+
 use gix::ObjectId;
 use gix::objs::tree::{Entry, EntryKind};
 
@@ -85,6 +87,42 @@ pub fn read(repo: &HostRepo, session: &SessionName, commit: &str) -> Result<Opti
         Some(blob) => notes.data(blob).map(Some),
         None => Ok(None),
     }
+}
+
+/// Takes over what is in another version of a session's notes and not in its own; true when its
+/// own then say more than that version. `other` is a notes tree whose objects are here.
+///
+/// # Errors
+/// When the user's repository cannot be read or written.
+fn unite(repo: &HostRepo, session: &SessionName, other: &str) -> Result<bool, NoteError> {
+    let notes = Notes::open(repo, other)?;
+    let bad = |e: String| NoteError::Objects { commit: other.to_owned(), reason: e };
+    let other = ObjectId::from_hex(other.as_bytes()).map_err(|e| bad(e.to_string()))?;
+    let own = tip(repo, session)?;
+    for fan in notes.entries(other)? {
+        let folder = own.map(|root| notes.entry(root, &fan.filename.to_string())).transpose()?.flatten();
+        if folder == Some(fan.oid) {
+            continue;
+        }
+        for note in notes.entries(fan.oid)? {
+            if folder.map(|f| notes.entry(f, &note.filename.to_string())).transpose()?.flatten()
+                == Some(note.oid)
+            {
+                continue;
+            }
+            let text = notes.data(note.oid)?;
+            let commit = format!("{}{}", fan.filename, note.filename);
+            edit(repo, session, &commit, |before| {
+                let before = before.unwrap_or_default();
+                let has = |line: &&[u8]| before.split(|b| *b == b'\n').any(|known| known == *line);
+                let missing: Vec<&[u8]> =
+                    text.split(|b| *b == b'\n').filter(|l| !l.is_empty() && !has(l)).collect();
+                (!missing.is_empty())
+                    .then(|| [missing.join(&b'\n'), b"\n".to_vec(), before.to_vec()].concat())
+            })?;
+        }
+    }
+    Ok(tip(repo, session)? != Some(other))
 }
 
 fn tip(repo: &HostRepo, session: &SessionName) -> Result<Option<ObjectId>, NoteError> {

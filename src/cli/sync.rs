@@ -1,0 +1,49 @@
+//! `sync`.
+
+use serde_json::json;
+
+use crate::model::{Op, session};
+use crate::notes::exchange;
+
+use super::app::App;
+use super::error::{CliError, CliResult};
+use super::output::{Answer, GOOD, paint};
+use super::text;
+
+/// Runs `sync`: what waits goes out, what is new comes in, then the notes of all sessions.
+pub fn sync(app: &App) -> CliResult<Answer> {
+    let store = app.store()?;
+    let Some(authority) = store.authority()? else {
+        return Err(CliError::failed(
+            "no-remote",
+            "this clone decides by itself; there is nothing to exchange",
+        )
+        .hint("to share the state between clones: git coord init --remote origin"));
+    };
+    store.sync_begins()?;
+    let waiting = store.posted()?;
+    let before = store.tip()?;
+    app.submit(&store, &Op::Sweep, None)?;
+    let sent = waiting - store.posted()?.min(waiting);
+    let is_new = store.tip()? != before;
+    let sessions = store.read(|view| session::all(view))?;
+    let own = |s: &&session::Session| s.clone.as_ref() == Some(&authority.clone);
+    let own: Vec<_> = sessions.iter().filter(own).map(|s| s.name.clone()).collect();
+    let notes = exchange::exchange(&app.repo, &authority.remote, &own)
+        .map_err(|e| CliError::remote(format!("the notes were not exchanged: {e}")))?;
+    let pushed = sent + notes.pushed;
+    let fetched = usize::from(is_new) + notes.fetched;
+    let line = format!(
+        "{} with {}: {} and {} sent, {} received",
+        paint(GOOD, "exchanged"),
+        authority.remote,
+        text::count(sent, "act"),
+        text::count(notes.pushed, "note ref"),
+        text::count(notes.fetched, "note ref"),
+    );
+    let data = json!({
+        "pushed": pushed, "fetched": fetched, "remote": authority.remote,
+        "acts": sent, "notes_pushed": notes.pushed, "notes_fetched": notes.fetched,
+    });
+    Ok(Answer::new(data, line))
+}

@@ -1,0 +1,78 @@
+//! Taking over a state from the remote.
+//!
+//! A state that cannot follow the known one is refused: an emptied or restored remote must never
+//! be taken for "everything is free".
+
+use gix::ObjectId;
+
+use crate::model::head::{self, Head};
+
+use super::super::cas;
+use super::super::{Store, StoreError};
+use super::RemoteError;
+
+/// Commits that are looked through for the known state. A clone that has missed more is told
+/// whether the state follows by the generation alone.
+const LOOK_BACK: usize = 2000;
+
+impl Store {
+    pub(super) fn head_of(&self, commit: ObjectId) -> Result<Head, StoreError> {
+        Ok(head::read(&self.view_of(commit)?)?)
+    }
+
+    /// Makes `tip`, which was fetched from `remote`, the state of this clone, if it follows the
+    /// known one. The caller holds the kernel lock.
+    ///
+    /// # Errors
+    /// When it does not follow, or cannot be read or written.
+    pub(super) fn adopt(&self, remote: &str, tip: ObjectId) -> Result<(), StoreError> {
+        let known = self.require_tip()?;
+        if known == tip {
+            return Ok(());
+        }
+        self.follows(remote, known, tip)?;
+        // Only a git run by hand moves the local ref beside us; the next command sees to that.
+        cas::swap(self, Some(known), tip)?;
+        Ok(())
+    }
+
+    /// Refuses a state that cannot have come from the known one.
+    fn follows(&self, remote: &str, known: ObjectId, tip: ObjectId) -> Result<(), StoreError> {
+        let (before, after) = (self.head_of(known)?, self.head_of(tip)?);
+        if before.store != after.store {
+            return Err(RemoteError::Foreign {
+                remote: remote.to_owned(),
+                known: before.store,
+                found: after.store,
+            }
+            .into());
+        }
+        // Every state has a higher generation than the one before.
+        if after.generation <= before.generation || !self.comes_from(tip, known)? {
+            return Err(RemoteError::Backwards {
+                remote: remote.to_owned(),
+                known: before.generation,
+                found: after.generation,
+            }
+            .into());
+        }
+        Ok(())
+    }
+
+    /// False when the history of `tip` goes back to the first state of the store without passing
+    /// `known`. A history that was cut, or is too long to be looked through, gets the benefit of
+    /// the doubt.
+    fn comes_from(&self, tip: ObjectId, known: ObjectId) -> Result<bool, StoreError> {
+        let mut at = tip;
+        for _ in 0..LOOK_BACK {
+            if at == known {
+                return Ok(true);
+            }
+            match self.parent_of(at) {
+                Some(parent) => at = parent,
+                None => return self.is_cut(at),
+            }
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,69 @@
+//! What can go wrong between a clone and the remote.
+
+/// Why the remote could not be used. In every case but [`RemoteError::Unknown`] nothing was
+/// changed there.
+#[derive(Debug, thiserror::Error)]
+pub enum RemoteError {
+    /// It could not be reached, or not in time.
+    #[error("remote {remote} cannot be reached: {reason}")]
+    Unreachable {
+        /// Its name.
+        remote: String,
+        /// What git said.
+        reason: String,
+    },
+    /// Something was sent and no answer came.
+    #[error("remote {remote}: no answer came, so it is not known whether the act was done: {reason}")]
+    Unknown {
+        /// Its name.
+        remote: String,
+        /// What git said.
+        reason: String,
+    },
+    /// The server does not accept it.
+    #[error("remote {remote} does not accept the state: {reason}")]
+    Refused {
+        /// Its name.
+        remote: String,
+        /// What the server said.
+        reason: String,
+    },
+    /// Others were faster each time until the time was over.
+    #[error("remote {remote}: other clones were faster {tries} times")]
+    Contended {
+        /// Its name.
+        remote: String,
+        /// How often it was tried.
+        tries: u32,
+    },
+    /// The ref that was there is gone.
+    #[error("remote {remote} has lost refs/coord/state (this clone knows generation {known})")]
+    Vanished {
+        /// Its name.
+        remote: String,
+        /// The generation that this clone knows.
+        known: u64,
+    },
+    /// The state there is an older one, or does not follow from what this clone knows.
+    #[error(
+        "remote {remote} has a state that does not follow the known one (generation {found} after {known})"
+    )]
+    Backwards {
+        /// Its name.
+        remote: String,
+        /// The generation that this clone knows.
+        known: u64,
+        /// The generation that is there.
+        found: u64,
+    },
+    /// Another store is there.
+    #[error("remote {remote} has another store's state ({found}, this clone belongs to {known})")]
+    Foreign {
+        /// Its name.
+        remote: String,
+        /// The store that this clone knows.
+        known: String,
+        /// The store that is there.
+        found: String,
+    },
+}

@@ -1,0 +1,186 @@
+//! A clone and a remote that meet, and part.
+
+use gix::ObjectId;
+
+use crate::model::{Txn, head, queue, session};
+
+use super::super::authority::Authority;
+use super::super::cas::{self, Swap};
+use super::super::lock::StoreLock;
+use super::super::room::Room;
+use super::super::write::Writer;
+use super::super::{Store, StoreError, durable, lock};
+use super::RemoteError;
+use super::link::{Fetched, Link};
+use super::report::Pushed;
+
+/// What came of joining.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Joined {
+    /// It was the authority before.
+    Already,
+    /// The remote had a state, which this clone has taken over.
+    Took,
+    /// The remote had none; this clone's state is there now.
+    Gave,
+    /// Both have a state, and they are different stores. Nothing was changed.
+    Differs {
+        /// Sessions and items of this clone, which would be lost.
+        sessions: usize,
+        /// See `sessions`.
+        items: u64,
+    },
+}
+
+impl Store {
+    /// Makes `remote` the authority. Without a state there, this clone's is moved to it; with
+    /// one, this clone takes it over, if its own is empty or `discard` is true. Several clones
+    /// that do this at once agree on one state.
+    ///
+    /// # Errors
+    /// When the remote or the store cannot be used; the authority is then as before.
+    pub fn join(&self, remote: &str, discard: bool) -> Result<Joined, StoreError> {
+        let guard = lock::lock(&self.lock_path())?;
+        let room = Room::new(self.path());
+        let mut turn = self.begin(&guard, &room, None)?;
+        if turn.authority().is_some_and(|a| a.remote == remote) {
+            self.refresh(&mut turn)?;
+            return Ok(Joined::Already);
+        }
+        let link = Link::new(self, remote, std::time::Instant::now() + self.options().patience);
+        loop {
+            match link.fetch()? {
+                Fetched::Tip(tip) => return self.take_over(&link, &guard, tip, discard),
+                Fetched::Absent => {}
+                Fetched::Unreachable(reason) => {
+                    return Err(RemoteError::Unreachable { remote: remote.to_owned(), reason }.into());
+                }
+            }
+            let old = self.require_tip()?;
+            match link.push(None, old)? {
+                Pushed::Won => {
+                    Authority::write(self.path(), remote)?;
+                    return Ok(Joined::Gave);
+                }
+                // Another clone was first, or the answer got lost: the next look tells.
+                Pushed::Rejected(reason) | Pushed::Unknown(reason) if link.is_over() => {
+                    return Err(RemoteError::Refused { remote: remote.to_owned(), reason }.into());
+                }
+                Pushed::Rejected(_) | Pushed::Unknown(_) => {
+                    std::thread::sleep(std::time::Duration::from_millis(50));
+                }
+                Pushed::Unreachable(reason) => {
+                    return Err(RemoteError::Unreachable { remote: remote.to_owned(), reason }.into());
+                }
+            }
+        }
+    }
+
+    fn take_over(
+        &self,
+        link: &Link,
+        _guard: &StoreLock,
+        tip: ObjectId,
+        discard: bool,
+    ) -> Result<Joined, StoreError> {
+        let old = self.require_tip()?;
+        let same = self.head_of(old)?.store == self.head_of(tip)?.store;
+        if same {
+            // A clone that had left, or whose own push has just arrived.
+            self.adopt(link.remote(), tip)?;
+        } else {
+            let view = self.view_of(old)?;
+            let sessions = session::all(&view)?.len();
+            let items = queue::all(&view)?.iter().map(|q| q.counts.total()).sum();
+            if (sessions > 0 || items > 0) && !discard {
+                return Ok(Joined::Differs { sessions, items });
+            }
+            cas::swap(self, Some(old), tip)?;
+            durable::sync_ref(self)?;
+        }
+        Authority::write(self.path(), link.remote())?;
+        Ok(Joined::Took)
+    }
+
+    /// Makes the store decide by itself again. It goes on with the last known state, as a store
+    /// of its own: the remote's is never mixed up with it. False when it did so before.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn leave(&self) -> Result<bool, StoreError> {
+        let guard = lock::lock(&self.lock_path())?;
+        let Some(authority) = Authority::read(self.path())? else { return Ok(false) };
+        // The last push may have been applied; then its act is part of what this clone goes on
+        // with. When that cannot be found out, it is not.
+        match self.begin(&guard, &Room::new(self.path()), None) {
+            Ok(_) | Err(StoreError::Remote(_)) => {}
+            Err(e) => return Err(e),
+        }
+        let old = self.require_tip()?;
+        let view = self.view_of(old)?;
+        let mut txn = Txn::new(&view);
+        self.stamp(&mut txn, None)?;
+        let mut head = head::read(&txn)?;
+        head.store = super::super::random_hex(16);
+        txn.put_json(head::KEY, &head);
+        // Times of other clones are no longer watched: this clone's clock decides alone.
+        for mut session in session::all(&txn)? {
+            session.clone = None;
+            session.leases.iter_mut().for_each(|l| l.clone = None);
+            txn.put_json(format!("sessions/{}.json", session.name), &session);
+        }
+        let event = crate::model::event::Event::new(crate::clock::now(), None, "leave");
+        txn.record(event.with("remote", &authority.remote));
+        let (changes, events) = txn.finish();
+        let mut writer = Writer::new(self);
+        let commit = writer.state(&view, old, changes, &events)?;
+        durable::sync_objects(self, writer.written())?;
+        // The authority goes first: an act in between is lost to nobody, because the lock is held.
+        Authority::remove(self.path())?;
+        self.forget_push()?;
+        if cas::swap(self, Some(old), commit)? == Swap::Lost {
+            return Err(StoreError::Contended { path: self.path().to_owned() });
+        }
+        durable::sync_ref(self)?;
+        Ok(true)
+    }
+
+    /// True when a remote decides and the last exchange with it is older than `age`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn sync_is_due(&self, age: std::time::Duration) -> Result<bool, StoreError> {
+        let path = self.path().join("synced");
+        let at = std::fs::metadata(path).and_then(|m| m.modified()).ok();
+        let recent = at.is_some_and(|at| at.elapsed().is_ok_and(|passed| passed < age));
+        Ok(!recent && self.has_remote()?)
+    }
+
+    /// Notes that an exchange with the remote begins.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub fn sync_begins(&self) -> Result<(), StoreError> {
+        let path = self.path().join("synced");
+        std::fs::write(&path, "").map_err(StoreError::io("note an exchange", &path))
+    }
+
+    /// Reads the remote's state, unless that was done within `age`. False when the store decides
+    /// by itself, or another process is at it.
+    ///
+    /// # Errors
+    /// When the remote cannot be used.
+    pub fn refresh_if_older(&self, age: std::time::Duration) -> Result<bool, StoreError> {
+        let head = self.path().join("FETCH_HEAD");
+        if !self.has_remote()? {
+            return Ok(false);
+        }
+        let fetched = std::fs::metadata(&head).and_then(|m| m.modified()).ok();
+        if fetched.is_some_and(|at| at.elapsed().is_ok_and(|passed| passed < age)) {
+            return Ok(false);
+        }
+        let Some(guard) = lock::try_lock(&self.lock_path())? else { return Ok(false) };
+        let mut turn = self.begin(&guard, &Room::new(self.path()), None)?;
+        self.refresh(&mut turn)
+    }
+}
