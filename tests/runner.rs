@@ -11,6 +11,7 @@
 
 mod common;
 mod suite {
+    mod clones;
     mod crash_room;
     mod crashes;
     mod damage;

@@ -1,0 +1,345 @@
+//! Several clones with one remote as the arbiter.
+
+use std::process::Child;
+use std::time::Duration;
+
+use crate::common::clones::Hub;
+use crate::common::{Call, Dice, TestEnv, path};
+
+/// Starts a session of this name in each clone.
+fn sessions(hub: &Hub, names: &[&str]) {
+    for (clone, name) in hub.clones.iter().zip(names) {
+        clone.coord(&["session", "start", name]).ok();
+    }
+}
+
+#[test]
+fn what_one_clone_claims_no_other_gets() {
+    let hub = Hub::new(2);
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    sessions(&hub, &["alice", "bob"]);
+    let odd = ["src/a.rs", ".gitmodules", "sub/.gitattributes", "x.lock/y", "ü \"q\"", "a.."];
+    a.coord(&[&["claim"], &odd[..]].concat()).ok();
+    let refused = b.coord(&["claim", "src"]);
+    assert_eq!(refused.fails(4, "held")["details"]["holders"][0]["session"], "alice");
+    a.coord(&["release", "--all"]).ok();
+    // Nobody has told bob's clone: being refused is worth a look at the remote.
+    b.coord(&["claim", "src"]).ok();
+    a.coord(&["claim", "src/a.rs"]).fails(4, "held");
+    a.coord(&["session", "start", "bob"]).fails(4, "held");
+    hub.check("after claims");
+    assert_eq!(a.claimed(), [("src".to_owned(), "bob".to_owned())]);
+    assert_eq!(b.claimed(), a.claimed());
+}
+
+#[test]
+fn clones_that_join_at_once_agree_on_one_store() {
+    let hub = Hub::unjoined(4, &[]).unwrap();
+    let children: Vec<Child> =
+        hub.clones.iter().map(|c| c.run(&c.root).args(["init", "--remote", "origin"]).spawn()).collect();
+    for child in children {
+        assert_eq!(Call::wait(child).ok()["remote"], "origin");
+    }
+    hub.check("after joining");
+}
+
+#[test]
+fn a_store_moves_to_a_remote_and_back() {
+    let hub = Hub::unjoined(2, &[]).unwrap();
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    a.coord(&["init"]).ok();
+    a.coord(&["session", "start", "alice"]).ok();
+    a.import("{\"id\":\"T1\",\"title\":\"one\"}\n").ok();
+    a.coord(&["claim", "kept"]).ok();
+    a.coord(&["init", "--remote", "nowhere"]).fails(1, "unknown-remote");
+    a.coord(&["init", "--remote", "origin"]).ok();
+    // A clone with a state of its own gives it up only when told to.
+    b.coord(&["init"]).ok();
+    b.coord(&["session", "start", "bob"]).ok();
+    b.coord(&["init", "--remote", "origin"]).fails(5, "refused");
+    assert_eq!(b.session("bob").name.as_str(), "bob");
+    b.coord(&["init", "--remote", "origin", "--discard"]).ok();
+    b.coord(&["session", "start", "bob"]).ok();
+    b.coord(&["claim", "kept"]).fails(4, "held");
+    assert_eq!(b.coord(&["next"]).items(), ["T1"]);
+    hub.check("moved");
+    // Back: a store of its own, which the remote's state is never mixed up with.
+    assert_eq!(b.coord(&["init", "--local"]).ok()["remote"], serde_json::Value::Null);
+    b.check("after leaving");
+    b.coord(&["done", "T1"]).ok();
+    b.coord(&["init", "--remote", "origin"]).fails(5, "refused");
+    a.coord(&["claims"]).ok();
+    assert_eq!(a.coord(&["queue", "show", "T1"]).ok()["item"]["state"], "claimed");
+}
+
+#[test]
+fn without_the_remote_nothing_is_claimed_and_work_goes_on() {
+    let hub = Hub::new(2);
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    sessions(&hub, &["alice", "bob"]);
+    a.import("{\"id\":\"T1\",\"title\":\"one\",\"files\":[\"f\"]}\n{\"id\":\"T2\",\"title\":\"two\"}\n").ok();
+    assert_eq!(a.coord(&["next"]).items(), ["T1"]);
+    let away = hub.bare.with_extension("away");
+    std::fs::rename(&hub.bare, &away).unwrap();
+    let before = a.generation();
+    for words in [&["claim", "x"][..], &["next"], &["done", "T1"], &["release", "--all"]] {
+        let details = a.coord(words).fails(6, "remote")["details"].clone();
+        assert_eq!(details["outcome"], "unchanged", "{words:?}");
+    }
+    assert_eq!(a.generation(), before, "a refused act leaves nothing behind");
+    // What is held is enough for a commit, and what has happened waits for the remote.
+    std::fs::write(a.root.join("f"), "done\n").unwrap();
+    a.git(&["add", "f"]);
+    a.git(&["commit", "-q", "-m", "work on f"]);
+    std::fs::write(a.root.join("g"), "not mine\n").unwrap();
+    a.git(&["add", "g"]);
+    assert!(!a.command("git", &a.root).args(["commit", "-q", "-m", "g"]).output().unwrap().status.success());
+    a.coord(&["progress", "half", "--percent", "50"]).ok();
+    assert_eq!(a.coord(&["--offline", "done", "T1"]).ok()["items"][0]["state"], "done");
+    a.coord(&["--offline", "done", "T2"]).fails(3, "lost");
+    a.coord(&["--offline", "claim", "x"]).fails(6, "remote");
+    assert_eq!(a.coord(&["status"]).ok()["queues"][0]["claimed"], 1, "what is known last is shown");
+    std::fs::rename(&away, &hub.bare).unwrap();
+    assert!(a.coord(&["sync"]).ok()["acts"].as_u64().unwrap() >= 3);
+    hub.check("back");
+    assert_eq!(b.coord(&["queue", "show", "T1"]).ok()["item"]["state"], "done");
+    let events: Vec<String> = b.events().iter().map(|e| e.event.clone()).collect();
+    for event in ["commit", "progress", "done"] {
+        assert_eq!(events.iter().filter(|e| *e == event).count(), 1, "{event} in {events:?}");
+    }
+    // The notes have come along.
+    let log = b.git(&["log", "--all", "--notes=coord/*", "--format=%N"]);
+    assert!(!log.contains("progress"), "the commit itself is not here yet: {log}");
+    assert!(b.git(&["for-each-ref"]).contains("refs/notes/coord/alice"));
+}
+
+/// The path races of one repository, between clones.
+#[test]
+fn of_claims_in_different_clones_exactly_one_wins() {
+    const PATHS: [&str; 6] = ["src", "src/a", "src/a/x", "src/b", "docs", "docs/one"];
+    let hub = Hub::new(4);
+    let mut names = Vec::new();
+    for (i, clone) in hub.clones.iter().enumerate() {
+        let of_clone: Vec<String> = (0..3).map(|s| format!("s{i}{s}")).collect();
+        clone.sessions(&of_clone);
+        names.extend(of_clone.into_iter().map(|name| (clone, name)));
+    }
+    let mut dice = Dice(0x0c1a_55e5);
+    for round in 0..4 {
+        let wanted: Vec<[&str; 2]> =
+            names.iter().map(|_| [PATHS[dice.below(6) as usize], PATHS[dice.below(6) as usize]]).collect();
+        let children: Vec<Child> = names
+            .iter()
+            .zip(&wanted)
+            .map(|((clone, name), paths)| {
+                clone.run(&clone.root).session(name).args(["claim"]).args(paths).spawn()
+            })
+            .collect();
+        let mut won: Vec<(String, String)> = Vec::new();
+        for ((child, paths), (_, name)) in children.into_iter().zip(&wanted).zip(&names) {
+            let call = Call::wait(child);
+            match call.code {
+                Some(0) => won.extend(paths.iter().map(|p| ((*p).to_owned(), name.clone()))),
+                _ => drop(call.fails(4, "held")),
+            }
+        }
+        won.sort();
+        won.dedup();
+        assert!(!won.is_empty());
+        for (i, (a, one)) in won.iter().enumerate() {
+            for (b, other) in won[i..].iter().filter(|(_, other)| other != one) {
+                assert!(!path(a).overlaps(&path(b)), "round {round}: {one} won {a} and {other} won {b}");
+            }
+        }
+        hub.check(&format!("round {round}"));
+        for clone in &hub.clones {
+            assert_eq!(clone.claimed(), won, "round {round}");
+        }
+        for (clone, name) in &names {
+            clone.coord_as(name, &["release", "--all"]).ok();
+        }
+    }
+}
+
+#[test]
+fn a_queue_is_drained_from_all_clones_without_loss_or_doubles() {
+    let hub = Hub::new(4);
+    let lines: String = (0..60)
+        .map(|i| format!("{{\"id\":\"T{i}\",\"title\":\"t\",\"files\":[\"f{}\"]}}\n", i % 20))
+        .collect();
+    hub.clones[0].import(&lines).ok();
+    let mut done: Vec<String> = std::thread::scope(|scope| {
+        let mut workers = Vec::new();
+        for (i, clone) in hub.clones.iter().enumerate() {
+            clone.sessions(&(0..3).map(|s| format!("s{i}{s}")).collect::<Vec<_>>());
+            for s in 0..3 {
+                workers.push(scope.spawn(move || drain(clone, &format!("s{i}{s}"))));
+            }
+        }
+        workers.into_iter().flat_map(|w| w.join().unwrap()).collect()
+    });
+    done.sort();
+    let mut all: Vec<String> = (0..60).map(|i| format!("T{i}")).collect();
+    all.sort();
+    assert_eq!(done, all, "each item exactly once");
+    hub.check("drained");
+    let refs = hub.clones[0].git_in(&hub.bare, &["for-each-ref", "refs/coord/"]);
+    assert_eq!(refs.lines().count(), 1, "one ref, however many items: {refs}");
+}
+
+fn drain(clone: &TestEnv, session: &str) -> Vec<String> {
+    let mut done = Vec::new();
+    loop {
+        let call = clone.coord_as(session, &["next", "--count", "2"]);
+        call.ok();
+        let items = call.items();
+        if items.is_empty() && call.json["data"]["empty_reason"] == "everything is finished" {
+            return done;
+        }
+        for item in &items {
+            clone.coord_as(session, &["done", item]).ok();
+        }
+        done.extend(items);
+    }
+}
+
+/// The process dies at its first, second, third … step; the next command settles what it left.
+#[test]
+fn a_push_that_died_at_any_step_is_settled_by_the_next_command() {
+    let hub = Hub::new(2);
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    sessions(&hub, &["alice", "bob"]);
+    let mut survived = false;
+    for n in 1..60 {
+        let file = format!("f{n}");
+        let call = a.run(&a.root).session("alice").args(["claim", &file]).crash_at(n).call();
+        if !call.crashed() {
+            call.ok();
+            survived = true;
+            break;
+        }
+        // Whether it happened is for the remote to say; both clones say the same afterwards.
+        b.coord(&["claim", &format!("other{n}")]).ok();
+        let happened = b.claimed().iter().any(|(path, _)| *path == file);
+        a.coord(&["claim", &format!("next{n}")]).ok();
+        assert_eq!(a.claimed().iter().any(|(path, _)| *path == file), happened, "crash point {n}");
+        a.coord(&["claim", &file]).ok();
+        hub.check(&format!("crash point {n}"));
+    }
+    assert!(survived, "the command reaches its end after fewer than 60 steps");
+}
+
+/// The holder's clone sleeps; another clone takes over after it has watched the lease long enough.
+#[test]
+fn a_lease_of_another_clone_is_judged_by_ones_own_clock() {
+    let hub = Hub::new(2);
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    sessions(&hub, &["alice", "bob"]);
+    a.coord(&["claim", "x", "--ttl", "2s"]).ok();
+    // Whatever the times in the record say, the first look only starts the watch.
+    std::thread::sleep(Duration::from_secs(3));
+    b.coord(&["claim", "x"]).fails(4, "held");
+    b.coord(&["claim", "x", "--wait", "30s"]).ok();
+    a.coord(&["release", "x"]).fails(3, "lost");
+    a.coord(&["claim", "x"]).fails(4, "held");
+    std::fs::write(a.root.join("x"), "zombie\n").unwrap();
+    a.git(&["add", "x"]);
+    assert!(!a.command("git", &a.root).args(["commit", "-q", "-m", "x"]).output().unwrap().status.success());
+    hub.check("taken over");
+}
+
+#[test]
+fn a_renewed_lease_is_not_taken_however_long_it_was_watched() {
+    let hub = Hub::new(2);
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    sessions(&hub, &["alice", "bob"]);
+    a.coord(&["claim", "x", "--ttl", "3s"]).ok();
+    b.coord(&["claim", "x"]).fails(4, "held");
+    for _ in 0..5 {
+        std::thread::sleep(Duration::from_secs(1));
+        a.coord(&["renew", "--all"]).ok();
+        b.coord(&["claim", "x"]).fails(4, "held");
+    }
+    hub.check("renewed");
+}
+
+#[test]
+fn a_remote_that_has_lost_the_state_is_not_taken_for_an_empty_one() {
+    let hub = Hub::new(2);
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    sessions(&hub, &["alice", "bob"]);
+    a.coord(&["claim", "x"]).ok();
+    let old = hub.state();
+    a.coord(&["claim", "y"]).ok();
+    let good = hub.state();
+    b.coord(&["sync"]).ok();
+    let set = |id: &str| a.git_in(&hub.bare, &["update-ref", "refs/coord/state", id]);
+    // Gone, as after `push --mirror` from elsewhere.
+    a.git_in(&hub.bare, &["update-ref", "-d", "refs/coord/state"]);
+    for words in [["claim", "z"], ["claim", "x"], ["release", "y"]] {
+        b.coord(&words).fails(1, "remote-state");
+        a.coord(&words).fails(1, "remote-state");
+    }
+    b.coord(&["init", "--remote", "origin"]).fails(1, "remote-state");
+    assert_eq!(hub.state(), "", "nobody has put a new state there");
+    // Restored from an old backup.
+    set(&old);
+    b.coord(&["claim", "y"]).fails(1, "remote-state");
+    // Another store.
+    let other = TestEnv::new();
+    other.git(&["push", "-q", hub.bare.to_str().unwrap(), "HEAD:refs/heads/x"]);
+    let foreign = other.git_in(&other.store_dir(), &["--git-dir=.", "rev-parse", "refs/coord/state"]);
+    other.git_in(
+        &other.store_dir(),
+        &["--git-dir=.", "push", "-q", "-f", hub.bare.to_str().unwrap(), "refs/coord/state"],
+    );
+    assert_eq!(hub.state(), foreign.trim());
+    b.coord(&["claim", "z"]).fails(1, "remote-state");
+    set(&good);
+    b.coord(&["claim", "z"]).ok();
+    hub.check("restored");
+}
+
+#[test]
+fn clones_of_sha256_repositories_work_the_same() {
+    let Some(hub) = Hub::unjoined(2, &["--object-format=sha256"]) else { return };
+    for clone in &hub.clones {
+        clone.coord(&["init", "--remote", "origin"]).ok();
+    }
+    sessions(&hub, &["alice", "bob"]);
+    hub.clones[0].coord(&["claim", "x"]).ok();
+    hub.clones[1].coord(&["claim", "x"]).fails(4, "held");
+    hub.check("sha256");
+}
+
+#[test]
+fn a_copied_clone_is_a_clone_of_its_own() {
+    let hub = Hub::new(1);
+    let a = &hub.clones[0];
+    a.coord(&["session", "start", "alice"]).ok();
+    let copy = a.temp().join("copy");
+    crate::common::copy_tree(&a.root, &copy);
+    let clone_of = |dir: &std::path::Path| -> serde_json::Value {
+        let text = std::fs::read(dir.join(".git/coord/authority.json")).unwrap();
+        serde_json::from_slice::<serde_json::Value>(&text).unwrap()["clone"].clone()
+    };
+    a.coord(&["claim", "x"]).ok();
+    a.run(&copy).session("bob").args(["claim", "x"]).call().fails(1, "unknown-session");
+    a.sessions_in(&copy, &["bob"]);
+    a.run(&copy).session("bob").args(["claim", "x"]).call().fails(4, "held");
+    assert_ne!(clone_of(&a.root), clone_of(&copy));
+    hub.check("a copy");
+}
+
+#[test]
+fn a_server_that_keeps_history_does_not_stop_upkeep() {
+    let hub = Hub::new(2);
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    sessions(&hub, &["alice", "bob"]);
+    a.git_in(&hub.bare, &["config", "receive.denyNonFastForwards", "true"]);
+    a.coord(&["claim", "x"]).ok();
+    a.coord(&["upkeep"]).ok();
+    a.coord(&["claim", "y"]).ok();
+    b.coord(&["claim", "y"]).fails(4, "held");
+    hub.check("upkeep");
+}
