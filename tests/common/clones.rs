@@ -50,8 +50,8 @@ impl Hub {
 
     /// The state that the remote has; empty when there is none.
     pub fn state(&self) -> String {
-        let refs =
-            self.clones[0].git_in(&self.bare, &["for-each-ref", "--format=%(objectname)", "refs/coord/"]);
+        let refs = self.clones[0]
+            .git_in(&self.bare, &["for-each-ref", "--format=%(objectname)", "refs/coord/state"]);
         refs.trim().to_owned()
     }
 

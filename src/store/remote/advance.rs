@@ -43,6 +43,11 @@ impl Turn {
         self.authority.as_ref()
     }
 
+    /// Gives the act its full time again, after it has waited for others.
+    pub(super) fn lengthen(&mut self, patience: Duration) {
+        self.end = Instant::now() + patience;
+    }
+
     pub(super) fn link(&self, store: &Store, authority: &Authority) -> Link {
         Link::new(store, &authority.remote, self.end)
     }
@@ -77,6 +82,7 @@ impl Store {
     /// acts of this clone come together, which then share it.
     pub(in super::super) fn pace(&self, turn: &mut Turn) -> Result<(), StoreError> {
         let every = self.options().push_every;
+        self.yield_if_asked(turn)?;
         if turn.authority.is_none() || every.is_zero() {
             return Ok(());
         }
@@ -84,7 +90,7 @@ impl Store {
         let moved = std::fs::metadata(self.path().join(super::super::STATE_REF)).and_then(|m| m.modified());
         let passed = moved.ok().and_then(|at| at.elapsed().ok()).unwrap_or(every);
         std::thread::sleep(every.saturating_sub(passed));
-        turn.end = Instant::now() + self.options().patience;
+        turn.lengthen(self.options().patience);
         Ok(())
     }
 
@@ -148,6 +154,7 @@ impl Store {
             Pushed::Won => {
                 // Only a git run by hand moves the local ref beside us.
                 cas::swap(self, Some(old), new)?;
+                self.count_win()?;
                 Ok(Swap::Won)
             }
             Pushed::Rejected(reason) => self.after_rejection(turn, &link, old, reason),
@@ -204,6 +211,7 @@ impl Store {
             return Err(RemoteError::Contended { remote: authority.remote.clone(), tries: turn.tries }.into());
         }
         if turn.tries > 1 {
+            self.ask_for_pause(turn, &turn.link(self, authority), turn.tries)?;
             let longest = (10u64 << turn.tries.min(7)).min(1000);
             std::thread::sleep(Duration::from_millis(random_below(longest)));
         }

@@ -99,6 +99,27 @@ impl Link {
         Ok(Fetched::Unreachable(format!("{late}{}", report::last_words(&stderr))))
     }
 
+    /// The values of the state and of another ref on the remote; `None` without an answer.
+    pub fn list(&self, other: &str) -> Result<Option<(Option<String>, Option<String>)>, StoreError> {
+        if self.excuse().is_some() {
+            return Ok(None);
+        }
+        let git = self.git().args(["ls-remote", "--quiet"]).arg(&self.remote).args([STATE_REF, other]);
+        let output = self.run(git)?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let value = |name: &str| {
+            let line = text.lines().find(|l| l.split('\t').nth(1) == Some(name))?;
+            line.split('\t').next().map(str::to_owned)
+        };
+        Ok((output.status == Some(0)).then(|| (value(STATE_REF), value(other))))
+    }
+
+    /// Sets a ref that nobody compares. Whether it worked does not matter.
+    pub fn push_freely(&self, name: &str, new: ObjectId) -> Result<(), StoreError> {
+        let git = self.git().args(["push", "--quiet", "--no-verify", "--no-signed", "--no-follow-tags"]);
+        self.run(git.arg(&self.remote).arg(format!("+{new}:{name}"))).map(|_| ())
+    }
+
     /// True when the remote answers and has no state.
     fn lists_nothing(&self) -> Result<bool, StoreError> {
         let output = self.run(self.git().args(["ls-remote", "--quiet"]).arg(&self.remote).arg(STATE_REF))?;

@@ -9,12 +9,14 @@
 //! - [`report`]: reading what `git push` says;
 //! - [`advance`]: moving the state on the remote, and what follows from each answer;
 //! - [`settle`]: pushes of which it is not known whether they were applied;
+//! - [`courtesy`]: a slow clone is not starved by fast ones;
 //! - [`adopt`]: taking over a state from the remote, and refusing one that cannot follow;
 //! - [`join`]: a clone and a remote that meet;
 //! - [`watch`]: leases of other clones, timed by this clone's own clock.
 
 mod adopt;
 mod advance;
+mod courtesy;
 mod error;
 mod join;
 mod link;
