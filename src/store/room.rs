@@ -86,6 +86,11 @@ impl Drop for Ticket {
 }
 
 impl Ticket {
+    /// The file of the operation.
+    pub fn path(&self) -> PathBuf {
+        self.dir.join(format!("{}.op", self.id))
+    }
+
     /// True when a writer has taken the operation and its outcome is not known yet.
     pub fn is_prepared(&self) -> bool {
         self.dir.join(format!("{}.pre", self.id)).exists()

@@ -73,6 +73,9 @@ impl Store {
                 if let Some(outcome) = ticket.as_ref().map(Ticket::answer).transpose()?.flatten() {
                     return Ok(outcome);
                 }
+                if let (Some(authority), Some(ticket)) = (turn.authority(), &ticket) {
+                    self.reached_since(authority, &ticket.path())?;
+                }
                 let outcome = self.drain(&mut turn, &room, op, ticket.as_ref())?;
                 if over || end.is_none() || !may_change(&outcome) {
                     // The ticket goes before the lock, so that nobody applies it once more.

@@ -363,8 +363,57 @@ fn a_slow_clone_is_not_starved_by_a_fast_one() {
         });
         let calls: Vec<Call> = (0..3).map(|n| slow.coord(&["claim", &format!("s{n}")])).collect();
         over.store(true, std::sync::atomic::Ordering::SeqCst);
-        calls.iter().for_each(|call| drop(call.ok()));
+        for call in calls {
+            call.ok();
+        }
     });
     let refs = fast.git_in(&hub.bare, &["for-each-ref", "--format=%(refname)", "refs/coord/"]);
     assert_eq!(refs, "refs/coord/state\nrefs/coord/yield\n");
+}
+
+#[test]
+fn acts_of_one_clone_share_a_push() {
+    let hub = Hub::new(1);
+    let a = &hub.clones[0];
+    let names: Vec<String> = (0..12).map(|i| format!("s{i}")).collect();
+    a.sessions(&names);
+    a.git(&["config", "coord.pushEvery", "4s"]);
+    let count = || -> usize {
+        a.git_in(&hub.bare, &["rev-list", "--count", "refs/coord/state"]).trim().parse().unwrap()
+    };
+    let before = count();
+    let children: Vec<Child> = names
+        .iter()
+        .map(|name| a.run(&a.root).session(name).args(["claim", &format!("of-{name}")]).spawn())
+        .collect();
+    for child in children {
+        Call::wait(child).ok();
+    }
+    let pushes = count() - before;
+    assert!(pushes <= 6, "12 claims took {pushes} pushes");
+    hub.check("shared pushes");
+}
+
+/// Of many acts that wait for a remote that does not answer, only the first waits long.
+#[test]
+fn acts_in_line_behind_one_that_met_no_remote_fail_with_it() {
+    let hub = Hub::new(1);
+    let a = &hub.clones[0];
+    let names: Vec<String> = (0..6).map(|i| format!("s{i}")).collect();
+    a.sessions(&names);
+    let tries = a.temp().join("tries");
+    let server = format!("echo x >> '{}'; sleep 5; exit 1; :", tries.display());
+    a.git(&["config", "remote.origin.receivepack", &server]);
+    let children: Vec<Child> = names
+        .iter()
+        .map(|name| a.run(&a.root).session(name).args(["claim", &format!("of-{name}")]).spawn())
+        .collect();
+    for child in children {
+        Call::wait(child).fails(6, "remote");
+    }
+    let tries = std::fs::read_to_string(tries).unwrap().lines().count();
+    assert!(tries <= 4, "6 claims met the remote {tries} times");
+    a.git(&["config", "--unset", "remote.origin.receivepack"]);
+    hub.check("reached again");
+    assert!(a.claimed().is_empty());
 }

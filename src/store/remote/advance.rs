@@ -1,5 +1,6 @@
 //! Moving the state where the authority is.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use gix::ObjectId;
@@ -76,6 +77,18 @@ impl Store {
             durable::sync_ref(self)?;
         }
         Ok(swap)
+    }
+
+    /// Fails when the remote could not be reached since `file` was written.
+    pub(in super::super) fn reached_since(
+        &self,
+        authority: &Authority,
+        file: &Path,
+    ) -> Result<(), StoreError> {
+        match Link::down_since(self.path(), file) {
+            Some(reason) => Err(RemoteError::Unreachable { remote: authority.remote.clone(), reason }.into()),
+            None => Ok(()),
+        }
     }
 
     /// Waits until the next push is due: servers limit how many they take, and meanwhile other

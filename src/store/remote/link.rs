@@ -13,6 +13,9 @@ use crate::git::{Git, GitOutput};
 use super::super::{STATE_REF, Store, StoreError};
 use super::report::{self, Pushed};
 
+/// The file that tells of the last time when the remote could not be reached.
+const DOWN: &str = "remote.down";
+
 /// What came of asking the remote for the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fetched {
@@ -64,6 +67,10 @@ impl Link {
         let output = self.run(git)?;
         let (stdout, stderr) = texts(&output);
         Ok(match report::read(STATE_REF, &stdout, &stderr) {
+            Pushed::Unreachable(reason) => {
+                self.note_down(&reason);
+                Pushed::Unreachable(reason)
+            }
             Pushed::Unknown(reason) if output.status.is_none() => {
                 Pushed::Unknown(format!("no answer in time ({reason})"))
             }
@@ -96,7 +103,24 @@ impl Link {
             return Ok(Fetched::Absent);
         }
         let late = if output.status.is_none() { "no answer in time: " } else { "" };
-        Ok(Fetched::Unreachable(format!("{late}{}", report::last_words(&stderr))))
+        let reason = format!("{late}{}", report::last_words(&stderr));
+        self.note_down(&reason);
+        Ok(Fetched::Unreachable(reason))
+    }
+
+    /// Notes that the remote could not be reached, for the acts that wait in line behind this one:
+    /// each would have to find out for itself, one after the other.
+    fn note_down(&self, reason: &str) {
+        // Without the note they do find out.
+        let _ = std::fs::write(self.store.join(DOWN), reason);
+    }
+
+    /// Why the remote could not be reached by an act that began later than `file` was written.
+    pub fn down_since(store: &Path, file: &Path) -> Option<String> {
+        let written = |path: &Path| std::fs::metadata(path).and_then(|m| m.modified()).ok();
+        let note = store.join(DOWN);
+        let is_newer = written(&note)? > written(file)?;
+        is_newer.then(|| std::fs::read_to_string(&note).ok()).flatten()
     }
 
     /// The values of the state and of another ref on the remote; `None` without an answer.
