@@ -9,6 +9,7 @@ pub mod area;
 pub mod claim;
 pub mod deps;
 pub mod event;
+pub mod filter;
 pub mod head;
 pub mod ids;
 mod item;
