@@ -25,6 +25,8 @@ mod suite {
     mod names;
     mod races;
     mod room;
+    mod run;
+    mod run_stop;
     mod sessions;
     mod untouched;
     mod upkeep;

@@ -31,6 +31,7 @@ struct State {
     /// Counts what slots have finished.
     changes: u64,
     started: u64,
+    given_up: u64,
     over: bool,
     failed: bool,
     last_work: Instant,
@@ -41,6 +42,7 @@ struct State {
 pub(super) struct Crew<'a> {
     slots: usize,
     max: Option<u64>,
+    max_failed: Option<u64>,
     wait: Duration,
     stop: &'a Stop,
     state: Mutex<State>,
@@ -52,12 +54,14 @@ impl<'a> Crew<'a> {
         Crew {
             slots,
             max: plan.max,
+            max_failed: plan.max_failed,
             wait: Duration::from_secs(plan.wait.unwrap_or(0)),
             stop,
             state: Mutex::new(State {
                 resting: 0,
                 changes: 0,
                 started: 0,
+                given_up: 0,
                 over: false,
                 failed: false,
                 last_work: Instant::now(),
@@ -76,6 +80,11 @@ impl<'a> Crew<'a> {
         self.stop.level().max(u8::from(self.state().failed))
     }
 
+    /// True when somebody asked for it, not when a slot failed.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.stop.is_set()
+    }
+
     /// True when nothing more is to be started.
     pub(super) fn is_stopped(&self) -> bool {
         self.stop_level() > 0
@@ -88,16 +97,18 @@ impl<'a> Crew<'a> {
             return None;
         }
         let mut state = self.state();
-        if self.max.is_some_and(|max| state.started >= max) {
+        let enough = |limit: Option<u64>, n: u64| limit.is_some_and(|limit| n >= limit);
+        if enough(self.max, state.started) || enough(self.max_failed, state.given_up) {
             return None;
         }
         state.started += 1;
         Some(state.changes)
     }
 
-    /// Tells that an item has left the slot's hands.
-    pub(super) fn changed(&self) {
+    /// Tells that an item has left the slot's hands; `given_up`: for good, without success.
+    pub(super) fn changed(&self, given_up: bool) {
         let mut state = self.state();
+        state.given_up += u64::from(given_up);
         state.changes += 1;
         state.last_work = Instant::now();
         self.bell.notify_all();

@@ -71,6 +71,8 @@ pub struct Plan {
     pub time_limit: Option<u64>,
     /// Start so many commands at the most.
     pub max: Option<u64>,
+    /// Stop when so many items have been given up.
+    pub max_failed: Option<u64>,
     /// Seconds to wait for work that others hold or that is still to come.
     pub wait: Option<u64>,
 }
@@ -347,7 +349,7 @@ fn listen(
                 observer(&Event::Left(left));
             }
         }
-        if common.crew.is_stopped() && !stopping {
+        if common.crew.is_interrupted() && !stopping {
             stopping = true;
             observer(&Event::Stopping);
         }

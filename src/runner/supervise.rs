@@ -23,9 +23,9 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_pro
 use super::RunnerError;
 use super::guardian::Guardian;
 
-/// The gate. `$0` is the file that the command reads. 125 cannot be taken for the command's own
+/// The gate. `$1` is the file that the command reads. 125 cannot be taken for the command's own
 /// status: nobody is there any more to look at it.
-const GATE: &str = "IFS= read -r go || exit 125; exec \"$@\" <\"$0\"";
+const GATE: &str = "IFS= read -r go || exit 125; input=$1; shift; exec \"$@\" <\"$input\"";
 
 /// Time that a command has between SIGTERM and SIGKILL.
 pub const GRACE: Duration = Duration::from_secs(5);
@@ -119,7 +119,9 @@ fn start(order: Order<'_>) -> Result<Child, RunnerError> {
     let shell = Path::new("sh");
     let stderr = order.log.try_clone().map_err(RunnerError::io("write the log of", order.dir))?;
     let mut command = crate::process::command(shell);
-    command.args([OsStr::new("-c"), OsStr::new(GATE), order.stdin.as_os_str()]).args(order.words);
+    command
+        .args([OsStr::new("-c"), OsStr::new(GATE), OsStr::new("git-coord"), order.stdin.as_os_str()])
+        .args(order.words);
     for name in crate::git::redirecting() {
         command.env_remove(name);
     }

@@ -77,8 +77,8 @@ impl<'a> Worker<'a> {
         while let Some(seen) = crew.may_take() {
             match self.take()? {
                 Some(taken) => {
-                    self.item(&taken)?;
-                    crew.changed();
+                    let verdict = self.item(&taken)?;
+                    crew.changed(verdict == Verdict::Failed);
                 }
                 None => {
                     self.tell(Event::Resting { slot: self.number });
@@ -121,7 +121,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Does one item, from the start of its command to its place in the queue.
-    fn item(&self, taken: &Taken) -> Result<(), RunnerError> {
+    fn item(&self, taken: &Taken) -> Result<Verdict, RunnerError> {
         let started = Instant::now();
         self.tell(Event::Started {
             slot: self.number,
@@ -170,7 +170,7 @@ impl<'a> Worker<'a> {
             commit: commit.filter(|_| verdict == Verdict::Done),
         };
         self.tell(Event::Ended { slot: self.number, attempt });
-        Ok(())
+        Ok(verdict)
     }
 
     /// Runs the command to its end.

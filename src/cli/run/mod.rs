@@ -4,6 +4,7 @@ mod screen;
 mod summary;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
@@ -86,6 +87,9 @@ struct Which {
     /// Stop after this many commands
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max: Option<u64>,
+    /// Stop when this many items have failed for good
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    max_failed: Option<u64>,
     /// End a command after this long, unless its item has a timeout of its own
     #[arg(long, value_name = "D", value_parser = parse_duration)]
     timeout: Option<u64>,
@@ -112,6 +116,7 @@ pub fn work(app: &App, ui: Ui, args: &WorkArgs) -> CliResult<Answer> {
         }
         None => Place::Here(app.session()?),
     };
+    require_program(app, args.command.first())?;
     carry_out(app, ui, plan(app, &args.which, Job::Same(args.command.clone()), place))
 }
 
@@ -128,8 +133,25 @@ fn plan(app: &App, which: &Which, job: Job, place: Place) -> Plan {
         ttl: which.ttl.ttl.unwrap_or(app.settings.ttl),
         time_limit: which.timeout,
         max: which.max,
+        max_failed: which.max_failed,
         wait: which.wait,
     }
+}
+
+/// A misspelt program would fail every item of the backlog within minutes.
+fn require_program(app: &App, program: Option<&OsString>) -> CliResult<()> {
+    let Some(program) = program.map(Path::new) else { return Ok(()) };
+    // A name with a slash is looked for from the top of the worktree, where commands run.
+    let found = if program.components().count() > 1 {
+        app.repo.root.join(program).is_file()
+    } else {
+        std::env::split_paths(&super::env::surroundings().path).any(|dir| dir.join(program).is_file())
+    };
+    if found {
+        return Ok(());
+    }
+    Err(CliError::usage(format!("{}: there is no such program", program.display()))
+        .hint("commands run at the top of the worktree; for shell words write: -- sh -c 'WORDS'"))
 }
 
 fn carry_out(app: &App, ui: Ui, plan: Plan) -> CliResult<Answer> {

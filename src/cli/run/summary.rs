@@ -121,7 +121,10 @@ fn data(summary: &Summary, last: &[&Attempt], failed: &[&Attempt]) -> Map<String
 
 fn headline(summary: &Summary, last: &[&Attempt], failed: usize) -> String {
     if summary.attempts.is_empty() {
-        return "no command was started".to_owned();
+        let left = summary.left;
+        let none = left.pending + left.blocked + left.claimed == 0;
+        let why = if none { "everything is finished" } else { "there is nothing to take" };
+        return format!("no command was started: {why}");
     }
     let done = of(last, Verdict::Done);
     let mut parts = vec![format!("{} done", paint(GOOD, done))];
