@@ -19,24 +19,21 @@ mod crew;
 mod guardian;
 mod hand;
 pub mod logs;
+mod plan;
 pub mod pool;
+mod report;
 pub mod supervise;
 pub mod tidy;
 pub mod tree;
 mod worker;
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use serde_json::{Map, Value, json};
-
 use crate::binding::BindingError;
 use crate::git::{GitError, HostRepo, RepoError};
 use crate::hook::HookError;
-use crate::model::filter::Share;
-use crate::model::op::Taken;
 use crate::model::queue::{self, Counts};
 use crate::model::{ItemId, Outcome, QueueName, SessionName};
 use crate::store::{Store, StoreError, StoreOptions};
@@ -44,7 +41,9 @@ use crate::store::{Store, StoreError, StoreOptions};
 use crew::Crew;
 use guardian::Guardian;
 use logs::Logs;
+pub use plan::{Job, Place, Plan, item_json};
 use pool::Slot;
+pub use report::{Attempt, Event, Shown, Summary, Verdict};
 pub use supervise::Stop;
 use worker::{Common, Worker};
 
@@ -53,156 +52,6 @@ pub const SESSION: &str = "GIT_COORD_SESSION";
 
 /// How often the counters are looked at for the display.
 const TICK: Duration = Duration::from_millis(500);
-
-/// What is to be done.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    /// With which command.
-    pub job: Job,
-    /// Where.
-    pub place: Place,
-    /// Items of which queues; empty: of all.
-    pub queues: Vec<QueueName>,
-    /// Only this share of them.
-    pub share: Option<Share>,
-    /// Seconds of the leases.
-    pub ttl: u64,
-    /// Seconds that a command may take when its item does not say.
-    pub time_limit: Option<u64>,
-    /// Start so many commands at the most.
-    pub max: Option<u64>,
-    /// Stop when so many items have been given up.
-    pub max_failed: Option<u64>,
-    /// Seconds to wait for work that others hold or that is still to come.
-    pub wait: Option<u64>,
-}
-
-/// The command for an item.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Job {
-    /// The item's own, by the shell; items without one are passed over.
-    Own,
-    /// This program with these words, for every item.
-    Same(Vec<OsString>),
-}
-
-/// Where the commands run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// In the current worktree, as this session, one after the other.
-    Here(SessionName),
-    /// In worktrees of the pool.
-    Pool {
-        /// How many.
-        slots: usize,
-        /// The commit that fresh ones start from; `None`: the current one.
-        base: Option<String>,
-        /// Commit what a command leaves behind; otherwise that is thrown away.
-        commit: bool,
-    },
-}
-
-/// What came of one attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// The item is done.
-    Done,
-    /// It failed and goes back for another attempt.
-    Retry,
-    /// It failed and is given up.
-    Failed,
-    /// The lease was lost meanwhile: what was done does not count.
-    Lost,
-    /// The run was stopped: the item was given back.
-    Dropped,
-}
-
-/// One attempt at an item.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
-    /// The item.
-    pub item: ItemId,
-    /// Its title.
-    pub title: String,
-    /// Its queue.
-    pub queue: QueueName,
-    /// The session that tried.
-    pub session: SessionName,
-    /// The how manieth attempt.
-    pub number: u32,
-    /// What came of it.
-    pub verdict: Verdict,
-    /// Why, unless it is done.
-    pub reason: Option<String>,
-    /// How long it took.
-    pub took: Duration,
-    /// What the command printed.
-    pub log: PathBuf,
-    /// The commit that was made of its changes.
-    pub commit: Option<String>,
-}
-
-/// What happens meanwhile, for display.
-#[derive(Debug, Clone)]
-pub enum Event {
-    /// The slots are ready.
-    Begin(Vec<SessionName>),
-    /// A command starts.
-    Started {
-        /// Number of the slot, from 0.
-        slot: usize,
-        /// The item.
-        item: ItemId,
-        /// Its title.
-        title: String,
-        /// The how manieth attempt.
-        attempt: u32,
-    },
-    /// A command has ended.
-    Ended {
-        /// Number of the slot.
-        slot: usize,
-        /// What came of it.
-        attempt: Attempt,
-    },
-    /// There is nothing to take at the moment.
-    Resting {
-        /// Number of the slot.
-        slot: usize,
-    },
-    /// Where the items of the queues stand.
-    Left(Counts),
-    /// It is being stopped.
-    Stopping,
-}
-
-/// A slot and what it has to show.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
-    /// Its session.
-    pub session: SessionName,
-    /// Its worktree.
-    pub worktree: PathBuf,
-    /// Its branch; `None` outside the pool.
-    pub branch: Option<String>,
-    /// Commits on that branch which are not in the base.
-    pub commits: u64,
-}
-
-/// The result of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Summary {
-    /// All attempts, in the order in which they ended.
-    pub attempts: Vec<Attempt>,
-    /// The slots.
-    pub slots: Vec<Shown>,
-    /// Where the items of the queues stand now.
-    pub left: Counts,
-    /// How long it took.
-    pub took: Duration,
-    /// True when it was stopped.
-    pub stopped: bool,
-}
 
 /// Why a run cannot go on. What it held is given back.
 #[derive(Debug, thiserror::Error)]
@@ -238,6 +87,9 @@ pub enum RunnerError {
     /// Another process works as this session.
     #[error("another git coord work or run is at work as session {0}")]
     Busy(SessionName),
+    /// An item is lost again and again.
+    #[error("item {0} was lost three times while its command ran")]
+    Lost(ItemId),
     /// A commit has no author.
     #[error("cannot commit what commands change, because git does not know who you are: {0}")]
     Identity(String),
@@ -379,19 +231,4 @@ fn counts(store: &Store, queues: &[QueueName]) -> Result<Counts, StoreError> {
         }
     }
     Ok(sum)
-}
-
-/// An item as a command gets it: the document of `git coord next --json` for it.
-pub fn item_json(taken: &Taken) -> Value {
-    let mut map = match serde_json::to_value(&taken.item) {
-        Ok(Value::Object(map)) => map,
-        _ => Map::new(),
-    };
-    map.insert("queue".into(), json!(taken.queue));
-    map.insert("priority".into(), json!(taken.priority));
-    map.insert("files".into(), json!(taken.item.files));
-    map.insert("attempt".into(), json!(taken.attempt));
-    map.insert("lease".into(), json!(taken.lease));
-    map.insert("expires".into(), json!(taken.expires.to_string()));
-    Value::Object(map)
 }

@@ -1,5 +1,6 @@
 //! The loop of one slot: take an item, run its command, commit, finish; again.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::PathBuf;
@@ -10,7 +11,8 @@ use serde_json::{Map, json};
 
 use crate::model::filter::Filter;
 use crate::model::op::{Finish, RenewWhat, TakeNext, Taken};
-use crate::model::{ItemState, Op, Outcome, session};
+use crate::model::session::{self, Session, SessionState};
+use crate::model::{ItemId, ItemState, Op, Outcome, ids, queue};
 use crate::store::Store;
 
 use super::crew::{Crew, Rest};
@@ -24,6 +26,9 @@ use super::{Around, Attempt, Event, Job, Place, Plan, RunnerError, SESSION, Verd
 
 /// How often a worker looks whether its item is still its own.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A slot that has lost one item so often does not go on.
+const MOST_LOSSES: u32 = 3;
 
 /// What all slots of a run share.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +49,7 @@ pub(super) struct Worker<'a> {
     store: Store,
     hand: Hand,
     sender: Sender<Event>,
+    losses: HashMap<ItemId, u32>,
 }
 
 /// How an attempt is to be finished, or that there is nothing left to finish.
@@ -65,7 +71,7 @@ impl<'a> Worker<'a> {
     ) -> Result<Self, RunnerError> {
         let store = Store::open(&common.around.repo.common_dir, common.around.options)?;
         let hand = Hand::of(&store, &slot.session);
-        Ok(Worker { number, slot, common, store, hand, sender })
+        Ok(Worker { number, slot, common, store, hand, sender, losses: HashMap::new() })
     }
 
     /// Works until there is nothing left to do, or the run is stopped.
@@ -78,6 +84,9 @@ impl<'a> Worker<'a> {
             match self.take()? {
                 Some(taken) => {
                     let verdict = self.item(&taken)?;
+                    if verdict == Verdict::Lost {
+                        self.lost(taken.item.id)?;
+                    }
                     crew.changed(verdict == Verdict::Failed);
                 }
                 None => {
@@ -89,6 +98,13 @@ impl<'a> Worker<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Counts a loss. A command that gives its own item back each time would never come to an end.
+    fn lost(&mut self, item: ItemId) -> Result<(), RunnerError> {
+        let times = self.losses.entry(item.clone()).or_insert(0);
+        *times += 1;
+        if *times < MOST_LOSSES { Ok(()) } else { Err(RunnerError::Lost(item)) }
     }
 
     fn tell(&self, event: Event) {
@@ -155,6 +171,9 @@ impl<'a> Worker<'a> {
         let reason = match judged {
             Judged::Lost(why) => Some(why),
             Judged::Finish(Finish::Fail { reason, .. }, _) => Some(reason),
+            Judged::Finish(..) if verdict == Verdict::Lost => {
+                Some("the item was not its session's any more when it ended".to_owned())
+            }
             Judged::Finish(..) => None,
         };
         let attempt = Attempt {
@@ -229,6 +248,9 @@ impl<'a> Worker<'a> {
         let id = &taken.item.id;
         let lease = record.as_ref().and_then(|r| r.item_lease(id)).filter(|l| l.id == taken.lease);
         let Some(lease) = lease else {
+            if self.let_go(taken, record.as_ref())? {
+                return Ok(None);
+            }
             let loss = record.as_ref().and_then(|r| r.item_loss(id));
             let why = loss.map_or_else(|| "it was taken from the session".to_owned(), |l| l.why.clone());
             return Ok(Some(why));
@@ -241,6 +263,21 @@ impl<'a> Worker<'a> {
             Outcome::Renewed { .. } => Ok(None),
             outcome => Ok(Some(why_lost(&outcome))),
         }
+    }
+
+    /// True when the session itself has finished the item: the command did, with `git coord done`
+    /// or `drop`. It may come to its end.
+    fn let_go(&self, taken: &Taken, record: Option<&Session>) -> Result<bool, RunnerError> {
+        let id = &taken.item.id;
+        if record.is_none_or(|r| r.state == SessionState::Ended || r.item_loss(id).is_some()) {
+            return Ok(false);
+        }
+        let note = self.store.read(|view| match ids::find(view, id)? {
+            Some(slot) => Ok(Some(queue::standing(view, &slot)?.1)),
+            None => Ok(None),
+        })?;
+        // Nobody has been given it since.
+        Ok(note.is_some_and(|n| n.by.as_ref() == Some(&self.slot.session) && n.lease == Some(taken.lease)))
     }
 
     /// What the end of the command means for the item. Commits what has changed.

@@ -268,6 +268,20 @@ fn a_command_whose_item_was_taken_away_is_stopped() {
     assert_eq!(env.git_in(&tree, &["rev-parse", "HEAD"]), env.git(&["rev-parse", "main"]));
 }
 
+/// An agent may finish its item itself, and then tidy up.
+#[test]
+fn a_command_may_finish_its_own_item_but_not_give_it_back_for_ever() {
+    let env = TestEnv::new();
+    import(&env, &[json!({"id":"own","title":"t","run":"git-coord done own; sleep 3; echo end"})]);
+    let call = env.coord(&["run", "-j", "1"]);
+    assert_eq!(call.ok()["done"], 1);
+    let log = call.ok()["items"][0]["log"].as_str().unwrap();
+    assert!(std::fs::read_to_string(log).unwrap().ends_with("end\n"), "it was not stopped");
+    import(&env, &[json!({"id":"back","title":"t","run":"git-coord drop back"})]);
+    env.coord(&["run", "-j", "1"]).fails(1, "lost-again");
+    env.check("after that");
+}
+
 /// Another session's command would take back what has run out; the lease is shorter than the
 /// work.
 #[test]
