@@ -50,7 +50,8 @@ impl Slot {
     /// When the store cannot be written.
     pub fn close(self, store: &Store) -> Result<(), RunnerError> {
         if self.tree.is_none() {
-            return Ok(());
+            // Only after a failure is there anything in hand; the session itself goes on.
+            return Hand::of(store, &self.session).give_back(store, &self.session);
         }
         store.submit(&Op::EndSession { name: self.session.clone() }, None)?;
         // Whoever works in this folder by hand is not the session.

@@ -268,6 +268,53 @@ fn a_command_whose_item_was_taken_away_is_stopped() {
     assert_eq!(env.git_in(&tree, &["rev-parse", "HEAD"]), env.git(&["rev-parse", "main"]));
 }
 
+#[test]
+fn commands_may_commit_by_themselves_in_the_pool_and_in_place() {
+    let env = TestEnv::new();
+    let run = "echo x > a; git add a; git commit -qm 'By itself'; echo y > README";
+    import(&env, &[json!({"id":"i","title":"t","files":["a"],"run":run})]);
+    let call = env.coord(&["run", "-j", "1", "--no-commit"]);
+    assert_eq!(call.ok()["slots"][0]["commits"], 1);
+    assert_eq!(env.git(&["log", "-1", "--format=%s", "coord/run-1"]), "By itself\n");
+    let tree = env.common_dir().join("coord-pool/run-1");
+    assert_eq!(env.git_in(&tree, &["status", "--porcelain"]), "", "the rest was thrown away");
+    env.coord(&["session", "start", "me"]).ok();
+    import(
+        &env,
+        &[json!({"id":"here","title":"t","files":["a"],"run":"echo here > a; echo $GIT_COORD_SESSION > b"})],
+    );
+    let call = env.coord(&["run", "--in-place"]);
+    assert_eq!(call.items(), ["here"]);
+    assert_eq!(env.git(&["status", "--porcelain"]), "?? a\n?? b\n", "in place nothing is committed");
+    assert_eq!(std::fs::read_to_string(env.root.join("b")).unwrap(), "me\n");
+    env.check("after both");
+}
+
+#[test]
+fn two_runs_at_once_take_different_slots() {
+    let env = TestEnv::new();
+    let (at, go) = (outside(&env, "at"), outside(&env, "go"));
+    let wait = format!("touch {at}; until [ -e {go} ]; do sleep 0.05; done");
+    import(
+        &env,
+        &[
+            json!({"id":"slow","title":"t","queue":"one","run":wait,"timeout":120}),
+            json!({"id":"quick","title":"t","queue":"two","run":format!("until [ -e {at} ]; do sleep 0.05; done"),"timeout":120}),
+        ],
+    );
+    let first = env.run(&env.root).args(["run", "-j", "1", "--queue", "one"]).spawn();
+    let started = std::time::Instant::now();
+    while !env.temp().join("at").exists() {
+        assert!(started.elapsed().as_secs() < 120, "the first run never started its command");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let second = env.coord(&["run", "-j", "1", "--queue", "two"]);
+    assert_eq!(second.ok()["items"][0]["session"], "run-2");
+    std::fs::write(env.temp().join("go"), "").unwrap();
+    assert_eq!(Call::wait(first).ok()["items"][0]["session"], "run-1");
+    env.check("after two runs");
+}
+
 /// An agent may finish its item itself, and then tidy up.
 #[test]
 fn a_command_may_finish_its_own_item_but_not_give_it_back_for_ever() {
