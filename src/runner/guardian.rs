@@ -5,7 +5,7 @@
 //! has; the kernel closes it however the run dies. Each line is the list of all process groups
 //! that are alive, so the last one counts.
 //!
-//! No command can slip through: it starts behind a gate ([`super::supervise`]), which opens only
+//! No command can slip through: it starts behind a gate (`supervise`), which opens only
 //! after its group was written to the pipe.
 
 use std::collections::BTreeSet;

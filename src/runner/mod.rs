@@ -4,7 +4,7 @@
 //! - A command runs only while its session holds the item. The lease is renewed as long as the
 //!   command runs; when it is lost, the command is stopped and what it did is thrown away.
 //! - Whatever a command started ends with it: its process group is killed when the command has
-//!   ended, when its time is over, when the run is stopped, and by the [`guardian`] when the run
+//!   ended, when its time is over, when the run is stopped, and by the `guardian` when the run
 //!   itself dies. Only a process that leaves its group on purpose (`setsid`) escapes.
 //! - What a command changes in a worktree of the pool is committed, through the hooks, before the
 //!   item counts as done; of a failed attempt nothing stays. In the user's own worktree nothing

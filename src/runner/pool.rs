@@ -109,10 +109,9 @@ fn slot(repo: &HostRepo, store: &Store, number: usize, base: &str) -> Result<Opt
     let Some(lock) = store.run_lock(&name)? else { return Ok(None) };
     let root = repo.common_dir.join(POOL_DIR).join(name.as_str());
     let known = store.read(|view| session::get(view, &name))?;
-    let is_ours = |s: &Session| s.worktree.as_ref().is_some_and(|w| Path::new(w) == root);
     match known.filter(|s| s.state == SessionState::Active) {
         // Of a run that was killed: the lock was free.
-        Some(known) if is_ours(&known) => {
+        Some(known) if is_ours(&known, &root) => {
             store.submit(&Op::EndSession { name: name.clone() }, None)?;
         }
         // A session of the user has that name.
@@ -127,6 +126,27 @@ fn slot(repo: &HostRepo, store: &Store, number: usize, base: &str) -> Result<Opt
     }
     start(store, &name, &home, &tree)?;
     Ok(Some(Slot { session: name, repo: home, tree: Some(tree), base: base.to_owned(), _lock: lock }))
+}
+
+/// True when a session is the one of the slot in this folder, and not a user's or another
+/// clone's of the same name.
+fn is_ours(known: &Session, root: &Path) -> bool {
+    let bound = HostRepo::discover(root, &GitEnv::default())
+        .ok()
+        .filter(|home| home.root == root)
+        .and_then(|home| Binding::read_in(&home.git_dir).ok().flatten());
+    match bound {
+        Some(binding) => binding.session == known.name && binding.token == known.token,
+        // The folder was removed by hand.
+        None => {
+            known.worktree.as_ref().is_some_and(|w| Path::new(w) == root)
+                && known.host.as_deref() == Some(&host_name())
+        }
+    }
+}
+
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// Makes the worktree, or finds the one that is there.
@@ -169,17 +189,18 @@ fn worktree(
 fn start(store: &Store, name: &SessionName, home: &HostRepo, tree: &Tree) -> Result<(), RunnerError> {
     let token = random_hex(16);
     let worktree = home.root.to_string_lossy().into_owned();
+    // First the binding: by its token the next run knows the session of one that was killed.
+    Binding { session: name.clone(), token: token.clone(), worktree: worktree.clone() }.write(home)?;
     let op = Op::StartSession(StartSession {
-        token: token.clone(),
-        worktree: Some(worktree.clone()),
+        token,
+        worktree: Some(worktree),
         branch: Some(tree.branch.clone()),
-        host: Some(rustix::system::uname().nodename().to_string_lossy().into_owned()),
+        host: Some(host_name()),
         abandoned: true,
         ..StartSession::new(name.clone())
     });
     let outcome = store.submit(&op, None)?;
     let Outcome::Session { .. } = outcome else { return Err(RunnerError::Refused(Box::new(outcome))) };
-    Binding { session: name.clone(), token, worktree }.write(home)?;
     store.touch_session(name);
     Ok(())
 }
