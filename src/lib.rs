@@ -29,6 +29,7 @@ pub mod import;
 pub mod model;
 pub mod notes;
 pub mod process;
+pub mod runner;
 pub mod settings;
 pub mod store;
 pub mod uninstall;

@@ -26,6 +26,8 @@ mod suite {
     mod names;
     mod races;
     mod room;
+    mod run;
+    mod run_stop;
     mod sessions;
     mod untouched;
     mod upkeep;

@@ -7,7 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use super::output::Ui;
 use super::text::parse_duration;
 use super::{
-    check, claims, demo, doctor, generate, hook, hooks, init, items, log, queue, session, status, uninstall,
+    check, claims, demo, doctor, generate, hook, hooks, init, items, log, queue, run, session, status,
+    uninstall,
 };
 
 /// Coordinate many coding sessions on one repository
@@ -84,6 +85,10 @@ pub enum Command {
     Fail(items::FailArgs),
     /// Give items back untouched
     Drop(items::DropArgs),
+    /// Run the commands that items carry, several at once
+    Run(run::RunArgs),
+    /// Run one command for every item
+    Work(run::WorkArgs),
     /// Renew leases
     Renew(items::RenewArgs),
     /// Check that changes are covered by this session's claims

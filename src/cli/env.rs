@@ -6,7 +6,7 @@ use crate::demo::Surroundings;
 use crate::git::GitEnv;
 
 /// The session, for commands without `--session`.
-pub const SESSION: &str = "GIT_COORD_SESSION";
+pub const SESSION: &str = crate::runner::SESSION;
 
 /// Everything that git-coord takes from its environment.
 #[derive(Debug, Clone, Default)]

@@ -14,8 +14,8 @@ use super::output::{STRONG, paint};
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Begin", &["init", "session"]),
     ("Files", &["claim", "release", "claims", "check"]),
-    ("Work", &["queue", "next", "done", "fail", "drop", "renew"]),
-    ("See", &["progress", "status", "log"]),
+    ("Work", &["queue", "next", "done", "fail", "drop", "run", "work"]),
+    ("See", &["status", "log"]),
 ];
 
 /// Title of the commands that stand in no group. They are only named.

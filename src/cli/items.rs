@@ -5,7 +5,8 @@ use std::path::Path;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use crate::model::op::{EmptyReason, Finish, RenewWhat, TakeNext, Taken};
+use crate::model::filter::Filter;
+use crate::model::op::{EmptyReason, Finish, RenewWhat, TakeNext};
 use crate::model::{Item, ItemId, ItemState, Op, Outcome, QueueName};
 
 use super::app::App;
@@ -95,14 +96,6 @@ pub fn state_style(state: ItemState) -> anstyle::Style {
     }
 }
 
-fn taken_json(taken: &Taken) -> Value {
-    let mut map = item_json(&taken.item, &taken.queue, taken.priority);
-    map.insert("attempt".into(), json!(taken.attempt));
-    map.insert("lease".into(), json!(taken.lease));
-    map.insert("expires".into(), json!(taken.expires.to_string()));
-    Value::Object(map)
-}
-
 /// Why there is nothing to take, in words.
 fn reason_text(reason: &EmptyReason) -> String {
     match reason {
@@ -133,6 +126,7 @@ pub fn next(app: &App, args: &NextArgs) -> CliResult<Answer> {
         queues: args.queues.clone(),
         count: args.count as usize,
         ttl: args.ttl.ttl.unwrap_or(app.settings.ttl),
+        filter: Filter::default(),
     });
     let outcome = app.submit(&store, &op, args.wait)?;
     store.touch_session(&session);
@@ -152,7 +146,7 @@ pub fn next(app: &App, args: &NextArgs) -> CliResult<Answer> {
             _ => format!("    {f}"),
         }));
     }
-    let list: Vec<Value> = items.iter().map(taken_json).collect();
+    let list: Vec<Value> = items.iter().map(crate::runner::item_json).collect();
     let data = json!({ "items": list, "empty_reason": reason.as_ref().map(reason_text) });
     let answer = Answer::new(data, lines.join("\n"));
     Ok(match &reason {

@@ -18,6 +18,7 @@ mod items;
 mod log;
 mod output;
 mod queue;
+mod run;
 mod session;
 mod status;
 mod sync;
@@ -62,6 +63,7 @@ fn dispatch(cli: Cli) -> CliResult<Answer> {
         anstream::ColorChoice::Never.write_global();
     }
     let global = cli.global;
+    let ui = global.ui();
     let app = || App::new(&global, env.clone());
     match cli.command {
         Command::Init(args) => init::init(&app()?, &args),
@@ -74,6 +76,8 @@ fn dispatch(cli: Cli) -> CliResult<Answer> {
         Command::Done(args) => items::done(&app()?, &args),
         Command::Fail(args) => items::fail(&app()?, &args),
         Command::Drop(args) => items::drop_items(&app()?, &args),
+        Command::Run(args) => run::run(&app()?, ui, &args),
+        Command::Work(args) => run::work(&app()?, ui, &args),
         Command::Renew(args) => items::renew(&app()?, &args),
         Command::Check(args) => check::check(&app()?, &args),
         Command::Progress(args) => log::progress(&app()?, &args),

@@ -1,5 +1,7 @@
 //! `uninstall`.
 
+use std::path::Path;
+
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -51,7 +53,7 @@ fn nothing(app: &App, found: &Footprint) -> Answer {
     Answer::new(json!({ "removed": listing(app, found) }), text)
 }
 
-fn relative(app: &App, path: &std::path::Path) -> String {
+fn relative(app: &App, path: &Path) -> String {
     path.strip_prefix(&app.repo.root).unwrap_or(path).to_string_lossy().into_owned()
 }
 
@@ -63,6 +65,11 @@ fn listing(app: &App, found: &Footprint) -> Value {
         "leftovers": paths(&found.leftovers),
         "bindings": paths(&found.bindings),
         "refs": found.notes.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+        "pool": {
+            "worktrees": paths(&found.pool.worktrees),
+            "branches": found.pool.branches.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+            "kept": found.pool.kept.iter().map(|(what, why)| json!({ "what": what, "why": why })).collect::<Vec<_>>(),
+        },
         "settings": found.settings,
     })
 }
@@ -82,8 +89,19 @@ fn lines(app: &App, found: &Footprint) -> Vec<String> {
     add(&count(found.bindings.len(), "bound worktree"), paths(&found.bindings));
     let notes = found.notes.iter().map(|(name, _)| name.clone()).collect();
     add(&format!("notes of {}", count(found.notes.len(), "session")), notes);
+    add(&format!("{} of run", count(found.pool.worktrees.len(), "worktree")), paths(&found.pool.worktrees));
+    let branches = found.pool.branches.iter().map(|(name, _)| name.clone()).collect();
+    let n = found.pool.branches.len();
+    add(&format!("{n} branch{} of run", if n == 1 { "" } else { "es" }), branches);
     let settings = if found.settings { vec!["[coord] in the configuration".to_owned()] } else { Vec::new() };
     add("settings", settings);
+    for (what, why) in &found.pool.kept {
+        lines.push(format!(
+            "  {} {}: {why}",
+            paint(WARN, format!("{:<24}", "stays")),
+            relative(app, Path::new(what))
+        ));
+    }
     lines
 }
 

@@ -38,6 +38,15 @@ const LEAKING: &[&str] = &[
     "GIT_WORK_TREE",
 ];
 
+/// Those of [`LEAKING`] that say who the user is and what they want, and not where git works.
+const OF_THE_USER: &[&str] =
+    &["GIT_AUTHOR_EMAIL", "GIT_AUTHOR_NAME", "GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS"];
+
+/// Variables that would lead a command of the user to another repository, index or date.
+pub fn redirecting() -> impl Iterator<Item = &'static str> {
+    LEAKING.iter().copied().filter(|name| !OF_THE_USER.contains(name))
+}
+
 /// Why a git command gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
@@ -87,12 +96,13 @@ pub struct Git {
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     stdin: Option<Vec<u8>>,
+    for_user: bool,
 }
 
 impl Git {
     /// A command that runs in `dir`, free of what a calling git exported.
     pub fn new(dir: &Path) -> Self {
-        Git { dir: dir.to_owned(), args: Vec::new(), env: Vec::new(), stdin: None }
+        Git { dir: dir.to_owned(), args: Vec::new(), env: Vec::new(), stdin: None, for_user: false }
     }
 
     /// Adds one word.
@@ -113,6 +123,13 @@ impl Git {
         self
     }
 
+    /// Acts for the user: with the author and the settings that the environment names. For
+    /// commits that git-coord makes of its own accord, not from a hook of somebody's commit.
+    pub fn for_user(mut self) -> Self {
+        self.for_user = true;
+        self
+    }
+
     /// What the command reads from standard input; nothing without this call.
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = Some(bytes.into());
@@ -124,7 +141,7 @@ impl Git {
         #[allow(clippy::disallowed_methods, reason = "this is the one runner")]
         let mut command = Command::new("git");
         command.args(&self.args).current_dir(&self.dir);
-        for name in LEAKING {
+        for name in LEAKING.iter().filter(|n| !self.for_user || !OF_THE_USER.contains(n)) {
             command.env_remove(name);
         }
         command.env("LC_ALL", "C").env("GIT_OPTIONAL_LOCKS", "0").env("GIT_TERMINAL_PROMPT", "0");

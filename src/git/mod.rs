@@ -7,5 +7,5 @@ mod repo;
 #[cfg(test)]
 pub(crate) mod testrepo;
 
-pub use cmd::{Git, GitError, GitOutput, OLDEST_GIT, version};
+pub use cmd::{Git, GitError, GitOutput, OLDEST_GIT, redirecting, version};
 pub use repo::{GitEnv, HostRepo, RepoError, Worktree};

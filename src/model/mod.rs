@@ -10,6 +10,7 @@ pub mod claim;
 pub mod clone;
 pub mod deps;
 pub mod event;
+pub mod filter;
 pub mod head;
 pub mod ids;
 mod item;

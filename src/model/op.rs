@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::claim::Mode;
+use super::filter::Filter;
 use super::session::{Loss, Session};
 use super::{Item, ItemId, ItemState, NewItem, QueueName, RepoPath, SessionName};
 
@@ -160,6 +161,9 @@ pub struct TakeNext {
     pub count: usize,
     /// Seconds until the leases run out.
     pub ttl: u64,
+    /// Which of the free items.
+    #[serde(default)]
+    pub filter: Filter,
 }
 
 /// How an item leaves a session's hands.

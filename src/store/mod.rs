@@ -136,6 +136,21 @@ impl Store {
         lock::lock(&self.path.join("worktree.lock"))
     }
 
+    /// The folder of what runs need beside the state.
+    pub fn run_dir(&self) -> PathBuf {
+        self.path.join("run")
+    }
+
+    /// Keeps other processes from working off items as this session; `None` when one does.
+    ///
+    /// # Errors
+    /// When the lock cannot be taken.
+    pub fn run_lock(&self, name: &crate::model::SessionName) -> Result<Option<StoreLock>, StoreError> {
+        let dir = self.run_dir();
+        std::fs::create_dir_all(&dir).map_err(StoreError::io("make the folder", &dir))?;
+        lock::try_lock(&dir.join(format!("{name}.lock")))
+    }
+
     /// The commit that is the state, or `None` when the ref is gone.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Taking everything out of a repository again.
 //!
 //! Order, and what a death after each step leaves:
+//! 0. Worktrees and branches of the pool, where nobody loses anything by it.
 //! 1. Hooks: nothing is checked any more; all else still works.
 //! 2. The store is renamed, in one step: every command from now on says that git-coord is not set
 //!    up here. A command that is running fails when it next opens a file; the lock is held, so
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use crate::binding::{Binding, BindingError};
 use crate::git::{Git, GitError, HostRepo};
 use crate::hook::{self, HookError, State};
+use crate::runner::tidy::{self, Remains};
 use crate::store::rescue::{file_name, files_in, lock_folder};
 use crate::store::{STORE_DIR, Store, StoreError, StoreOptions, random_hex};
 
@@ -38,6 +40,8 @@ pub struct Footprint {
     pub bindings: Vec<PathBuf>,
     /// Refs of notes, with their values.
     pub notes: Vec<(String, String)>,
+    /// The worktrees and branches of `git coord run`.
+    pub pool: Remains,
     /// True when the repository's configuration has a section of ours.
     pub settings: bool,
     /// Sessions at work and the number of leases that each holds, as far as they can be read.
@@ -47,12 +51,13 @@ pub struct Footprint {
 impl Footprint {
     /// True when there is nothing to remove.
     pub fn is_empty(&self) -> bool {
-        let Footprint { hooks, store, leftovers, bindings, notes, settings, at_work: _ } = self;
+        let Footprint { hooks, store, leftovers, bindings, notes, pool, settings, at_work: _ } = self;
         hooks.is_empty()
             && store.is_none()
             && leftovers.is_empty()
             && bindings.is_empty()
             && notes.is_empty()
+            && pool.is_empty()
             && !settings
     }
 }
@@ -89,6 +94,7 @@ pub fn footprint(repo: &HostRepo) -> Result<Footprint, UninstallError> {
             .filter(|path| path.exists())
             .collect(),
         notes: notes(repo)?,
+        pool: tidy::remains(repo)?,
         settings: has_settings(repo)?,
         ..Footprint::default()
     };
@@ -111,6 +117,7 @@ pub fn footprint(repo: &HostRepo) -> Result<Footprint, UninstallError> {
 /// When something could not be removed; what was removed before stays so.
 pub fn remove(repo: &HostRepo) -> Result<Footprint, UninstallError> {
     let before = footprint(repo)?;
+    tidy::remove(repo, &before.pool)?;
     hook::uninstall(repo)?;
     take_store_away(&repo.common_dir)?;
     for dir in crate::doctor::git_dirs(&repo.common_dir) {

@@ -208,7 +208,13 @@ fn carry_out(machine: &mut Machine, step: &Step) {
         }
         Step::Next { session, count, ttl } => {
             machine.oracle.sweep(Some(SESSIONS[*session]));
-            let op = TakeNext { session: who(session), queues: vec![], count: *count, ttl: *ttl };
+            let op = TakeNext {
+                session: who(session),
+                queues: vec![],
+                count: *count,
+                ttl: *ttl,
+                filter: Default::default(),
+            };
             match machine.apply(&Op::Next(op), Some(&who(session))) {
                 Outcome::Taken { items, reason } => {
                     assert_eq!(items.len() < *count, reason.is_some(), "a reason when there are fewer");

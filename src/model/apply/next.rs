@@ -3,6 +3,7 @@
 use super::super::area::Areas;
 use super::super::claim::{self, Grant, Holder, Mode};
 use super::super::event::Event;
+use super::super::filter::Filter;
 use super::super::op::{EmptyReason, Outcome, TakeNext, Taken};
 use super::super::queue::{self, Slot};
 use super::super::segment::{self, Note, States, item_at};
@@ -36,7 +37,8 @@ pub(super) fn next(txn: &mut Txn<'_>, op: &TakeNext, context: &Context) -> Resul
     let mut taken = Vec::new();
     let mut skipped = Skipped::default();
     while taken.len() < op.count {
-        let Some((slot, item, priority)) = choose(txn, &session, &areas, &queues, &mut skipped)? else {
+        let Some((slot, item, priority)) = choose(txn, &session, &areas, &queues, op.filter, &mut skipped)?
+        else {
             break;
         };
         taken.push(take(txn, &mut session, slot, item, priority, op.ttl, context)?);
@@ -83,6 +85,7 @@ fn choose(
     session: &Session,
     areas: &Areas,
     queues: &[QueueName],
+    filter: Filter,
     skipped: &mut Skipped,
 ) -> Result<Option<(Slot, Item, u32)>, ViewError> {
     *skipped = Skipped::default();
@@ -95,7 +98,7 @@ fn choose(
     // Stable: within one priority, queues in the order in which they were named.
     priorities.sort_by_key(|(priority, _)| *priority);
     let has_files = session.leases.iter().any(|l| l.all_paths().next().is_some());
-    let mut search = Search { session, areas, skipped, first: None, looked: 0, has_files };
+    let mut search = Search { session, areas, filter, skipped, first: None, looked: 0, has_files };
     for (position, (priority, name)) in priorities.iter().enumerate() {
         let stop = queue::each_open_segment(txn, name, *priority, |segment| {
             search.visit(txn, name, segment, *priority)
@@ -111,6 +114,7 @@ fn choose(
 struct Search<'a> {
     session: &'a Session,
     areas: &'a Areas,
+    filter: Filter,
     skipped: &'a mut Skipped,
     first: Option<(Slot, Item, u32)>,
     looked: usize,
@@ -131,7 +135,13 @@ impl Search<'_> {
         let lines = segment::lines(&content);
         let key = queue::items_key(queue, segment);
         for index in (0..states.len()).filter(|i| states.get(*i) == Some(ItemState::Pending)) {
+            if lines.get(index).is_some_and(|line| !self.filter.may_want(line)) {
+                continue;
+            }
             let item = item_at(&lines, index, &key)?;
+            if !self.filter.wants(&item) {
+                continue;
+            }
             if !self.areas.admits(&item.files) {
                 self.skipped.outside_area += 1;
                 continue;

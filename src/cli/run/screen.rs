@@ -1,0 +1,172 @@
+//! What one sees while commands run: a line for each slot on a terminal, else a line for each
+//! command that has ended.
+
+use std::io::IsTerminal as _;
+use std::time::{Duration, Instant};
+
+use anstyle::Style;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::model::queue::Counts;
+use crate::runner::{Attempt, Event, Verdict};
+
+use super::super::output::{BAD, FAINT, GOOD, STRONG, Ui, WARN, paint};
+use super::super::text;
+
+/// The live part of the screen.
+struct Live {
+    multi: MultiProgress,
+    all: ProgressBar,
+    slots: Vec<ProgressBar>,
+}
+
+/// Shows what happens.
+pub(super) struct Screen {
+    ui: Ui,
+    live: Option<Live>,
+    colour: bool,
+    width: usize,
+    started: Instant,
+    done: u64,
+    failed: u64,
+    left: Counts,
+}
+
+impl Screen {
+    /// A screen on stderr.
+    pub(super) fn new(ui: Ui) -> Self {
+        let stderr = std::io::stderr();
+        let live = (stderr.is_terminal() && !ui.quiet).then(|| Live {
+            multi: MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)),
+            all: ProgressBar::hidden(),
+            slots: Vec::new(),
+        });
+        Screen {
+            ui,
+            live,
+            colour: anstream::AutoStream::choice(&stderr) != anstream::ColorChoice::Never,
+            width: text::terminal_width(&stderr),
+            started: Instant::now(),
+            done: 0,
+            failed: 0,
+            left: Counts::default(),
+        }
+    }
+
+    fn paint(&self, style: Style, words: &str) -> String {
+        if self.colour { paint(style, words) } else { words.to_owned() }
+    }
+
+    /// A line that stays.
+    fn say(&self, line: &str) {
+        match &self.live {
+            // A bar that scrolls away is no reason to stop.
+            Some(live) => drop(live.multi.println(line)),
+            None => self.ui.narrate(line),
+        }
+    }
+
+    /// Shows one thing that happened.
+    pub(super) fn show(&mut self, event: &Event) {
+        match event {
+            Event::Begin(sessions) => {
+                let names: Vec<String> = sessions.iter().map(ToString::to_string).collect();
+                self.begin(&names);
+            }
+            Event::Started { slot, item, title, attempt } => {
+                let again = if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
+                self.set(*slot, &format!("{} {title}{again}", self.paint(STRONG, item.as_str())), true);
+            }
+            Event::Ended { slot, attempt } => {
+                self.set(*slot, "", false);
+                self.ended(attempt);
+            }
+            Event::Resting { slot } => self.set(*slot, &self.paint(FAINT, "nothing to take now"), false),
+            Event::Left(counts) => {
+                self.left = *counts;
+                self.total();
+            }
+            Event::Stopping => {
+                self.say(&self.paint(WARN, "stopping: commands are ended, their items given back"));
+            }
+        }
+    }
+
+    fn begin(&mut self, sessions: &[String]) {
+        let Some(live) = &mut self.live else { return };
+        let style = |template: &str| {
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+        };
+        live.all = live.multi.add(ProgressBar::new_spinner());
+        live.all.set_style(style("{spinner:.green} {wide_msg} {elapsed}"));
+        live.all.enable_steady_tick(Duration::from_millis(250));
+        let width = sessions.iter().map(String::len).max().unwrap_or(0);
+        for name in sessions {
+            let bar = live.multi.add(ProgressBar::new_spinner());
+            bar.set_style(style(&format!("  {{prefix:{width}}} {{elapsed:>4}} {{wide_msg}}")));
+            bar.set_prefix(name.clone());
+            live.slots.push(bar);
+        }
+        self.total();
+    }
+
+    /// Sets the line of a slot; `running`: its time counts from now.
+    fn set(&self, slot: usize, now: &str, running: bool) {
+        let Some(bar) = self.live.as_ref().and_then(|l| l.slots.get(slot)) else { return };
+        bar.reset_elapsed();
+        bar.set_message(now.to_owned());
+        if running {
+            bar.enable_steady_tick(Duration::from_millis(500));
+        } else {
+            bar.disable_steady_tick();
+        }
+    }
+
+    fn total(&self) {
+        let Some(live) = &self.live else { return };
+        let left = self.left.pending + self.left.blocked + self.left.claimed;
+        let mut line = format!("{} done", self.paint(GOOD, &self.done.to_string()));
+        if self.failed > 0 {
+            line.push_str(&format!(", {} failed", self.paint(BAD, &self.failed.to_string())));
+        }
+        line.push_str(&format!(", {left} left"));
+        if let Some(rate) = super::summary::per_hour(self.done, self.started.elapsed()) {
+            line.push_str(&self.paint(FAINT, &format!(", {rate:.0} an hour")));
+        }
+        live.all.set_message(line);
+    }
+
+    fn ended(&mut self, attempt: &Attempt) {
+        let Attempt { item, session, .. } = attempt;
+        let time = super::summary::seconds(attempt.took);
+        let (sign, style, words) = match attempt.verdict {
+            Verdict::Done => ("✓", GOOD, format!("done in {time}")),
+            Verdict::Retry => ("!", WARN, format!("failed after {time}, will be tried again")),
+            Verdict::Failed => ("✗", BAD, format!("failed after {time}")),
+            Verdict::Lost => ("!", WARN, "lost".to_owned()),
+            Verdict::Dropped => ("-", FAINT, "given back".to_owned()),
+        };
+        self.done += u64::from(attempt.verdict == Verdict::Done);
+        self.failed += u64::from(attempt.verdict == Verdict::Failed);
+        self.total();
+        // On a terminal what went well shows in the counts.
+        if self.live.is_some() && attempt.verdict == Verdict::Done {
+            return;
+        }
+        let who = self.paint(FAINT, &format!("({session})"));
+        self.say(&format!("{} {item} {words} {who}", self.paint(style, sign)));
+        for line in attempt.reason.iter().flat_map(|r| text::wrap(r, self.width.saturating_sub(4))) {
+            self.say(&format!("    {line}"));
+        }
+    }
+
+    /// Takes the live part away.
+    pub(super) fn finish(&mut self) {
+        if let Some(live) = self.live.take() {
+            for bar in live.slots.iter().chain([&live.all]) {
+                bar.finish_and_clear();
+            }
+            let _ = live.multi.clear();
+        }
+    }
+}

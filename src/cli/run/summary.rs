@@ -1,0 +1,196 @@
+//! What a run came to.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use crate::model::ItemId;
+use crate::runner::{Attempt, Job, Plan, Summary, Verdict};
+
+use super::super::app::App;
+use super::super::error::{CliError, CliResult, exit};
+use super::super::output::{Answer, BAD, FAINT, GOOD, STRONG, paint};
+use super::super::text::{self, count};
+
+/// Failed items that are listed for people.
+const LISTED: usize = 20;
+
+/// The answer, or the error when items failed or the run was stopped.
+pub(super) fn answer(app: &App, plan: &Plan, summary: &Summary) -> CliResult<Answer> {
+    let last = last_attempts(&summary.attempts);
+    let failed: Vec<&Attempt> = last.iter().copied().filter(|a| a.verdict == Verdict::Failed).collect();
+    let data = data(summary, &last, &failed);
+    let mut lines = vec![headline(summary, &last, failed.len())];
+    lines.extend(left(plan, summary));
+    lines.extend(failures(app, &failed));
+    lines.extend(branches(summary));
+    if summary.stopped {
+        let message = format!("interrupted; {}", lines.join("\n"));
+        let error = CliError::failed("interrupted", message);
+        return Err(CliError { exit: exit::INTERRUPTED, details: data, ..error });
+    }
+    if !failed.is_empty() {
+        let error = CliError::refused(lines.join("\n"))
+            .hint("the logs tell more; all that failed: git coord queue list --state failed");
+        let mut error = CliError { details: data, ..error };
+        error.details.insert("rule".into(), json!("items-failed"));
+        return Err(error);
+    }
+    Ok(Answer::new(Value::Object(data), lines.join("\n")))
+}
+
+/// The last attempt at each item, in the order in which they ended.
+fn last_attempts(attempts: &[Attempt]) -> Vec<&Attempt> {
+    let mut at: BTreeMap<&ItemId, usize> = BTreeMap::new();
+    for (n, attempt) in attempts.iter().enumerate() {
+        at.insert(&attempt.item, n);
+    }
+    let mut numbers: Vec<usize> = at.into_values().collect();
+    numbers.sort_unstable();
+    numbers.into_iter().filter_map(|n| attempts.get(n)).collect()
+}
+
+fn of(last: &[&Attempt], verdict: Verdict) -> usize {
+    last.iter().filter(|a| a.verdict == verdict).count()
+}
+
+/// Items an hour; `None` as long as that says nothing.
+pub(super) fn per_hour(done: u64, took: Duration) -> Option<f64> {
+    (done > 0 && took >= Duration::from_secs(1)).then(|| done as f64 * 3600.0 / took.as_secs_f64())
+}
+
+/// A short time to the tenth of a second.
+pub(super) fn seconds(took: Duration) -> String {
+    match took.as_secs() {
+        0..=59 => format!("{:.1}s", took.as_secs_f64()),
+        whole => text::length(i64::try_from(whole).unwrap_or(i64::MAX)),
+    }
+}
+
+fn verdict_word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Done => "done",
+        Verdict::Retry => "pending",
+        Verdict::Failed => "failed",
+        Verdict::Lost => "lost",
+        Verdict::Dropped => "dropped",
+    }
+}
+
+fn attempt_json(attempt: &Attempt) -> Value {
+    json!({
+        "id": attempt.item, "title": attempt.title, "queue": attempt.queue,
+        "state": verdict_word(attempt.verdict), "attempt": attempt.number, "reason": attempt.reason,
+        "seconds": (attempt.took.as_secs_f64() * 1000.0).round() / 1000.0,
+        "session": attempt.session, "log": attempt.log.to_string_lossy(), "commit": attempt.commit,
+    })
+}
+
+fn data(summary: &Summary, last: &[&Attempt], failed: &[&Attempt]) -> Map<String, Value> {
+    let list = |attempts: &[&Attempt]| attempts.iter().map(|a| attempt_json(a)).collect::<Value>();
+    let done = of(last, Verdict::Done);
+    let slots: Value = summary
+        .slots
+        .iter()
+        .map(|s| {
+            json!({
+                "session": s.session, "worktree": s.worktree.to_string_lossy(), "branch": s.branch,
+                "commits": s.commits,
+            })
+        })
+        .collect();
+    let left = summary.left;
+    let mut map = Map::new();
+    map.insert("items".into(), list(last));
+    map.insert("done".into(), json!(done));
+    map.insert("failed".into(), list(failed));
+    map.insert("dropped".into(), json!(of(last, Verdict::Dropped)));
+    map.insert("lost".into(), json!(of(last, Verdict::Lost)));
+    map.insert("commands".into(), json!(summary.attempts.len()));
+    map.insert("slots".into(), slots);
+    map.insert(
+        "left".into(),
+        json!({ "pending": left.pending, "blocked": left.blocked, "claimed": left.claimed }),
+    );
+    map.insert("seconds".into(), json!((summary.took.as_secs_f64() * 1000.0).round() / 1000.0));
+    map.insert("rate_per_hour".into(), json!(per_hour(done as u64, summary.took)));
+    map
+}
+
+fn headline(summary: &Summary, last: &[&Attempt], failed: usize) -> String {
+    if summary.attempts.is_empty() {
+        let left = summary.left;
+        let none = left.pending + left.blocked + left.claimed == 0;
+        let why = if none { "everything is finished" } else { "there is nothing to take" };
+        return format!("no command was started: {why}");
+    }
+    let done = of(last, Verdict::Done);
+    let mut parts = vec![format!("{} done", paint(GOOD, done))];
+    if failed > 0 {
+        parts.push(format!("{} failed", paint(BAD, failed)));
+    }
+    for (verdict, words) in
+        [(Verdict::Retry, "to be tried again"), (Verdict::Lost, "lost"), (Verdict::Dropped, "given back")]
+    {
+        let n = of(last, verdict);
+        if n > 0 {
+            parts.push(format!("{n} {words}"));
+        }
+    }
+    let rate = per_hour(done as u64, summary.took).map(|r| format!(", {r:.0} an hour")).unwrap_or_default();
+    let commands = count(summary.attempts.len(), "command");
+    let facts = format!("({commands} in {}{rate})", seconds(summary.took));
+    format!("{} {}", parts.join(", "), paint(FAINT, facts))
+}
+
+/// What is left, and why this run did not take it.
+fn left(plan: &Plan, summary: &Summary) -> Option<String> {
+    let part = |n: u64, words: &str| (n > 0).then(|| format!("{n} {words}"));
+    let free = if plan.job == Job::Own { "free (or without a command)" } else { "free" };
+    let parts: Vec<String> = [
+        part(summary.left.pending, free),
+        part(summary.left.blocked, "waiting for other items"),
+        part(summary.left.claimed, "with other sessions"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    (!parts.is_empty()).then(|| format!("left: {}", parts.join(", ")))
+}
+
+/// Failed items with reason and log.
+fn failures(app: &App, failed: &[&Attempt]) -> Vec<String> {
+    let width = text::terminal_width(&std::io::stderr()).clamp(40, 120) - 16;
+    let mut lines = Vec::new();
+    for attempt in failed.iter().take(LISTED) {
+        let facts = paint(FAINT, format!("attempt {}", attempt.number));
+        lines.push(format!("{} {} {facts}", paint(BAD, "✗"), paint(STRONG, &attempt.item)));
+        let reason = attempt.reason.as_deref().unwrap_or_default();
+        lines.extend(text::wrap(reason, width).iter().map(|line| format!("    {line}")));
+        lines.push(format!("    {}", paint(FAINT, relative(app, &attempt.log))));
+    }
+    if failed.len() > LISTED {
+        lines.push(format!("and {} more", failed.len() - LISTED));
+    }
+    lines
+}
+
+fn relative(app: &App, path: &Path) -> String {
+    path.strip_prefix(&app.repo.root).unwrap_or(path).to_string_lossy().into_owned()
+}
+
+/// Where the commits are.
+fn branches(summary: &Summary) -> Vec<String> {
+    let with_commits = summary.slots.iter().filter(|s| s.commits > 0);
+    let line = |s: &crate::runner::Shown| {
+        let branch = s.branch.as_deref().unwrap_or_default();
+        format!(
+            "{} on {}",
+            count(usize::try_from(s.commits).unwrap_or(usize::MAX), "commit"),
+            paint(STRONG, branch)
+        )
+    };
+    with_commits.map(line).collect()
+}

@@ -1,0 +1,234 @@
+//! Working items off with commands: several at once, each in a worktree of its own.
+//!
+//! Guarantees:
+//! - A command runs only while its session holds the item. The lease is renewed as long as the
+//!   command runs; when it is lost, the command is stopped and what it did is thrown away.
+//! - Whatever a command started ends with it: its process group is killed when the command has
+//!   ended, when its time is over, when the run is stopped, and by the `guardian` when the run
+//!   itself dies. Only a process that leaves its group on purpose (`setsid`) escapes.
+//! - What a command changes in a worktree of the pool is committed, through the hooks, before the
+//!   item counts as done; of a failed attempt nothing stays. In the user's own worktree nothing
+//!   is committed or thrown away.
+//! - A run that is stopped gives back what it holds. One that is killed leaves that to its leases,
+//!   or to the next run, which finds by the kernel's lock that the slot's owner is dead.
+//!
+//! Parts: [`pool`] the slots, [`tree`] the worktree of one, [`supervise`] one command, `crew` who
+//! waits for whom, `worker` the loop of one slot, [`logs`] what the commands print.
+
+mod crew;
+mod guardian;
+mod hand;
+pub mod logs;
+mod plan;
+pub mod pool;
+mod report;
+pub mod supervise;
+pub mod tidy;
+pub mod tree;
+mod worker;
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use crate::binding::BindingError;
+use crate::git::{GitError, HostRepo, RepoError};
+use crate::hook::HookError;
+use crate::model::queue::{self, Counts};
+use crate::model::{ItemId, Outcome, QueueName, SessionName};
+use crate::store::{Store, StoreError, StoreOptions};
+
+use crew::Crew;
+use guardian::Guardian;
+use logs::Logs;
+pub use plan::{Job, Place, Plan, item_json};
+use pool::Slot;
+pub use report::{Attempt, Event, Shown, Summary, Verdict};
+pub use supervise::Stop;
+use worker::{Common, Worker};
+
+/// The variable that names the session, for hooks and commands.
+pub const SESSION: &str = "GIT_COORD_SESSION";
+
+/// How often the counters are looked at for the display.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Why a run cannot go on. What it held is given back.
+#[derive(Debug, thiserror::Error)]
+pub enum RunnerError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// git did not do it.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// Hooks could not be installed.
+    #[error(transparent)]
+    Hook(#[from] HookError),
+    /// A worktree could not be bound to its session.
+    #[error(transparent)]
+    Binding(#[from] BindingError),
+    /// A worktree of the pool is none.
+    #[error(transparent)]
+    Repo(#[from] RepoError),
+    /// The store said no.
+    #[error("the store refuses: {0:?}")]
+    Refused(Box<Outcome>),
+    /// A file.
+    #[error("cannot {what} {path}: {source}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Another process works as this session.
+    #[error("another git coord work or run is at work as session {0}")]
+    Busy(SessionName),
+    /// An item is lost again and again.
+    #[error("item {0} was lost three times while its command ran")]
+    Lost(ItemId),
+    /// A commit has no author.
+    #[error("cannot commit what commands change, because git does not know who you are: {0}")]
+    Identity(String),
+    /// There is nothing to start from.
+    #[error("{0} is no commit to start from")]
+    Base(String),
+}
+
+impl RunnerError {
+    /// An I/O error for `map_err`.
+    fn io(what: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| RunnerError::Io { what, path, source }
+    }
+}
+
+/// What a run needs to know of its surroundings.
+#[derive(Debug, Clone, Copy)]
+pub struct Around<'a> {
+    /// The repository, and the worktree that it was started in.
+    pub repo: &'a HostRepo,
+    /// Settings of this clone.
+    pub options: StoreOptions,
+    /// The program that hooks are to call.
+    pub program: &'a Path,
+}
+
+/// Works until nothing is left that it could take, or `stop` is set. `observer` hears what
+/// happens.
+///
+/// # Errors
+/// When it cannot go on. Failing commands are no error, see [`Summary`].
+pub fn run(
+    around: Around<'_>,
+    plan: &Plan,
+    stop: &Stop,
+    observer: &mut dyn FnMut(&Event),
+) -> Result<Summary, RunnerError> {
+    let started = Instant::now();
+    let store = Store::open(&around.repo.common_dir, around.options)?;
+    let logs = Logs::open(&store)?;
+    let guardian = Guardian::start()?;
+    let slots = match &plan.place {
+        Place::Here(session) => vec![pool::here(around.repo, &store, session)?],
+        Place::Pool { slots, base, .. } => pool::open(around.repo, &store, *slots, base.as_deref())?,
+    };
+    let crew = Crew::new(slots.len(), plan, stop);
+    let common = Common { around, plan, crew: &crew, guardian: &guardian, logs: &logs };
+    let result = attend(&store, &slots, common, observer);
+    let shown: Result<Vec<Shown>, RunnerError> = slots.iter().map(pool::show).collect();
+    let closed: Result<(), RunnerError> = slots.into_iter().try_for_each(|slot| slot.close(&store));
+    logs.prune();
+    let attempts = result?;
+    closed?;
+    let left = counts(&store, &plan.queues)?;
+    Ok(Summary { attempts, slots: shown?, left, took: started.elapsed(), stopped: stop.is_set() })
+}
+
+/// Lets every slot work in a thread of its own, and passes on what they tell.
+fn attend(
+    store: &Store,
+    slots: &[Slot],
+    common: Common<'_>,
+    observer: &mut dyn FnMut(&Event),
+) -> Result<Vec<Attempt>, RunnerError> {
+    let Common { around, plan, crew, .. } = common;
+    if matches!(plan.place, Place::Pool { .. }) {
+        // A new worktree may look for its hooks in a folder of its own (core.hooksPath).
+        crate::hook::install(around.repo, around.program)?;
+    }
+    observer(&Event::Begin(slots.iter().map(|s| s.session.clone()).collect()));
+    let (sender, receiver) = channel();
+    std::thread::scope(|scope| {
+        let work = |(number, slot)| {
+            let sender = sender.clone();
+            scope.spawn(move || {
+                let result = Worker::new(number, slot, common, sender).and_then(|mut w| w.work());
+                crew.leave(result.is_err());
+                result
+            })
+        };
+        let threads: Vec<_> = slots.iter().enumerate().map(work).collect();
+        drop(sender);
+        let attempts = listen(store, common, &receiver, observer);
+        let mut first = Ok(());
+        for thread in threads {
+            let result = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            first = first.and(result);
+        }
+        first.map(|()| attempts)
+    })
+}
+
+/// Passes on what the slots tell, until the last of them has gone.
+fn listen(
+    store: &Store,
+    common: Common<'_>,
+    receiver: &Receiver<Event>,
+    observer: &mut dyn FnMut(&Event),
+) -> Vec<Attempt> {
+    let mut attempts = Vec::new();
+    let mut stopping = false;
+    let mut looked = None;
+    loop {
+        if looked.is_none_or(|at: Instant| at.elapsed() >= TICK) {
+            looked = Some(Instant::now());
+            // For display only: the next look may succeed.
+            if let Ok(left) = counts(store, &common.plan.queues) {
+                observer(&Event::Left(left));
+            }
+        }
+        if common.crew.is_interrupted() && !stopping {
+            stopping = true;
+            observer(&Event::Stopping);
+        }
+        match receiver.recv_timeout(Duration::from_millis(100)) {
+            Ok(event) => {
+                observer(&event);
+                if let Event::Ended { attempt, .. } = event {
+                    attempts.push(attempt);
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return attempts,
+        }
+    }
+}
+
+/// The counters of these queues, or of all.
+fn counts(store: &Store, queues: &[QueueName]) -> Result<Counts, StoreError> {
+    let mut sum = Counts::default();
+    for queue in store.read(|view| queue::all(view))? {
+        if queues.is_empty() || queues.contains(&queue.name) {
+            sum.pending += queue.counts.pending;
+            sum.blocked += queue.counts.blocked;
+            sum.claimed += queue.counts.claimed;
+            sum.done += queue.counts.done;
+            sum.failed += queue.counts.failed;
+        }
+    }
+    Ok(sum)
+}

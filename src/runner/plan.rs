@@ -1,0 +1,72 @@
+//! What a run is to do.
+
+use std::ffi::OsString;
+
+use serde_json::{Map, Value, json};
+
+use crate::model::filter::Share;
+use crate::model::op::Taken;
+use crate::model::{QueueName, SessionName};
+
+/// What is to be done.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// With which command.
+    pub job: Job,
+    /// Where.
+    pub place: Place,
+    /// Items of which queues; empty: of all.
+    pub queues: Vec<QueueName>,
+    /// Only this share of them.
+    pub share: Option<Share>,
+    /// Seconds of the leases.
+    pub ttl: u64,
+    /// Seconds that a command may take when its item does not say.
+    pub time_limit: Option<u64>,
+    /// Start so many commands at the most.
+    pub max: Option<u64>,
+    /// Stop when so many items have been given up.
+    pub max_failed: Option<u64>,
+    /// Seconds to wait for work that others hold or that is still to come.
+    pub wait: Option<u64>,
+}
+
+/// The command for an item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Job {
+    /// The item's own, by the shell; items without one are passed over.
+    Own,
+    /// This program with these words, for every item.
+    Same(Vec<OsString>),
+}
+
+/// Where the commands run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In the current worktree, as this session, one after the other.
+    Here(SessionName),
+    /// In worktrees of the pool.
+    Pool {
+        /// How many.
+        slots: usize,
+        /// The commit that fresh ones start from; `None`: the current one.
+        base: Option<String>,
+        /// Commit what a command leaves behind; otherwise that is thrown away.
+        commit: bool,
+    },
+}
+
+/// An item as a command gets it: the document of `git coord next --json` for it.
+pub fn item_json(taken: &Taken) -> Value {
+    let mut map = match serde_json::to_value(&taken.item) {
+        Ok(Value::Object(map)) => map,
+        _ => Map::new(),
+    };
+    map.insert("queue".into(), json!(taken.queue));
+    map.insert("priority".into(), json!(taken.priority));
+    map.insert("files".into(), json!(taken.item.files));
+    map.insert("attempt".into(), json!(taken.attempt));
+    map.insert("lease".into(), json!(taken.lease));
+    map.insert("expires".into(), json!(taken.expires.to_string()));
+    Value::Object(map)
+}

@@ -1,0 +1,223 @@
+//! The pool: worktrees that commands run in, each with a branch and a session of its own.
+//!
+//! They stand in git's own folder, `<common git folder>/coord-pool/run-<n>`, where no search, no
+//! linter and no `git clean` in the user's worktree comes across them, and they are kept from one
+//! run to the next: checking a large repository out takes long, and so does a first build.
+//!
+//! A slot is its run's alone as long as that has the kernel's lock `coord/run/run-<n>.lock`. So
+//! whoever gets the lock knows that no other run uses the worktree or the session, and gives back
+//! what a dead one held.
+
+use std::path::Path;
+
+use crate::binding::Binding;
+use crate::git::{Git, GitEnv, HostRepo};
+use crate::model::op::StartSession;
+use crate::model::session::{self, Session, SessionState};
+use crate::model::{Op, Outcome, SessionName};
+use crate::store::{Store, StoreLock, random_hex};
+
+use super::hand::Hand;
+use super::tree::{Tree, ahead};
+use super::{RunnerError, Shown};
+
+/// Folder of the pool in the common git folder.
+pub const POOL_DIR: &str = "coord-pool";
+
+/// What the names of the pool's branches begin with; the session's name follows.
+pub const BRANCHES: &str = "coord/";
+
+/// More slots than anybody has.
+const MOST: usize = 1000;
+
+/// A place where one command at a time runs.
+#[derive(Debug)]
+pub struct Slot {
+    /// Its session.
+    pub session: SessionName,
+    /// Its worktree.
+    pub repo: HostRepo,
+    /// Its worktree as one of the pool; `None`: the user's own, which is left as it is.
+    pub tree: Option<Tree>,
+    base: String,
+    _lock: StoreLock,
+}
+
+impl Slot {
+    /// Gives everything back. The worktree stays for the next run.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn close(self, store: &Store) -> Result<(), RunnerError> {
+        if self.tree.is_none() {
+            // Only after a failure is there anything in hand; the session itself goes on.
+            return Hand::of(store, &self.session).give_back(store, &self.session);
+        }
+        store.submit(&Op::EndSession { name: self.session.clone() }, None)?;
+        // Whoever works in this folder by hand is not the session.
+        Binding::remove(&self.repo.git_dir)?;
+        Ok(())
+    }
+}
+
+/// The slot in the user's own worktree.
+///
+/// # Errors
+/// When another process is at work as this session.
+pub(super) fn here(repo: &HostRepo, store: &Store, name: &SessionName) -> Result<Slot, RunnerError> {
+    let lock = store.run_lock(name)?.ok_or_else(|| RunnerError::Busy(name.clone()))?;
+    Hand::of(store, name).give_back(store, name)?;
+    Ok(Slot { session: name.clone(), repo: repo.clone(), tree: None, base: String::new(), _lock: lock })
+}
+
+/// Takes so many slots of the pool, and makes those that are missing. `base` is where new ones
+/// start, and those whose commits are all in it.
+///
+/// # Errors
+/// When git or the store fails; the slots that were taken are given back.
+pub(super) fn open(
+    repo: &HostRepo,
+    store: &Store,
+    count: usize,
+    base: Option<&str>,
+) -> Result<Vec<Slot>, RunnerError> {
+    let wanted = format!("{}^{{commit}}", base.unwrap_or("HEAD"));
+    let base = repo.git().args(["rev-parse", "--verify", "-q", "--end-of-options", &wanted]).optional()?;
+    let base = base.ok_or_else(|| RunnerError::Base(wanted.trim_end_matches("^{commit}").to_owned()))?;
+    let mut slots = Vec::new();
+    for number in 1..=MOST {
+        if slots.len() == count {
+            break;
+        }
+        match slot(repo, store, number, &base) {
+            Ok(slot) => slots.extend(slot),
+            Err(e) => {
+                for slot in slots {
+                    // The first failure is the one to tell of.
+                    let _ = slot.close(store);
+                }
+                return Err(e);
+            }
+        }
+    }
+    Ok(slots)
+}
+
+/// Takes the slot with this number; `None` when it is another's.
+fn slot(repo: &HostRepo, store: &Store, number: usize, base: &str) -> Result<Option<Slot>, RunnerError> {
+    let Ok(name) = SessionName::parse(&format!("run-{number}")) else { return Ok(None) };
+    let Some(lock) = store.run_lock(&name)? else { return Ok(None) };
+    let root = repo.common_dir.join(POOL_DIR).join(name.as_str());
+    let known = store.read(|view| session::get(view, &name))?;
+    match known.filter(|s| s.state == SessionState::Active) {
+        // Of a run that was killed: the lock was free.
+        Some(known) if is_ours(&known, &root) => {
+            store.submit(&Op::EndSession { name: name.clone() }, None)?;
+        }
+        // A session of the user has that name.
+        Some(_) => return Ok(None),
+        None => {}
+    }
+    let tree = Tree { branch: format!("{BRANCHES}{name}"), root };
+    let home = worktree(repo, store, &tree, &name, base)?;
+    let standing = tree.clean()?;
+    if standing.commit != base && ahead(&tree.root, base, &tree.branch)? == 0 {
+        tree.go_back(base)?;
+    }
+    start(store, &name, &home, &tree)?;
+    Ok(Some(Slot { session: name, repo: home, tree: Some(tree), base: base.to_owned(), _lock: lock }))
+}
+
+/// True when a session is the one of the slot in this folder, and not a user's or another
+/// clone's of the same name.
+fn is_ours(known: &Session, root: &Path) -> bool {
+    let bound = HostRepo::discover(root, &GitEnv::default())
+        .ok()
+        .filter(|home| home.root == root)
+        .and_then(|home| Binding::read_in(&home.git_dir).ok().flatten());
+    match bound {
+        Some(binding) => binding.session == known.name && binding.token == known.token,
+        // The folder was removed by hand.
+        None => {
+            known.worktree.as_ref().is_some_and(|w| Path::new(w) == root)
+                && known.host.as_deref() == Some(&host_name())
+        }
+    }
+}
+
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Makes the worktree, or finds the one that is there.
+fn worktree(
+    repo: &HostRepo,
+    store: &Store,
+    tree: &Tree,
+    name: &SessionName,
+    base: &str,
+) -> Result<HostRepo, RunnerError> {
+    if let Ok(found) = HostRepo::discover(&tree.root, &GitEnv::default())
+        && found.root == tree.root
+        && found.common_dir == repo.common_dir
+    {
+        return Ok(found);
+    }
+    // `git worktree add` twice at once can fail over git's own files (index.lock, config.lock).
+    let _alone = store.worktree_lock()?;
+    if tree.root.exists() {
+        // Left by a run that was killed while git made it.
+        std::fs::remove_dir_all(&tree.root).map_err(RunnerError::io("remove", &tree.root))?;
+    }
+    if repo.worktrees()?.iter().any(|w| w.path == tree.root) {
+        repo.git().args(["worktree", "remove", "--force", "--"]).arg(&tree.root).run()?;
+    }
+    let full = format!("refs/heads/{}", tree.branch);
+    let known = repo.git().args(["rev-parse", "--verify", "-q", &full]).optional()?.is_some();
+    // The name of the session keeps the hooks from greeting the newcomer.
+    let git = Git::new(&repo.root).env(super::SESSION, name.as_str()).args(["worktree", "add", "-q"]);
+    let git = if known {
+        git.arg("--").arg(&tree.root).arg(&tree.branch)
+    } else {
+        git.args(["--no-track", "-b", &tree.branch, "--"]).arg(&tree.root).arg(base)
+    };
+    git.run()?;
+    Ok(HostRepo::discover(&tree.root, &GitEnv::default())?)
+}
+
+/// Starts the slot's session and binds the worktree to it, so that the hooks know whose it is.
+fn start(store: &Store, name: &SessionName, home: &HostRepo, tree: &Tree) -> Result<(), RunnerError> {
+    let token = random_hex(16);
+    let worktree = home.root.to_string_lossy().into_owned();
+    // First the binding: by its token the next run knows the session of one that was killed.
+    Binding { session: name.clone(), token: token.clone(), worktree: worktree.clone() }.write(home)?;
+    let op = Op::StartSession(StartSession {
+        token,
+        worktree: Some(worktree),
+        branch: Some(tree.branch.clone()),
+        host: Some(host_name()),
+        abandoned: true,
+        ..StartSession::new(name.clone())
+    });
+    let outcome = store.submit(&op, None)?;
+    let Outcome::Session { .. } = outcome else { return Err(RunnerError::Refused(Box::new(outcome))) };
+    store.touch_session(name);
+    Ok(())
+}
+
+/// What a slot has to show.
+///
+/// # Errors
+/// When git fails.
+pub(super) fn show(slot: &Slot) -> Result<Shown, RunnerError> {
+    let commits = match &slot.tree {
+        Some(tree) => ahead(&tree.root, &slot.base, &tree.branch)?,
+        None => 0,
+    };
+    Ok(Shown {
+        session: slot.session.clone(),
+        worktree: slot.repo.root.clone(),
+        branch: slot.tree.as_ref().map(|t| t.branch.clone()),
+        commits,
+    })
+}

@@ -1,0 +1,182 @@
+//! Running one command to its end, whatever that takes.
+//!
+//! Order of steps, and what a death of the run after each leaves:
+//! 1. A gate is started (`sh`, in a process group of its own), which waits for a line on its
+//!    standard input: it ends when the pipe closes, and nothing of the command has run.
+//! 2. The group is told to the guardian, which kills it from now on when the run dies.
+//! 3. The line is written; the gate becomes the command (`exec`: same process, same group).
+//! 4. The command's end is noticed without reaping it. As long as it is not reaped, its group's
+//!    number cannot be given to anybody else, so that killing what is left of the group is safe.
+//! 5. The group is killed, taken out of the guardian's care, the command reaped.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid};
+
+use super::RunnerError;
+use super::guardian::Guardian;
+
+/// The gate. `$1` is the file that the command reads. 125 cannot be taken for the command's own
+/// status: nobody is there any more to look at it.
+const GATE: &str = "IFS= read -r go || exit 125; input=$1; shift; exec \"$@\" <\"$input\"";
+
+/// Time that a command has between SIGTERM and SIGKILL.
+pub const GRACE: Duration = Duration::from_secs(5);
+
+/// Longest pause between two looks at a command.
+const LOOK_EVERY: Duration = Duration::from_millis(40);
+
+/// Whether a run is to stop, and how urgently. Shared with whoever hears signals.
+#[derive(Debug, Default)]
+pub struct Stop(AtomicU8);
+
+impl Stop {
+    /// Asks to stop: first politely, then at once.
+    pub fn ask(&self) -> u8 {
+        self.0.fetch_add(1, Ordering::SeqCst).saturating_add(1)
+    }
+
+    /// How often it was asked.
+    pub fn level(&self) -> u8 {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// True when it was asked.
+    pub fn is_set(&self) -> bool {
+        self.level() > 0
+    }
+}
+
+/// A command and what it is given.
+#[derive(Debug)]
+pub struct Order<'a> {
+    /// Program and words.
+    pub words: &'a [OsString],
+    /// Where it runs.
+    pub dir: &'a Path,
+    /// Variables for it.
+    pub env: &'a [(&'static str, OsString)],
+    /// What it reads.
+    pub stdin: &'a Path,
+    /// Where it prints.
+    pub log: File,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// By itself.
+    Exit(i32),
+    /// By a signal that was not ours.
+    Signal(i32),
+    /// Its time was over.
+    TimeLimit,
+    /// The run was stopped.
+    Stopped,
+    /// Its item is not its session's any more.
+    Lost(String),
+}
+
+/// Runs a command. `keep` is called again and again meanwhile; when it returns a reason, the
+/// command is stopped: the item was lost. `stop` tells how urgently it is to end.
+///
+/// # Errors
+/// When it cannot be started, or from `keep`; the command is dead then.
+pub(super) fn supervise(
+    order: Order<'_>,
+    limit: Option<Duration>,
+    guardian: &Guardian,
+    stop: impl Fn() -> u8,
+    keep: impl FnMut() -> Result<Option<String>, RunnerError>,
+) -> Result<End, RunnerError> {
+    let mut child = start(order)?;
+    let group = Pid::from_child(&child);
+    guardian.add(group);
+    // A gate that was killed tells by its status.
+    let _ = child.stdin.take().map(|mut gate| gate.write_all(b"go\n"));
+    let result = watch(group, limit, stop, keep);
+    // What it has left behind, too. Nobody is left to be killed: fine.
+    let _ = kill_process_group(group, Signal::KILL);
+    guardian.remove(group);
+    let reaped = child.wait();
+    let (why, status) = result?;
+    reaped.map_err(RunnerError::io("wait for", Path::new("sh")))?;
+    Ok(match (why, status.exit_status(), status.terminating_signal()) {
+        (Some(why), _, _) => why,
+        (None, Some(code), _) => End::Exit(code),
+        (None, None, signal) => End::Signal(signal.unwrap_or(0)),
+    })
+}
+
+fn start(order: Order<'_>) -> Result<Child, RunnerError> {
+    let shell = Path::new("sh");
+    let stderr = order.log.try_clone().map_err(RunnerError::io("write the log of", order.dir))?;
+    let mut command = crate::process::command(shell);
+    command
+        .args([OsStr::new("-c"), OsStr::new(GATE), OsStr::new("git-coord"), order.stdin.as_os_str()])
+        .args(order.words);
+    for name in crate::git::redirecting() {
+        command.env_remove(name);
+    }
+    command
+        .current_dir(order.dir)
+        .envs(order.env.iter().map(|(k, v)| (k, v)))
+        .stdin(Stdio::piped())
+        .stdout(order.log)
+        .stderr(stderr)
+        // Ctrl-C in the terminal is for the run, which then ends its commands in order.
+        .process_group(0)
+        .spawn()
+        .map_err(RunnerError::io("start", shell))
+}
+
+/// Waits for the end of the command, and brings it about when it must be. Returns why it was
+/// ended, if it was, and its status. It is not reaped.
+fn watch(
+    group: Pid,
+    limit: Option<Duration>,
+    stop: impl Fn() -> u8,
+    mut keep: impl FnMut() -> Result<Option<String>, RunnerError>,
+) -> Result<(Option<End>, WaitIdStatus), RunnerError> {
+    let started = Instant::now();
+    let mut pause = Duration::from_millis(1);
+    let mut ended: Option<(End, Instant)> = None;
+    loop {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        let status = waitid(WaitId::Pid(group), options)
+            .map_err(|e| RunnerError::io("wait for", Path::new("sh"))(e.into()))?;
+        if let Some(status) = status {
+            return Ok((ended.map(|(why, _)| why), status));
+        }
+        match &ended {
+            Some((_, at)) if at.elapsed() < GRACE && stop() < 2 => {}
+            Some(_) => {
+                let _ = kill_process_group(group, Signal::KILL);
+            }
+            None => {
+                let why = if stop() > 0 {
+                    Some(End::Stopped)
+                } else if limit.is_some_and(|limit| started.elapsed() >= limit) {
+                    Some(End::TimeLimit)
+                } else {
+                    keep()?.map(End::Lost)
+                };
+                if let Some(why) = why {
+                    let _ = kill_process_group(group, Signal::TERM);
+                    // A group that was stopped (SIGSTOP) would never hear of it.
+                    let _ = kill_process_group(group, Signal::CONT);
+                    ended = Some((why, Instant::now()));
+                }
+            }
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 3 / 2).min(LOOK_EVERY);
+    }
+}

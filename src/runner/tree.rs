@@ -1,0 +1,171 @@
+//! The worktree of a slot: clean before each item, committed or thrown away after it.
+
+use std::path::{Path, PathBuf};
+
+use crate::git::{Git, GitError};
+use crate::model::SessionName;
+
+use super::RunnerError;
+use super::logs::tidy;
+
+/// Where a worktree stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The commit.
+    pub commit: String,
+    /// The branch; `None` when HEAD is detached.
+    pub branch: Option<String>,
+    /// True when nothing is changed, staged or new, except what is ignored.
+    pub clean: bool,
+}
+
+/// What came of committing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Committed {
+    /// There was nothing to commit.
+    Nothing,
+    /// The new commit.
+    Made(String),
+    /// A hook or git said no.
+    Refused(String),
+}
+
+/// A worktree of the pool and its branch.
+#[derive(Debug, Clone)]
+pub struct Tree {
+    /// Its top folder.
+    pub root: PathBuf,
+    /// The branch that its commits go to.
+    pub branch: String,
+}
+
+impl Tree {
+    fn git(&self) -> Git {
+        Git::new(&self.root)
+    }
+
+    /// Looks where it stands.
+    ///
+    /// # Errors
+    /// When git does not tell.
+    pub fn look(&self) -> Result<Standing, GitError> {
+        let git = self.git().args(["status", "--porcelain=v2", "--branch", "--no-ahead-behind"]);
+        Ok(parse_status(&git.args(["--untracked-files=normal"]).text()?))
+    }
+
+    /// Throws away what is not committed, and comes back to the branch. Ignored files stay: they
+    /// are what makes the next build fast.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn clean(&self) -> Result<Standing, GitError> {
+        let mut standing = self.look()?;
+        let at_home = |s: &Standing| s.branch.as_deref() == Some(self.branch.as_str());
+        if standing.clean && at_home(&standing) {
+            return Ok(standing);
+        }
+        self.git().args(["reset", "-q", "--hard"]).run()?;
+        self.git().args(["clean", "-ffdq"]).run()?;
+        if !at_home(&standing) {
+            self.git().args(["checkout", "-q", "-f", &self.branch, "--"]).run()?;
+        }
+        standing = self.look()?;
+        Ok(standing)
+    }
+
+    /// Throws away everything since `commit`, also commits.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn go_back(&self, commit: &str) -> Result<(), GitError> {
+        let standing = self.clean()?;
+        if standing.commit != commit {
+            self.git().args(["reset", "-q", "--hard", commit]).run()?;
+        }
+        Ok(())
+    }
+
+    /// Commits everything that has changed, as the session, through the hooks.
+    ///
+    /// # Errors
+    /// When git cannot be started, or does not know who commits.
+    pub fn commit(&self, session: &SessionName, message: &str) -> Result<Committed, RunnerError> {
+        if self.look()?.clean {
+            return Ok(Committed::Nothing);
+        }
+        let added = self.git().args(["add", "-A"]).output()?;
+        if added.status != Some(0) {
+            return Ok(Committed::Refused(refusal(&added.stderr)));
+        }
+        let git = self.git().for_user().env(crate::runner::SESSION, session.as_str());
+        let made = git.args(["commit", "-q", "-F", "-"]).stdin(message).output()?;
+        if made.status == Some(0) {
+            return Ok(Committed::Made(self.look()?.commit));
+        }
+        let who = self.git().for_user().args(["var", "GIT_COMMITTER_IDENT"]).output()?;
+        let author = self.git().for_user().args(["var", "GIT_AUTHOR_IDENT"]).output()?;
+        if let Some(unknown) = [who, author].into_iter().find(|o| o.status != Some(0)) {
+            let said = String::from_utf8_lossy(&unknown.stderr).into_owned();
+            let last = said.lines().rev().map(tidy).find(|l| !l.is_empty()).unwrap_or_default();
+            return Err(RunnerError::Identity(last));
+        }
+        Ok(Committed::Refused(refusal(&made.stderr)))
+    }
+}
+
+/// What a hook or git said, as one line: without the name of the program and the next step,
+/// which is for whoever commits by hand.
+fn refusal(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    let lines = text.lines().map(tidy).take_while(|line| !line.starts_with("hint:"));
+    let words: Vec<String> =
+        lines.flat_map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect();
+    let line = words.join(" ");
+    tidy(line.strip_prefix("git coord: ").unwrap_or(&line))
+}
+
+fn parse_status(text: &str) -> Standing {
+    let mut standing = Standing { commit: String::new(), branch: None, clean: true };
+    for line in text.lines() {
+        if let Some(commit) = line.strip_prefix("# branch.oid ") {
+            standing.commit = commit.to_owned();
+        } else if let Some(branch) = line.strip_prefix("# branch.head ") {
+            standing.branch = Some(branch.to_owned()).filter(|b| b != "(detached)");
+        } else if !line.starts_with('#') {
+            standing.clean = false;
+        }
+    }
+    standing
+}
+
+/// The number of commits that a branch has and a commit has not.
+///
+/// # Errors
+/// When git fails.
+pub fn ahead(dir: &Path, base: &str, branch: &str) -> Result<u64, GitError> {
+    let range = format!("{base}..refs/heads/{branch}");
+    let text = Git::new(dir).args(["rev-list", "--count", &range, "--"]).text()?;
+    text.parse().map_err(|_| GitError::Answer { command: "rev-list --count".into(), answer: text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_is_parsed() {
+        let clean = parse_status("# branch.oid 12ab\n# branch.head coord/run-1\n");
+        assert_eq!(
+            clean,
+            Standing { commit: "12ab".into(), branch: Some("coord/run-1".into()), clean: true }
+        );
+        let changed = parse_status("# branch.oid 12ab\n# branch.head (detached)\n? new\n");
+        assert_eq!((changed.branch, changed.clean), (None, false));
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_one_line() {
+        let said = b"git coord: 1 changed path not claimed by this session:\n             src/http.rs  held by alice\n     hint: take these files out\n";
+        assert_eq!(refusal(said), "1 changed path not claimed by this session: src/http.rs held by alice");
+    }
+}

@@ -1,0 +1,373 @@
+//! The loop of one slot: take an item, run its command, commit, finish; again.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, json};
+
+use crate::model::filter::Filter;
+use crate::model::op::{Finish, RenewWhat, TakeNext, Taken};
+use crate::model::session::{self, Session, SessionState};
+use crate::model::{ItemId, ItemState, Op, Outcome, ids, queue};
+use crate::store::Store;
+
+use super::crew::{Crew, Rest};
+use super::guardian::Guardian;
+use super::hand::Hand;
+use super::logs::{self, Logs};
+use super::pool::Slot;
+use super::supervise::{End, Order, supervise};
+use super::tree::Committed;
+use super::{Around, Attempt, Event, Job, Place, Plan, RunnerError, SESSION, Verdict};
+
+/// How often a worker looks whether its item is still its own.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A slot that has lost one item so often does not go on.
+const MOST_LOSSES: u32 = 3;
+
+/// What all slots of a run share.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Common<'a> {
+    pub(super) around: Around<'a>,
+    pub(super) plan: &'a Plan,
+    pub(super) crew: &'a Crew<'a>,
+    pub(super) guardian: &'a Guardian,
+    pub(super) logs: &'a Logs,
+}
+
+/// The worker of a slot.
+#[derive(Debug)]
+pub(super) struct Worker<'a> {
+    number: usize,
+    slot: &'a Slot,
+    common: Common<'a>,
+    store: Store,
+    hand: Hand,
+    sender: Sender<Event>,
+    losses: HashMap<ItemId, u32>,
+}
+
+/// How an attempt is to be finished, or that there is nothing left to finish.
+enum Judged {
+    Finish(Finish, Option<String>),
+    Lost(String),
+}
+
+impl<'a> Worker<'a> {
+    /// A worker with a store of its own.
+    ///
+    /// # Errors
+    /// When the store cannot be opened.
+    pub(super) fn new(
+        number: usize,
+        slot: &'a Slot,
+        common: Common<'a>,
+        sender: Sender<Event>,
+    ) -> Result<Self, RunnerError> {
+        let store = Store::open(&common.around.repo.common_dir, common.around.options)?;
+        let hand = Hand::of(&store, &slot.session);
+        Ok(Worker { number, slot, common, store, hand, sender, losses: HashMap::new() })
+    }
+
+    /// Works until there is nothing left to do, or the run is stopped.
+    ///
+    /// # Errors
+    /// When it cannot go on.
+    pub(super) fn work(&mut self) -> Result<(), RunnerError> {
+        let crew = self.common.crew;
+        while let Some(seen) = crew.may_take() {
+            match self.take()? {
+                Some(taken) => {
+                    let verdict = self.item(&taken)?;
+                    if verdict == Verdict::Lost {
+                        self.lost(taken.item.id)?;
+                    }
+                    crew.changed(verdict == Verdict::Failed);
+                }
+                None => {
+                    self.tell(Event::Resting { slot: self.number });
+                    if crew.rest(seen) == Rest::Over {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a loss. A command that gives its own item back each time would never come to an end.
+    fn lost(&mut self, item: ItemId) -> Result<(), RunnerError> {
+        let times = self.losses.entry(item.clone()).or_insert(0);
+        *times += 1;
+        if *times < MOST_LOSSES { Ok(()) } else { Err(RunnerError::Lost(item)) }
+    }
+
+    fn tell(&self, event: Event) {
+        // Whoever listened has gone: the work goes on.
+        let _ = self.sender.send(event);
+    }
+
+    fn submit(&self, op: &Op) -> Result<Outcome, RunnerError> {
+        let outcome = self.store.submit(op, None)?;
+        self.store.touch_session(&self.slot.session);
+        if self.store.wants_upkeep() {
+            crate::process::detach_self(&["upkeep"], &self.common.around.repo.root);
+        }
+        Ok(outcome)
+    }
+
+    fn take(&self) -> Result<Option<Taken>, RunnerError> {
+        let plan = self.common.plan;
+        let outcome = self.submit(&Op::Next(TakeNext {
+            session: self.slot.session.clone(),
+            queues: plan.queues.clone(),
+            count: 1,
+            ttl: plan.ttl,
+            filter: Filter { run: plan.job == Job::Own, share: plan.share },
+        }))?;
+        match outcome {
+            Outcome::Taken { items, .. } => Ok(items.into_iter().next()),
+            other => Err(RunnerError::Refused(Box::new(other))),
+        }
+    }
+
+    /// Does one item, from the start of its command to its place in the queue.
+    fn item(&self, taken: &Taken) -> Result<Verdict, RunnerError> {
+        let started = Instant::now();
+        self.tell(Event::Started {
+            slot: self.number,
+            item: taken.item.id.clone(),
+            title: taken.item.title.clone(),
+            attempt: taken.attempt,
+        });
+        self.hand.take(&taken.item.id, taken.lease)?;
+        let tree = self.slot.tree.as_ref();
+        let before = tree.map(|tree| tree.clean()).transpose()?;
+        let (log, file) = self.common.logs.create(&taken.item.id, taken.attempt)?;
+        let end = self.command(taken, file)?;
+        let took = started.elapsed();
+        let mut judged = self.judge(taken, &end, &log)?;
+        let lost = matches!(judged, Judged::Lost(_));
+        if !lost && !matches!(end, End::Stopped) {
+            self.record(taken, &end, took, &log)?;
+        }
+        let (verdict, commit) = match &mut judged {
+            Judged::Lost(_) => (Verdict::Lost, None),
+            Judged::Finish(how, commit) => (self.finish(taken, how)?, commit.take()),
+        };
+        // What does not count must not stand on the branch.
+        if let (Some(tree), Some(before)) = (tree, &before) {
+            match verdict {
+                Verdict::Done => drop(tree.clean()?),
+                _ => tree.go_back(&before.commit)?,
+            }
+        }
+        self.hand.empty();
+        let reason = match judged {
+            Judged::Lost(why) => Some(why),
+            Judged::Finish(Finish::Fail { reason, .. }, _) => Some(reason),
+            Judged::Finish(..) if verdict == Verdict::Lost => {
+                Some("the item was not its session's any more when it ended".to_owned())
+            }
+            Judged::Finish(..) => None,
+        };
+        let attempt = Attempt {
+            item: taken.item.id.clone(),
+            title: taken.item.title.clone(),
+            queue: taken.queue.clone(),
+            session: self.slot.session.clone(),
+            number: taken.attempt,
+            verdict,
+            reason,
+            took,
+            log,
+            commit: commit.filter(|_| verdict == Verdict::Done),
+        };
+        self.tell(Event::Ended { slot: self.number, attempt });
+        Ok(verdict)
+    }
+
+    /// Runs the command to its end.
+    fn command(&self, taken: &Taken, log: File) -> Result<End, RunnerError> {
+        let plan = self.common.plan;
+        let words = match (&plan.job, &taken.item.run) {
+            (Job::Same(words), _) => words.clone(),
+            (Job::Own, run) => vec!["sh".into(), "-c".into(), run.clone().unwrap_or_default().into()],
+        };
+        let json = self.store.run_dir().join(format!("{}.json", self.slot.session));
+        let mut text = crate::model::to_json(&super::item_json(taken));
+        text.push(b'\n');
+        std::fs::write(&json, text).map_err(RunnerError::io("write", &json))?;
+        let nothing = PathBuf::from("/dev/null");
+        let order = Order {
+            words: &words,
+            dir: &self.slot.repo.root,
+            env: &self.variables(taken, &json),
+            stdin: if plan.job == Job::Own { &nothing } else { &json },
+            log,
+        };
+        let limit = taken.item.timeout.or(plan.time_limit).map(Duration::from_secs);
+        let every = LOOK_EVERY.min(Duration::from_secs(plan.ttl) / 4);
+        let mut looked = Instant::now();
+        let keep = || {
+            if looked.elapsed() < every {
+                return Ok(None);
+            }
+            looked = Instant::now();
+            self.keep(taken)
+        };
+        let end = supervise(order, limit, self.common.guardian, || self.common.crew.stop_level(), keep);
+        let _ = std::fs::remove_file(&json);
+        end
+    }
+
+    fn variables(&self, taken: &Taken, json: &std::path::Path) -> Vec<(&'static str, OsString)> {
+        let files: Vec<_> = taken.item.files.iter().map(|f| f.to_native().into_os_string()).collect();
+        vec![
+            (SESSION, self.slot.session.as_str().into()),
+            ("GIT_COORD_ITEM", taken.item.id.as_str().into()),
+            ("GIT_COORD_ITEM_JSON", json.into()),
+            ("GIT_COORD_TITLE", taken.item.title.clone().into()),
+            ("GIT_COORD_FILES", files.join(std::ffi::OsStr::new("\n"))),
+            ("GIT_COORD_QUEUE", taken.queue.as_str().into()),
+            ("GIT_COORD_ATTEMPT", taken.attempt.to_string().into()),
+            ("GIT_COORD_LEASE", taken.lease.to_string().into()),
+        ]
+    }
+
+    /// Renews the lease when it is due; tells when it is lost.
+    fn keep(&self, taken: &Taken) -> Result<Option<String>, RunnerError> {
+        let name = &self.slot.session;
+        self.store.touch_session(name);
+        let record = self.store.read(|view| session::get(view, name))?;
+        let id = &taken.item.id;
+        let lease = record.as_ref().and_then(|r| r.item_lease(id)).filter(|l| l.id == taken.lease);
+        let Some(lease) = lease else {
+            if self.let_go(taken, record.as_ref())? {
+                return Ok(None);
+            }
+            let loss = record.as_ref().and_then(|r| r.item_loss(id));
+            let why = loss.map_or_else(|| "it was taken from the session".to_owned(), |l| l.why.clone());
+            return Ok(Some(why));
+        };
+        if !lease.is_due(crate::clock::now()) {
+            return Ok(None);
+        }
+        let what = RenewWhat::These { paths: Vec::new(), items: vec![id.clone()] };
+        match self.submit(&Op::Renew { session: name.clone(), what, ttl: None })? {
+            Outcome::Renewed { .. } => Ok(None),
+            outcome => Ok(Some(why_lost(&outcome))),
+        }
+    }
+
+    /// True when the session itself has finished the item: the command did, with `git coord done`
+    /// or `drop`. It may come to its end.
+    fn let_go(&self, taken: &Taken, record: Option<&Session>) -> Result<bool, RunnerError> {
+        let id = &taken.item.id;
+        if record.is_none_or(|r| r.state == SessionState::Ended || r.item_loss(id).is_some()) {
+            return Ok(false);
+        }
+        let note = self.store.read(|view| match ids::find(view, id)? {
+            Some(slot) => Ok(Some(queue::standing(view, &slot)?.1)),
+            None => Ok(None),
+        })?;
+        // Nobody has been given it since.
+        Ok(note.is_some_and(|n| n.by.as_ref() == Some(&self.slot.session) && n.lease == Some(taken.lease)))
+    }
+
+    /// What the end of the command means for the item. Commits what has changed.
+    fn judge(&self, taken: &Taken, end: &End, log: &std::path::Path) -> Result<Judged, RunnerError> {
+        let fail = |reason: String| Judged::Finish(Finish::Fail { reason, last: false }, None);
+        let said = |what: String| match logs::last_line(log) {
+            Some(line) => format!("{what}: {line}"),
+            None => what,
+        };
+        Ok(match end {
+            End::Exit(0) => match self.commit(taken)? {
+                Committed::Nothing => Judged::Finish(Finish::Done, None),
+                Committed::Made(commit) => Judged::Finish(Finish::Done, Some(commit)),
+                // The same Ctrl-C has ended git.
+                Committed::Refused(_) if self.common.crew.is_stopped() => Judged::Finish(Finish::Drop, None),
+                Committed::Refused(why) => fail(format!("its changes were not committed: {why}")),
+            },
+            End::Exit(code) => fail(said(format!("exit status {code}"))),
+            End::Signal(signal) => fail(said(format!("killed by signal {signal}"))),
+            End::TimeLimit => {
+                let seconds = taken.item.timeout.or(self.common.plan.time_limit).unwrap_or_default();
+                fail(format!("time limit of {seconds}s"))
+            }
+            End::Stopped => Judged::Finish(Finish::Drop, None),
+            End::Lost(why) => Judged::Lost(why.clone()),
+        })
+    }
+
+    fn commit(&self, taken: &Taken) -> Result<Committed, RunnerError> {
+        match (&self.slot.tree, &self.common.plan.place) {
+            (Some(tree), Place::Pool { commit: true, .. }) => {
+                tree.commit(&self.slot.session, &format!("{}\n", taken.item.title))
+            }
+            _ => Ok(Committed::Nothing),
+        }
+    }
+
+    /// Writes to the audit log how the command ended and where its output is.
+    fn record(
+        &self,
+        taken: &Taken,
+        end: &End,
+        took: Duration,
+        log: &std::path::Path,
+    ) -> Result<(), RunnerError> {
+        let mut data = Map::new();
+        data.insert("items".into(), json!([taken.item.id]));
+        data.insert("leases".into(), json!([taken.lease]));
+        let text = match end {
+            End::Exit(code) => {
+                data.insert("status".into(), json!(code));
+                format!("exit status {code}")
+            }
+            End::Signal(signal) => format!("signal {signal}"),
+            _ => "time limit".to_owned(),
+        };
+        let seconds = (took.as_secs_f64() * 1000.0).round() / 1000.0;
+        data.insert("seconds".into(), json!(seconds));
+        data.insert("text".into(), json!(format!("{text} after {seconds:.1}s")));
+        data.insert("log".into(), json!(log.to_string_lossy()));
+        let session = Some(self.slot.session.clone());
+        // Nobody's leave is needed for it: with a remote it goes along with the next push.
+        self.store.post(&Op::Record { session, event: "ran".into(), data })?;
+        Ok(())
+    }
+
+    fn finish(&self, taken: &Taken, how: &Finish) -> Result<Verdict, RunnerError> {
+        let (session, items) = (self.slot.session.clone(), vec![taken.item.id.clone()]);
+        let outcome = self.submit(&Op::Finish { session, items, how: how.clone() })?;
+        Ok(match (outcome, how) {
+            (Outcome::Finished { .. }, Finish::Done) => Verdict::Done,
+            (Outcome::Finished { .. }, Finish::Drop) => Verdict::Dropped,
+            (Outcome::Finished { items, .. }, Finish::Fail { .. }) => match items.first() {
+                Some((_, ItemState::Failed)) => Verdict::Failed,
+                _ => Verdict::Retry,
+            },
+            (Outcome::Lost { .. }, _) => Verdict::Lost,
+            // The session was ended meanwhile, which gave the item back.
+            (Outcome::Refused { .. }, _) => Verdict::Lost,
+            (other, _) => return Err(RunnerError::Refused(Box::new(other))),
+        })
+    }
+}
+
+fn why_lost(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Lost { losses, .. } => {
+            losses.first().map_or_else(|| "its lease was lost".to_owned(), |l| l.why.clone())
+        }
+        Outcome::Refused { message, .. } => message.clone(),
+        _ => "its lease was lost".to_owned(),
+    }
+}

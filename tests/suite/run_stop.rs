@@ -1,0 +1,168 @@
+//! Runs that are stopped or killed: nothing stays held, nothing goes on running.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+
+use super::run::{import, outside, states};
+use crate::common::{Call, TestEnv};
+
+/// Longer than anything here takes, so that a test which would hang fails.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// True while a process runs. One that is dead and not yet reaped does not.
+fn alive(pid: i32) -> bool {
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
+    !stat.rsplit(')').next().unwrap_or_default().trim_start().starts_with(['Z', 'X'])
+}
+
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < PATIENCE, "this never came about: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The process whose id a command has written.
+pub fn pid_in(path: &Path) -> i32 {
+    let read = || std::fs::read_to_string(path).unwrap_or_default();
+    wait_until(&format!("{} names a process", path.display()), || read().ends_with('\n'));
+    read().trim().parse().unwrap()
+}
+
+/// Waits until a process has ended; a killed one may take a moment.
+pub fn vanish(pid: i32, what: &str) {
+    wait_until(&format!("{what} (process {pid}) ends"), || !alive(pid));
+}
+
+fn send(child: &std::process::Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
+}
+
+/// Items whose commands write their process ids and go on for ever, until there is a file `go`.
+fn endless(env: &TestEnv, ids: &[&str], before: &str) {
+    let items: Vec<_> = ids
+        .iter()
+        .map(|id| {
+            let (pid, go) = (outside(env, &format!("pid-{id}")), outside(env, "go"));
+            let run = format!(
+                "{before} echo edited > {id}; if [ ! -e {go} ]; then sleep 1000 & echo $! > {pid}; wait; sleep 1000; fi"
+            );
+            json!({"id":id,"title":format!("Edit {id}"),"files":[id],"run":run})
+        })
+        .collect();
+    import(env, &items);
+}
+
+fn pids(env: &TestEnv, ids: &[&str]) -> Vec<i32> {
+    ids.iter().map(|id| pid_in(&env.temp().join(format!("pid-{id}")))).collect()
+}
+
+const ALL: &[&str] = &["a", "b", "c"];
+
+fn all_in(env: &TestEnv, state: &str) {
+    assert!(states(env).iter().all(|(_, s)| s == state), "all are {state}: {:?}", states(env));
+}
+
+#[test]
+fn ctrl_c_ends_the_commands_and_gives_everything_back() {
+    let env = TestEnv::new();
+    endless(&env, ALL, "");
+    let run = env.run(&env.root).args(["run", "-j", "3"]).spawn();
+    let pids = pids(&env, ALL);
+    send(&run, Signal::INT);
+    let call = Call::wait(run);
+    let error = call.fails(130, "interrupted");
+    assert_eq!(error["details"]["dropped"], 3, "{error}");
+    for pid in pids {
+        vanish(pid, "a command of the stopped run");
+    }
+    all_in(&env, "pending");
+    assert!(env.claimed().is_empty(), "nothing is held");
+    for name in ["run-1", "run-2", "run-3"] {
+        assert!(env.session(name).leases.is_empty(), "{name} holds nothing");
+        let tree = env.common_dir().join("coord-pool").join(name);
+        assert_eq!(env.git_in(&tree, &["status", "--porcelain"]), "", "{name} left nothing behind");
+    }
+    env.check("after Ctrl-C");
+    // Given back is not tried: all attempts are left.
+    std::fs::write(env.temp().join("go"), "").unwrap();
+    let call = env.coord(&["run", "-j", "2"]);
+    assert!(call.ok()["items"].as_array().unwrap().iter().all(|i| i["attempt"] == 1), "{}", call.json);
+    all_in(&env, "done");
+}
+
+#[test]
+fn a_command_that_does_not_listen_to_ctrl_c_is_killed() {
+    let env = TestEnv::new();
+    endless(&env, &["a"], "trap '' TERM;");
+    let run = env.run(&env.root).args(["run", "-j", "1"]).spawn();
+    let pids = pids(&env, &["a"]);
+    send(&run, Signal::INT);
+    send(&run, Signal::TERM);
+    Call::wait(run).fails(130, "interrupted");
+    vanish(pids[0], "the command");
+    all_in(&env, "pending");
+    env.check("after the second Ctrl-C");
+}
+
+/// The lock tells the next run that the first is dead: nobody waits for the leases.
+#[test]
+fn after_kill_9_the_commands_die_and_the_next_run_goes_on_at_once() {
+    let env = TestEnv::new();
+    endless(&env, ALL, "");
+    let mut run = env.run(&env.root).args(["run", "-j", "3"]).spawn();
+    let pids = pids(&env, ALL);
+    send(&run, Signal::KILL);
+    run.wait().unwrap();
+    for pid in pids {
+        vanish(pid, "a command of the killed run");
+    }
+    all_in(&env, "claimed");
+    env.check("after kill -9");
+    std::fs::write(env.temp().join("go"), "").unwrap();
+    assert_eq!(env.coord(&["run", "-j", "3"]).ok()["done"], 3, "the next run does everything");
+    assert!(env.events().iter().all(|e| e.event != "expired"), "no lease had to run out");
+    env.check("after the next run");
+}
+
+#[test]
+fn after_kill_9_leases_run_out_and_others_finish_the_work() {
+    let env = TestEnv::new();
+    env.sessions(&["other"]);
+    endless(&env, &["a", "b"], "");
+    let mut run = env.run(&env.root).args(["run", "-j", "2", "--ttl", "2s"]).spawn();
+    let pids = pids(&env, &["a", "b"]);
+    send(&run, Signal::KILL);
+    run.wait().unwrap();
+    for pid in pids {
+        vanish(pid, "a command of the killed run");
+    }
+    let call = env.coord_as("other", &["work", "--wait", "20s", "--max", "2", "--", "true"]);
+    assert_eq!(call.ok()["done"], 2, "{}", call.json);
+    assert!(env.events().iter().any(|e| e.event == "expired"), "the log tells why");
+    env.check("after the leases ran out");
+}
+
+/// A session of the user lives on, and its commands would renew the dead one's lease for ever.
+#[test]
+fn a_killed_work_leaves_nothing_in_the_hands_of_its_session() {
+    let env = TestEnv::new();
+    env.coord(&["session", "start", "me"]).ok();
+    import(&env, &[json!({"id":"i","title":"t"}), json!({"id":"kept","title":"t","queue":"mine"})]);
+    assert_eq!(env.coord(&["next", "--queue", "mine"]).items(), ["kept"]);
+    let script = format!("echo $$ > {}; sleep 1000", outside(&env, "pid"));
+    let mut work = env.run(&env.root).args(["work", "--queue", "main", "--", "sh", "-c", &script]).spawn();
+    let pid = pid_in(&env.temp().join("pid"));
+    env.coord(&["work", "--", "true"]).fails(1, "busy");
+    send(&work, Signal::KILL);
+    work.wait().unwrap();
+    vanish(pid, "the command of the killed work");
+    let call = env.coord(&["work", "--queue", "main", "--", "true"]);
+    assert_eq!(call.items(), ["i"]);
+    assert_eq!(env.coord(&["queue", "list", "--mine"]).items(), ["kept"], "what it took by hand stays");
+    env.check("after a killed work");
+}
