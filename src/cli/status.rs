@@ -4,7 +4,8 @@ use clap::Args;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
-use crate::model::queue::{self, Queue, Rate};
+use crate::model::figures::Measure;
+use crate::model::queue::{self, Queue};
 use crate::model::session::{self, Session, SessionState};
 use crate::model::{ItemId, RepoPath};
 use crate::store::Store;
@@ -27,14 +28,16 @@ pub fn status(app: &App, args: &StatusArgs) -> CliResult<Answer> {
     let store = app.store()?;
     app.sweep(&store)?;
     let (sessions, queues) = store.read(|view| Ok((session::all(view)?, queue::all(view)?)))?;
-    let rate = Rate::of(&queues, crate::clock::now());
+    let now = crate::clock::now();
+    let mut all = Measure::default();
+    queues.iter().for_each(|q| all.add(&Measure::of_queue(q, now)));
     let claims: usize = sessions.iter().map(|s| paths_of(s).len()).sum();
     let data = json!({
         "sessions": sessions.iter().map(|s| session_json(s, &store)).collect::<Vec<_>>(),
         "queues": queues.iter().map(queue_json).collect::<Vec<_>>(),
         "claims": claims,
-        "rate_per_hour": rate.per_hour,
-        "eta": rate.eta.map(|t| t.to_string()),
+        "rate_per_hour": all.per_hour(now),
+        "eta": all.eta(now).map(|t| t.to_string()),
     });
     let shown: Vec<&Session> =
         sessions.iter().filter(|s| args.all || s.state == SessionState::Active).collect();
@@ -47,7 +50,7 @@ pub fn status(app: &App, args: &StatusArgs) -> CliResult<Answer> {
     if !queues.is_empty() {
         text.push('\n');
         text.push_str(&queues_table(&queues));
-        text.push_str(&summary(&queues, &rate));
+        text.push_str(&summary(&all));
     }
     Ok(Answer::new(data, text))
 }
@@ -165,16 +168,6 @@ fn queues_table(queues: &[Queue]) -> String {
     trimmed(&table)
 }
 
-fn summary(queues: &[Queue], rate: &Rate) -> String {
-    let total: u64 = queues.iter().map(|q| q.counts.total()).sum();
-    let done: u64 = queues.iter().map(|q| q.counts.done).sum();
-    let percent = if total == 0 { 100.0 } else { done as f64 * 100.0 / total as f64 };
-    let mut line = format!("\n{done} of {total} done ({percent:.1}%)");
-    if let Some(per_hour) = rate.per_hour {
-        line.push_str(&format!(", {per_hour:.0} an hour"));
-    }
-    if let Some(eta) = rate.eta {
-        line.push_str(&format!(", {} to go", text::until(eta)));
-    }
-    line
+fn summary(all: &Measure) -> String {
+    format!("\n{} of {} done", all.counts.done, all.counts.total())
 }

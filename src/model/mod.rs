@@ -9,6 +9,7 @@ pub mod area;
 pub mod claim;
 pub mod deps;
 pub mod event;
+pub mod figures;
 pub mod head;
 pub mod ids;
 mod item;
@@ -19,6 +20,7 @@ mod path;
 pub mod queue;
 pub mod segment;
 pub mod session;
+pub mod stats;
 mod txn;
 pub mod view;
 

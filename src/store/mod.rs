@@ -13,6 +13,7 @@ mod history;
 mod lock;
 mod loose;
 mod objects;
+mod refused;
 pub(crate) mod rescue;
 mod room;
 mod submit;

@@ -1,5 +1,6 @@
 //! What all integration tests share: repositories of their own, and the check of the state.
 
+mod counters;
 pub mod invariants;
 pub mod run;
 

@@ -8,6 +8,7 @@ use crate::doctor::Finding;
 use crate::model::claim::{self, Claim, Grant, Holder};
 use crate::model::queue::{self, Slot};
 use crate::model::session::{self, Lease, Loss, SessionState};
+use crate::model::stats::Kind;
 use crate::model::{ItemId, ItemState, MemView, SessionName, Txn, View, ViewError};
 
 use super::census::Census;
@@ -215,6 +216,11 @@ impl Court<'_> {
             item.slot = slot.clone();
         }
         if let Ok(content) = queue::item(self.view, slot) {
+            let kind = Kind::of(&content);
+            if item.kind.as_ref().is_some_and(|known| *known != kind) {
+                fault = Some(("lease-item", format!("item {} is counted under another name", item.id)));
+                item.kind = Some(kind);
+            }
             let mut files = content.files;
             files.sort();
             files.dedup();
