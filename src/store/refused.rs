@@ -51,10 +51,10 @@ impl Store {
 fn in_the_way_of<'a>(op: &'a Op, outcome: &Outcome) -> Option<&'a SessionName> {
     match (op, outcome) {
         (Op::Claim(claim), Outcome::Held { .. }) => Some(&claim.session),
-        (Op::Next(next), Outcome::Taken { items, reason }) if items.is_empty() => match reason {
-            Some(EmptyReason::Waiting { files_held: 1.., .. }) => Some(&next.session),
-            _ => None,
-        },
+        (
+            Op::Next(next),
+            Outcome::Taken { items, reason: Some(EmptyReason::Waiting { files_held: 1.., .. }) },
+        ) if items.is_empty() => Some(&next.session),
         _ => None,
     }
 }

@@ -17,7 +17,7 @@ use super::census::Census;
 #[derive(Debug)]
 enum Verdict {
     /// It stays, in this form. `state`: its item is to be put into its hands.
-    Keep { lease: Lease, state: bool },
+    Keep { lease: Box<Lease>, state: bool },
     /// It goes.
     Drop { why: String },
 }
@@ -112,7 +112,7 @@ impl Plan {
                             note.at = None;
                         })?;
                     }
-                    leases.push(lease);
+                    leases.push(*lease);
                 }
                 Verdict::Drop { why } => losses.extend(losses_of(&judged.lease, &why, now)),
             }
@@ -153,7 +153,7 @@ impl Court<'_> {
             Err((code, why)) => (Verdict::Drop { why: why.clone() }, Some((code, why))),
             Ok(fault) => {
                 self.accept(name, &kept);
-                (Verdict::Keep { lease: kept, state }, fault)
+                (Verdict::Keep { lease: Box::new(kept), state }, fault)
             }
         };
         Judged { session: name.clone(), lease: lease.clone(), verdict, fault }
