@@ -11,6 +11,7 @@
 
 mod common;
 mod suite {
+    mod backlog;
     mod crash_room;
     mod crashes;
     mod damage;
@@ -26,6 +27,7 @@ mod suite {
     mod races;
     mod room;
     mod sessions;
+    mod status;
     mod untouched;
     mod upkeep;
     mod workers;

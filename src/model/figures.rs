@@ -7,8 +7,8 @@ use super::queue::{self, Counts, Queue};
 use super::session::{Session, later};
 use super::stats::{Named, Names, QueueStats, Tally};
 
-/// Shortest time over which a rate is taken while work goes on, in seconds: the first item of all
-/// would otherwise promise thousands an hour.
+/// Shortest time over which a rate is taken, in seconds: the first item of all would otherwise
+/// promise thousands an hour.
 const SHORTEST: i64 = 60;
 
 /// Counters of some items, to be added up and turned into figures.
@@ -106,8 +106,7 @@ fn per_hour(lately: &[(i64, u64)], begun: Option<Timestamp>, now: Timestamp) -> 
 
 /// Items an hour between two times; `end` is `None` while it goes on.
 fn over(done: u64, begun: Timestamp, end: Option<Timestamp>, now: Timestamp) -> Option<f64> {
-    let shortest = if end.is_some() { 1.0 } else { SHORTEST as f64 };
-    let seconds = end.unwrap_or(now).duration_since(begun).as_secs_f64().max(shortest);
+    let seconds = end.unwrap_or(now).duration_since(begun).as_secs_f64().max(SHORTEST as f64);
     (done > 0).then(|| done as f64 * 3600.0 / seconds)
 }
 
