@@ -218,12 +218,12 @@ fn summary(status: &Status, width: usize) -> String {
     if let Some(tenths) = (done * 1000).checked_div(total) {
         let mut parts = vec![format!("{done} of {total} done ({}.{}%)", tenths / 10, tenths % 10)];
         match (status.all.per_hour(status.now), status.all.since_start(status.now)) {
-            (Some(now), Some(start)) => {
+            (Some(now), Some(start)) if rate_text(now) != rate_text(start) => {
                 let start = rate_text(start);
                 parts.push(format!("{} an hour ({start} since the start)", rate_text(now)));
             }
             (None, Some(start)) => parts.push(format!("{} an hour since the start", rate_text(start))),
-            (Some(now), None) => parts.push(format!("{} an hour", rate_text(now))),
+            (Some(now), _) => parts.push(format!("{} an hour", rate_text(now))),
             (None, None) => {}
         }
         if let Some(eta) = status.all.eta(status.now) {
