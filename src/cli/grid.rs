@@ -70,12 +70,12 @@ impl Grid {
         self.with(head, true, rank, Filling::Cells(cells.into_iter().collect()))
     }
 
-    /// A column of text that is cut so that the table fits.
+    /// A column of text that is cut so that the table fits; the only one that takes what is left.
     pub fn rest(self, head: &'static str, cells: impl IntoIterator<Item = Cell>) -> Self {
         self.with(head, false, u8::MAX, Filling::Text(cells.into_iter().collect()))
     }
 
-    /// A column of bars; of each whole, the shares in their order.
+    /// A column of bars; of each whole, the shares in their order. It takes what is left.
     pub fn bars(self, rank: u8, bars: impl IntoIterator<Item = Vec<(Style, f64)>>) -> Self {
         self.with("", false, rank, Filling::Bars(bars.into_iter().collect()))
     }
@@ -102,7 +102,9 @@ impl Grid {
     fn draw(self, spare: usize) -> String {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-        table.set_header(self.columns.iter().map(|c| paint(FAINT, c.head)));
+        // Nothing is not painted, so that the end of a line can be trimmed.
+        let head = |c: &Column| if c.head.is_empty() { String::new() } else { paint(FAINT, c.head) };
+        table.set_header(self.columns.iter().map(head));
         let rows = self.columns.iter().map(Column::rows).max().unwrap_or(0);
         for row in 0..rows {
             table.add_row(self.columns.iter().map(|c| c.cell(row, spare)));
@@ -203,21 +205,26 @@ mod tests {
     }
 
     fn grid() -> Grid {
-        Grid::default()
-            .text("NAME", u8::MAX, [Cell::plain("one"), Cell::plain("two")])
-            .bars(2, [vec![(FAINT, 0.5)], vec![(FAINT, 0.001)]])
-            .numbers("N", 1, [Cell::plain(7), Cell::plain(1000)])
-            .rest("WHAT", [Cell::plain("a long text about this"), Cell::plain("短い文")])
+        Grid::default().text("NAME", u8::MAX, [Cell::plain("one"), Cell::plain("two")]).numbers(
+            "N",
+            1,
+            [Cell::plain(7), Cell::plain(1000)],
+        )
     }
 
     #[test]
     fn a_table_fits_and_what_matters_least_goes_first() {
-        let wide = plain(&grid().fit(40));
-        assert_eq!(wide.lines().next(), Some("NAME                         N  WHAT"));
-        assert!(wide.lines().all(|l| l.width() <= 40), "{wide}");
-        let narrow = plain(&grid().fit(26));
-        assert_eq!(narrow.lines().nth(1), Some("one   ███░░░  a long text…"), "{narrow}");
-        assert_eq!(plain(&grid().fit(4)).lines().nth(1), Some("one   a long text…"), "text stays");
+        let text = || grid().rest("WHAT", [Cell::plain("a long text about this"), Cell::plain("短い文")]);
+        assert_eq!(
+            plain(&text().fit(30)),
+            "NAME     N  WHAT\none      7  a long text about…\ntwo   1000  短い文\n"
+        );
+        assert_eq!(plain(&text().fit(20)), "NAME  WHAT\none   a long text a…\ntwo   短い文\n");
+        assert_eq!(plain(&text().fit(4)).lines().nth(1), Some("one   a long text…"), "text stays");
+        let bars = || grid().bars(2, [vec![(FAINT, 0.5)], vec![(FAINT, 0.001)]]);
+        assert_eq!(plain(&bars().fit(22)), "NAME     N\none      7  █████░░░░░\ntwo   1000  █░░░░░░░░░\n");
+        assert_eq!(plain(&bars().fit(16)).lines().nth(1), Some("one   █████░░░░░"), "a number goes first");
+        assert_eq!(plain(&bars().fit(9)), "NAME\none\ntwo\n");
     }
 
     #[test]
