@@ -12,7 +12,7 @@ export LC_ALL=C GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 sessions=${1:-64} items=${2:-1500} rounds=${3:-5}
 target=$(cd "$(dirname "$0")/.." && pwd)/target/release
 coord=${GIT_COORD:-$target/git-coord}
-crowd=$target/examples/crowd
+crowd=${CROWD:-$target/examples/crowd}
 [ -x "$coord" ] && [ -x "$crowd" ] || { echo "run cargo build --release --bins --examples first" >&2; exit 1; }
 command -v sqlite3 >/dev/null || { echo "sqlite3 is missing: apt-get install sqlite3" >&2; exit 1; }
 
@@ -33,9 +33,9 @@ prepare_coord() {
 prepare_sqlite() {
 	rm -f "$dir"/queue.db*
 	{
-		echo "PRAGMA journal_mode=WAL; CREATE TABLE items(id TEXT PRIMARY KEY, title TEXT, state TEXT, by TEXT);"
-		echo "CREATE TABLE log(at TEXT, by TEXT, what TEXT, id TEXT); CREATE INDEX free ON items(state, rowid); BEGIN;"
-		seq "$items" | awk '{ printf "INSERT INTO items VALUES(%cT%d%c,%citem %d%c,%cp%c,NULL);\n", 39, $1, 39, 39, $1, 39, 39, 39 }'
+		echo "PRAGMA journal_mode=WAL; CREATE TABLE items(n INTEGER PRIMARY KEY, id TEXT UNIQUE, title TEXT, state TEXT, by TEXT);"
+		echo "CREATE TABLE log(at TEXT, by TEXT, what TEXT, id TEXT); CREATE INDEX free ON items(state, n); BEGIN;"
+		seq "$items" | awk '{ printf "INSERT INTO items VALUES(NULL,%cT%d%c,%citem %d%c,%cp%c,NULL);\n", 39, $1, 39, 39, $1, 39, 39, 39 }'
 		echo "COMMIT;"
 	} | sqlite3 "$dir/queue.db" >/dev/null
 }
@@ -50,7 +50,7 @@ run_coord() {
 
 run_sqlite() {
 	local open="sqlite3 -cmd '.timeout 60000' $dir/queue.db"
-	local take="BEGIN IMMEDIATE; UPDATE items SET state=''c'', by=''s{s}'' WHERE rowid=(SELECT rowid FROM items WHERE state=''p'' ORDER BY rowid LIMIT 1) RETURNING id; INSERT INTO log VALUES(datetime(''now''),''s{s}'',''next'',NULL); COMMIT;"
+	local take="BEGIN IMMEDIATE; UPDATE items SET state=''c'', by=''s{s}'' WHERE n=(SELECT n FROM items WHERE state=''p'' ORDER BY n LIMIT 1) RETURNING id; INSERT INTO log VALUES(datetime(''now''),''s{s}'',''next'',NULL); COMMIT;"
 	local done="BEGIN IMMEDIATE; UPDATE items SET state=''d'' WHERE id=''{id}'' AND by=''s{s}''; INSERT INTO log VALUES(datetime(''now''),''s{s}'',''done'',''{id}''); COMMIT;"
 	"$crowd" "$sessions" "$open \"${take//\'\'/\'}\"" "$open \"${done//\'\'/\'}\"" | rate
 }
