@@ -11,6 +11,7 @@
 
 mod common;
 mod suite {
+    mod backlog;
     mod clones;
     mod crash_room;
     mod crashes;
@@ -29,6 +30,7 @@ mod suite {
     mod run;
     mod run_stop;
     mod sessions;
+    mod status;
     mod untouched;
     mod upkeep;
     mod workers;

@@ -9,6 +9,7 @@ mod doctor;
 mod env;
 mod error;
 mod generate;
+mod grid;
 mod help;
 mod hook;
 mod hooks;
@@ -81,7 +82,7 @@ fn dispatch(cli: Cli) -> CliResult<Answer> {
         Command::Renew(args) => items::renew(&app()?, &args),
         Command::Check(args) => check::check(&app()?, &args),
         Command::Progress(args) => log::progress(&app()?, &args),
-        Command::Status(args) => status::status(&app()?, &args),
+        Command::Status(args) => status::status(&app()?, &args, global.ui()),
         Command::Log(args) => log::log(&app()?, &args, global.session.as_deref()),
         Command::Sync => sync::sync(&app()?),
         Command::Hooks(command) => hooks::run(&app()?, &command),

@@ -10,6 +10,7 @@ pub mod claim;
 pub mod clone;
 pub mod deps;
 pub mod event;
+pub mod figures;
 pub mod filter;
 pub mod head;
 pub mod ids;
@@ -21,6 +22,7 @@ mod path;
 pub mod queue;
 pub mod segment;
 pub mod session;
+pub mod stats;
 mod txn;
 pub mod view;
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::segment::{self, Note, States};
+use super::stats::{self, Kind, QueueStats, Step};
 use super::view::{View, ViewError};
 use super::{Item, ItemState, QueueName, Txn, ids, txn};
 
@@ -76,6 +77,9 @@ pub struct Queue {
     /// span since 1970. The last hour is kept.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub lately: BTreeMap<i64, u64>,
+    /// Further counters; `None` in a record of a version that did not keep them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stats: Option<QueueStats>,
 }
 
 /// Seconds in one span of [`Queue::lately`].
@@ -83,38 +87,6 @@ pub const SPAN: i64 = 60;
 
 /// Seconds over which the rate is taken.
 const RATE_WINDOW: i64 = 3600;
-
-/// How fast items are finished, and when all will be.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Rate {
-    /// Items an hour over the last hour, or since the first one if that is shorter; `None` when
-    /// none was finished in it.
-    pub per_hour: Option<f64>,
-    /// When everything will be finished at that rate.
-    pub eta: Option<Timestamp>,
-}
-
-impl Rate {
-    /// The rate over several queues, from their counters.
-    pub fn of(queues: &[Queue], now: Timestamp) -> Self {
-        let first = (now.as_second() - RATE_WINDOW) / SPAN;
-        let spans = queues.iter().flat_map(|q| q.lately.range(first + 1..));
-        let (mut done, mut oldest) = (0, i64::MAX);
-        for (span, n) in spans {
-            done += n;
-            oldest = oldest.min(*span);
-        }
-        if done == 0 {
-            return Rate::default();
-        }
-        // At least a minute: the first item of all would otherwise promise thousands an hour.
-        let seconds = (now.as_second() - oldest * SPAN).clamp(60, RATE_WINDOW);
-        let per_hour = done as f64 * 3600.0 / seconds as f64;
-        let left: u64 = queues.iter().map(|q| q.counts.pending + q.counts.blocked + q.counts.claimed).sum();
-        let eta = (left > 0).then(|| super::session::later(now, (left as f64 / per_hour * 3600.0) as u64));
-        Rate { per_hour: Some(per_hour), eta }
-    }
-}
 
 impl Queue {
     /// An empty queue.
@@ -127,6 +99,7 @@ impl Queue {
             tails: BTreeMap::new(),
             counts: Counts::default(),
             lately: BTreeMap::new(),
+            stats: Some(QueueStats::default()),
         }
     }
 }
@@ -315,20 +288,46 @@ pub(crate) fn transition(
     to: ItemState,
     change: impl FnOnce(&mut Note),
 ) -> Result<(), ViewError> {
+    transition_of(txn, slot, None, to, change)
+}
+
+/// The same for an item whose `kind` is known: its content need not be read, which may be packed
+/// and far away.
+///
+/// # Errors
+/// When the state cannot be read.
+pub(crate) fn transition_of(
+    txn: &mut Txn<'_>,
+    slot: &Slot,
+    kind: Option<&Kind>,
+    to: ItemState,
+    change: impl FnOnce(&mut Note),
+) -> Result<(), ViewError> {
     let mut states = states(txn, &slot.queue, slot.segment)?;
     let free = states.free();
     let from = states.get(slot.index).ok_or_else(|| {
         ViewError::damaged(states_key(&slot.queue, slot.segment), format!("it has no item {}", slot.index))
     })?;
     states.set(slot.index, to);
-    change(states.note_mut(slot.index));
+    let note = states.note_mut(slot.index);
+    let fails = note.fails;
+    change(note);
+    let fails = u64::from(note.fails.saturating_sub(fails));
+    let done_at = note.at.filter(|_| to == ItemState::Done);
     put_states(txn, &slot.queue, slot.segment, &states, free);
     let mut queue = must_get(txn, &slot.queue)?;
+    if let Some(stats) = &mut queue.stats {
+        let read = match kind {
+            None if stats.has_names() => Kind::of(&item(txn, slot)?),
+            _ => Kind::default(),
+        };
+        stats.count(kind.unwrap_or(&read), &Step { from: Some(from), to, fails, done_at });
+    }
     if from != to {
         *queue.counts.of(from) = queue.counts.of(from).saturating_sub(1);
         *queue.counts.of(to) += 1;
     }
-    if let (ItemState::Done, Some(at)) = (to, states.note(slot.index).at) {
+    if let Some(at) = done_at {
         let span = at.as_second() / SPAN;
         *queue.lately.entry(span).or_default() += 1;
         queue.lately = queue.lately.split_off(&(span - RATE_WINDOW / SPAN));
@@ -348,6 +347,11 @@ pub(crate) fn append(
     priority: u32,
     items: &[(&Item, ItemState, Note)],
 ) -> Result<Vec<Slot>, ViewError> {
+    let mut stats = match queue.stats.take() {
+        Some(stats) => stats,
+        // A queue of a version that did not keep them: here is the time to count.
+        None => stats::recount(txn, &queue.name)?,
+    };
     let mut slots = Vec::with_capacity(items.len());
     let mut rest = items;
     while !rest.is_empty() {
@@ -370,6 +374,8 @@ pub(crate) fn append(
             segment::append(&mut text, item);
             states.push(*state, note.clone());
             *queue.counts.of(*state) += 1;
+            let step = Step { from: None, to: *state, fails: u64::from(note.fails), done_at: None };
+            stats.count(&Kind::of(item), &step);
         }
         if states.len() >= segment::SIZE {
             queue.tails.remove(&priority);
@@ -378,6 +384,7 @@ pub(crate) fn append(
         put_states(txn, &queue.name, segment, &states, free);
         rest = later;
     }
+    queue.stats = Some(stats);
     put(txn, queue);
     Ok(slots)
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::claim::Mode;
 use super::queue::Slot;
+use super::stats::{Kind, SessionStats};
 use super::view::{View, ViewError};
 use super::{Context, ItemId, QueueName, RepoPath, SessionName, Txn, txn};
 
@@ -60,6 +61,12 @@ pub struct LeasedItem {
     /// The files that are held with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<RepoPath>,
+    /// Its title, cut, for whoever looks on. Old leases have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Under what it is counted; old leases do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
 }
 
 impl Lease {
@@ -166,6 +173,9 @@ pub struct Session {
     /// Items it has given up or given back after a failure.
     #[serde(default)]
     pub failed: u64,
+    /// Further counters.
+    #[serde(default, skip_serializing_if = "SessionStats::is_empty")]
+    pub stats: SessionStats,
     /// What it holds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leases: Vec<Lease>,

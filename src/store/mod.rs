@@ -14,6 +14,7 @@ mod history;
 mod lock;
 mod loose;
 mod objects;
+mod refused;
 pub mod remote;
 pub(crate) mod rescue;
 mod room;

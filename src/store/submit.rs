@@ -33,13 +33,8 @@ const RETRY_EVERY: Duration = Duration::from_millis(500);
 const RETRY_REMOTE_EVERY: Duration = Duration::from_secs(3);
 
 impl Store {
-    /// Carries out an operation. With `wait`, an operation that is refused because others hold
-    /// what it needs stays in line until it is granted or the time is over.
-    ///
-    /// # Errors
-    /// When the store cannot be read or written. Nothing is changed then, unless the error says
-    /// that the ref could not be read back.
-    pub fn submit(&self, op: &Op, wait: Option<Duration>) -> Result<Outcome, StoreError> {
+    /// See [`Store::submit`].
+    pub(super) fn carry_out(&self, op: &Op, wait: Option<Duration>) -> Result<Outcome, StoreError> {
         let room = Room::new(&self.path);
         let started = Instant::now();
         let end = wait.map(|w| started + w);

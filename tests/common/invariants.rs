@@ -15,6 +15,7 @@ pub fn problems(view: &dyn View) -> Result<Vec<String>, ViewError> {
     claims(view, &sessions, &mut found)?;
     leases(view, &sessions, &mut found)?;
     items(view, &sessions, &mut found)?;
+    super::counters::problems(view, &sessions, &mut found)?;
     Ok(found)
 }
 

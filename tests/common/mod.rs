@@ -1,6 +1,7 @@
 //! What all integration tests share: repositories of their own, and the check of the state.
 
 pub mod clones;
+mod counters;
 pub mod invariants;
 pub mod run;
 

@@ -77,7 +77,7 @@ pub fn run(ui: Ui, args: &DemoArgs) -> CliResult<Answer> {
 }
 
 /// A flag that is set by Ctrl-C and its like.
-fn stop_flag() -> CliResult<Arc<AtomicBool>> {
+pub(super) fn stop_flag() -> CliResult<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let set = Arc::clone(&stop);
     ctrlc::set_handler(move || set.store(true, Ordering::SeqCst))

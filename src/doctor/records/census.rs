@@ -10,6 +10,7 @@ use crate::model::head::{self, Head};
 use crate::model::queue::{self, Queue, Slot};
 use crate::model::segment::{self, Note, States};
 use crate::model::session::Session;
+use crate::model::stats::{Kind, QueueStats, Step};
 use crate::model::view::Entry;
 use crate::model::{ItemId, ItemState, QueueName, SessionName, Txn, View};
 
@@ -32,6 +33,8 @@ pub struct QueueFound {
     pub damaged: bool,
     /// The sound segments.
     pub segments: BTreeMap<u32, States>,
+    /// Their items, counted by category and phase.
+    pub stats: QueueStats,
 }
 
 /// What the state holds.
@@ -59,7 +62,17 @@ struct Line {
     #[serde(rename = "title")]
     _title: IgnoredAny,
     #[serde(default)]
+    category: Option<String>,
+    #[serde(default)]
+    phase: Option<String>,
+    #[serde(default)]
     needs: Vec<ItemId>,
+}
+
+impl Line {
+    fn kind(&self) -> Kind {
+        Kind::new(self.category.as_deref(), self.phase.as_deref())
+    }
 }
 
 impl Census {
@@ -141,18 +154,22 @@ impl Census {
             }
             None => found.damaged = true,
         }
+        // Names keep their entries, so that the same ones are counted together as before.
+        found.stats =
+            found.record.as_ref().and_then(|r| r.stats.as_ref()).map(QueueStats::emptied).unwrap_or_default();
         let mut numbers = self.segment_numbers(view, &name, "states", ".json");
         numbers.extend(self.segment_numbers(view, &name, "items", ".jsonl"));
         numbers.sort_unstable();
         numbers.dedup();
         for number in numbers {
-            match self.take_segment(view, &name, number) {
+            match self.take_segment(view, &name, number, &mut found.stats) {
                 Some(states) => {
                     found.segments.insert(number, states);
                 }
                 None => self.items_whole = false,
             }
         }
+        found.stats.forget_unused();
         self.queues.insert(name, found);
     }
 
@@ -172,7 +189,13 @@ impl Census {
         numbers
     }
 
-    fn take_segment(&mut self, view: &dyn View, queue: &QueueName, number: u32) -> Option<States> {
+    fn take_segment(
+        &mut self,
+        view: &dyn View,
+        queue: &QueueName,
+        number: u32,
+        stats: &mut QueueStats,
+    ) -> Option<States> {
         let states_key = queue::states_key(queue, number);
         let items_key = queue::items_key(queue, number);
         let states = match self.json::<States>(view, &states_key)? {
@@ -214,6 +237,10 @@ impl Census {
             }
         }
         for (index, line) in parsed.into_iter().enumerate() {
+            if let Some(to) = states.get(index) {
+                let fails = u64::from(states.note(index).fails);
+                stats.count(&line.kind(), &Step { from: None, to, fails, done_at: None });
+            }
             let slot = Slot { queue: queue.clone(), segment: number, index };
             self.take_item(line, slot, &items_key);
         }

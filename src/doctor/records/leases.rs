@@ -8,6 +8,7 @@ use crate::doctor::Finding;
 use crate::model::claim::{self, Claim, Grant, Holder};
 use crate::model::queue::{self, Slot};
 use crate::model::session::{self, Lease, Loss, SessionState};
+use crate::model::stats::Kind;
 use crate::model::{ItemId, ItemState, MemView, SessionName, Txn, View, ViewError};
 
 use super::census::Census;
@@ -16,7 +17,7 @@ use super::census::Census;
 #[derive(Debug)]
 enum Verdict {
     /// It stays, in this form. `state`: its item is to be put into its hands.
-    Keep { lease: Lease, state: bool },
+    Keep { lease: Box<Lease>, state: bool },
     /// It goes.
     Drop { why: String },
 }
@@ -111,7 +112,7 @@ impl Plan {
                             note.at = None;
                         })?;
                     }
-                    leases.push(lease);
+                    leases.push(*lease);
                 }
                 Verdict::Drop { why } => losses.extend(losses_of(&judged.lease, &why, now)),
             }
@@ -152,7 +153,7 @@ impl Court<'_> {
             Err((code, why)) => (Verdict::Drop { why: why.clone() }, Some((code, why))),
             Ok(fault) => {
                 self.accept(name, &kept);
-                (Verdict::Keep { lease: kept, state }, fault)
+                (Verdict::Keep { lease: Box::new(kept), state }, fault)
             }
         };
         Judged { session: name.clone(), lease: lease.clone(), verdict, fault }
@@ -215,6 +216,11 @@ impl Court<'_> {
             item.slot = slot.clone();
         }
         if let Ok(content) = queue::item(self.view, slot) {
+            let kind = Kind::of(&content);
+            if item.kind.as_ref().is_some_and(|known| *known != kind) {
+                fault = Some(("lease-item", format!("item {} is counted under another name", item.id)));
+                item.kind = Some(kind);
+            }
             let mut files = content.files;
             files.sort();
             files.dedup();

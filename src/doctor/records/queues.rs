@@ -63,6 +63,7 @@ fn counts(found: &QueueFound) -> Counts {
 /// Makes a queue's record what its segments say.
 fn correct(record: &mut Queue, found: &QueueFound) {
     record.counts = counts(found);
+    record.stats = Some(found.stats.clone());
     let last = found.segments.keys().next_back().map_or(0, |n| n.saturating_add(1));
     record.next_segment = record.next_segment.max(last);
     record.tails.retain(|priority, segment| tail_fits(found, *priority, *segment));
@@ -90,6 +91,13 @@ fn record_faults(found: &QueueFound) -> Vec<(&'static str, String)> {
     }
     if !wrong.is_empty() {
         faults.push(("counters", format!("it counts {}", wrong.join(", "))));
+    }
+    if wrong.is_empty() && record.stats != right.stats {
+        let message = match record.stats {
+            Some(_) => "its counters by category, by phase or of failed attempts are not what its items say",
+            None => "categories, phases and failed attempts are not counted; an older version wrote it",
+        };
+        faults.push(("counters", message.into()));
     }
     if record.next_segment != right.next_segment {
         let message = format!("segment {} is next, but it exists", record.next_segment);

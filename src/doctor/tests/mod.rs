@@ -35,7 +35,10 @@ pub(super) fn finish(name: &str, items: &[&str], how: Value) -> Op {
 
 pub(super) fn item(id: &str, files: &[&str], needs: &[&str], priority: u32) -> Value {
     json!({
-        "item": { "id": id, "title": format!("do {id}"), "files": files, "needs": needs },
+        "item": {
+            "id": id, "title": format!("do {id}"), "files": files, "needs": needs,
+            "category": if files.is_empty() { "rest" } else { "code" }, "phase": format!("P{priority}"),
+        },
         "queue": null, "priority": priority,
     })
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{World, claim, next};
+use super::{World, claim, finish, import, item, next};
 use crate::doctor::records::{DAMAGED, check, mend};
 use crate::model::claim::Mode;
 use crate::model::session;
@@ -52,6 +52,32 @@ fn path(text: &str) -> RepoPath {
 fn counters_follow_the_contents() {
     broken("counts", &["counters"], |w| w.edit(QUEUE, |q| q["counts"]["done"] = json!(7)));
     broken("queue record gone", &["queue-record"], |w| w.set(QUEUE, None));
+    let stats = |w: &mut World, change: fn(&mut Value)| w.edit(QUEUE, |q| change(&mut q["stats"]));
+    broken("category", &["counters"], |w| stats(w, |s| s["categories"]["list"][0]["n"][3] = json!(7)));
+    broken("name gone", &["counters"], |w| stats(w, |s| s["phases"]["list"][0]["name"] = json!("P9")));
+    broken("failed attempts", &["counters"], |w| stats(w, |s| s["fails"] = json!(3)));
+    broken("never counted", &["counters"], |w| stats(w, |s| *s = json!(null)));
+    broken("counted elsewhere", &["lease-item"], |w| {
+        w.edit(ONE, |s| item_lease(s)["item"]["kind"] = json!({ "category": "rest" }));
+    });
+}
+
+#[test]
+fn a_queue_of_an_older_version_is_worked_on_and_counted_at_the_next_import() {
+    let mut world = World::at_work();
+    let old = |q: &mut Value| q.as_object_mut().unwrap().remove("stats");
+    world.edit(QUEUE, |q| drop(old(q)));
+    world.edit(ONE, |s| {
+        let held = item_lease(s)["item"].as_object_mut().unwrap();
+        held.remove("kind");
+        held.remove("title");
+        s.as_object_mut().unwrap().remove("stats");
+    });
+    assert!(!world.apply(&finish("one", &["B"], json!("done"))).is_refusal());
+    let told = check(&world.view);
+    assert_eq!(told.iter().map(|f| f.code).collect::<Vec<_>>(), ["counters"], "{told:#?}");
+    world.apply(&import(&[item("G", &[], &[], 2)]));
+    assert_eq!(check(&world.view), [], "the import has counted");
 }
 
 #[test]

@@ -61,6 +61,7 @@ pub(super) fn claim(txn: &mut Txn<'_>, op: &ClaimPaths, context: &Context) -> Re
             item: None,
         });
     }
+    session.stats.grant(0, context.now);
     sessions::put(txn, &session);
     head::note_expiry(txn, sessions::later(context.now, op.ttl))?;
     let mut event = Event::new(context.now, Some(&op.session), "claim").with("paths", &op.paths);

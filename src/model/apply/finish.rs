@@ -100,7 +100,7 @@ fn hand_back(
         Finish::Fail { last, .. } if *last || note.fails + 1 >= limit => ItemState::Failed,
         Finish::Fail { .. } => ItemState::Pending,
     };
-    queue::transition(txn, &item.slot, state, |note| {
+    queue::transition_of(txn, &item.slot, item.kind.as_ref(), state, |note| {
         note.at = Some(context.now);
         match how {
             Finish::Fail { reason, .. } => {
@@ -114,9 +114,13 @@ fn hand_back(
     free(txn, &session.name, lease)?;
     session.leases.retain(|l| l.id != lease.id);
     match how {
-        Finish::Done => session.done += 1,
+        Finish::Done => {
+            session.done += 1;
+            session.stats.pace.note(context.now);
+        }
         Finish::Fail { .. } => session.failed += 1,
-        Finish::Drop => {}
+        Finish::Drop => session.stats.untouched(),
     }
+    session.stats.last = Some(context.now);
     Ok(state)
 }

@@ -84,7 +84,7 @@ fn expire(
         paths.extend(lease.paths.iter().map(ToString::to_string));
         free(txn, &session.name, &lease)?;
         if let Some(item) = &lease.item {
-            queue::transition(txn, &item.slot, ItemState::Pending, |note| {
+            queue::transition_of(txn, &item.slot, item.kind.as_ref(), ItemState::Pending, |note| {
                 note.at = Some(context.now);
                 note.why = Some(why.clone());
             })?;

@@ -1,5 +1,7 @@
 //! Taking the next items, each with its files, in one act.
 
+use std::collections::BTreeSet;
+
 use super::super::area::Areas;
 use super::super::claim::{self, Grant, Holder, Mode};
 use super::super::event::Event;
@@ -8,6 +10,7 @@ use super::super::op::{EmptyReason, Outcome, TakeNext, Taken};
 use super::super::queue::{self, Slot};
 use super::super::segment::{self, Note, States, item_at};
 use super::super::session::{Lease, LeasedItem, Session};
+use super::super::stats::{self, Kind};
 use super::super::view::ViewError;
 use super::super::{Item, ItemState, QueueName, RepoPath, Txn, head, session as sessions};
 use super::leases::renew_due;
@@ -16,6 +19,9 @@ use super::{Context, active, granted};
 /// How many free items are looked at for one whose files the session holds already, before the
 /// first one that is free is taken. Two segments: a bound on the cost, not on the choice.
 const AFFINITY_WINDOW: usize = 2 * super::super::segment::SIZE;
+
+/// Bytes of a title that a lease keeps.
+const TITLE: usize = 80;
 
 /// Takes the next items for a session.
 ///
@@ -45,6 +51,9 @@ pub(super) fn next(txn: &mut Txn<'_>, op: &TakeNext, context: &Context) -> Resul
     }
     let reason = if taken.len() < op.count { Some(explain(txn, &queues, &skipped)?) } else { None };
     if !taken.is_empty() {
+        let from: BTreeSet<&QueueName> = taken.iter().map(|t| &t.queue).collect();
+        stats::begin(txn, from.into_iter(), context.now)?;
+        session.stats.grant(taken.len() as u64, context.now);
         sessions::put(txn, &session);
         head::note_expiry(txn, sessions::later(context.now, op.ttl))?;
         let ids: Vec<_> = taken.iter().map(|t| t.item.id.to_string()).collect();
@@ -190,7 +199,8 @@ fn take(
 ) -> Result<Taken, ViewError> {
     let generation = head::next_generation(txn)?;
     let mut attempt = 0;
-    queue::transition(txn, &slot, ItemState::Claimed, |note: &mut Note| {
+    let kind = Kind::of(&item);
+    queue::transition_of(txn, &slot, Some(&kind), ItemState::Claimed, |note: &mut Note| {
         note.attempt += 1;
         attempt = note.attempt;
         note.by = Some(session.name.clone());
@@ -221,7 +231,13 @@ fn take(
         ttl,
         clone: context.clone.clone(),
         paths: Vec::new(),
-        item: Some(LeasedItem { id: item.id.clone(), slot: slot.clone(), files }),
+        item: Some(LeasedItem {
+            id: item.id.clone(),
+            slot: slot.clone(),
+            files,
+            title: Some(stats::short(&item.title, TITLE)),
+            kind: Some(kind),
+        }),
     };
     let expires = lease.expires();
     session.leases.push(lease);

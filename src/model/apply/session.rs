@@ -43,6 +43,7 @@ pub(super) fn start(txn: &mut Txn<'_>, op: &StartSession, context: &Context) -> 
         areas: Vec::new(),
         done: 0,
         failed: 0,
+        stats: Default::default(),
         leases: Vec::new(),
         lost: Vec::new(),
     });
@@ -91,7 +92,8 @@ pub(super) fn end(txn: &mut Txn<'_>, name: &SessionName, context: &Context) -> R
         free(txn, name, &lease)?;
         released.extend(lease.paths);
         if let Some(item) = lease.item {
-            queue::transition(txn, &item.slot, ItemState::Pending, |note| {
+            session.stats.untouched();
+            queue::transition_of(txn, &item.slot, item.kind.as_ref(), ItemState::Pending, |note| {
                 note.at = Some(context.now);
                 // Given back, not tried: as with `drop`.
                 note.attempt = note.attempt.saturating_sub(1);
