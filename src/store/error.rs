@@ -59,6 +59,9 @@ pub enum StoreError {
         /// The store.
         path: PathBuf,
     },
+    /// The items of an import cannot be read back.
+    #[error("the items to import cannot be read back from the temporary file: {0}")]
+    Batches(#[source] std::io::Error),
     /// The state cannot be read.
     #[error(transparent)]
     View(#[from] ViewError),
