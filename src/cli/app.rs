@@ -8,7 +8,7 @@ use crate::model::op::RenewWhat;
 use crate::model::session::{self, Session, SessionState};
 use crate::model::{Op, Outcome, RepoPath, SessionName, head};
 use crate::settings::Settings;
-use crate::store::{Store, StoreOptions};
+use crate::store::{Batches, Import, Store, StoreOptions};
 
 use super::args::Global;
 use super::env::Env;
@@ -98,6 +98,16 @@ impl App {
     /// From the store, and refusals.
     pub fn submit(&self, store: &Store, op: &Op, wait: Option<u64>) -> CliResult<Outcome> {
         let outcome = store.submit(op, wait.map(std::time::Duration::from_secs))?;
+        self.upkeep_if_wanted(store);
+        if outcome.is_refusal() { Err(CliError::from_refusal(outcome)) } else { Ok(outcome) }
+    }
+
+    /// Imports items, all or none, and starts upkeep if it is worthwhile.
+    ///
+    /// # Errors
+    /// When the import is refused, or from the store.
+    pub fn import(&self, store: &Store, import: &Import, batches: &mut dyn Batches) -> CliResult<Outcome> {
+        let outcome = store.import(import, batches)?;
         self.upkeep_if_wanted(store);
         if outcome.is_refusal() { Err(CliError::from_refusal(outcome)) } else { Ok(outcome) }
     }
