@@ -85,7 +85,7 @@ fn read_all(
     let name = args.file.display();
     let unreadable = |reason: &dyn std::fmt::Display| {
         CliError::failed("bad-input", format!("{name}: {reason}"))
-            .hint("nothing was imported; mend the file, or name its format: --format jsonl")
+            .hint("nothing was imported; mend the file, or name its format, such as: --format csv")
     };
     let (input, bytes) = open(app, &args.file).map_err(|e| unreadable(&e))?;
     let mut progress = Progress::new(ui, bytes);

@@ -131,7 +131,7 @@ pub enum ImportError {
     #[error("cannot keep results in a temporary file: {0}")]
     Spool(#[source] io::Error),
     /// The content looks like no known format.
-    #[error("cannot tell the format: the content begins like none of {}", format::names())]
+    #[error("cannot tell the format from the content")]
     UnknownFormat,
 }
 
