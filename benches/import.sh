@@ -78,7 +78,7 @@ done
 # The import starts upkeep by itself; this one waits for it.
 until "$coord" -C repo upkeep --json | grep -q '"busy":false'; do sleep 0.2; done
 before=$(kb repo/.git/coord)
-"$coord" -C repo queue import -q items.jsonl >/dev/null
+"$coord" -C repo queue import -q "$dir/items.jsonl" >/dev/null
 after=$(kb repo/.git/coord)
 printf '%d items, %d kB of JSON lines; median of 3\n' "$items" "$(kb items.jsonl)"
 printf '%-30s %8s %10s\n' '' s 'kB on disk'

@@ -17,7 +17,9 @@ use gix::ObjectId;
 
 use crate::crash_point;
 use crate::model::event::Event;
-use crate::model::{Changes, Context, NewItem, Outcome, QueueName, SessionName, Txn, apply_import, head};
+use crate::model::{
+    Changes, Context, NewItem, Outcome, QueueName, SessionName, Txn, apply_import, head, ids,
+};
 
 use super::cas::{self, Swap};
 use super::room::Room;
@@ -59,6 +61,12 @@ impl Store {
     /// When the store cannot be read or written, or the batches cannot be read. Nothing is
     /// imported then.
     pub fn import(&self, import: &Import, batches: &mut dyn Batches) -> Result<Outcome, StoreError> {
+        match self.all_known(batches) {
+            Ok(Some(known)) => return Ok(Outcome::Imported { added: 0, known }),
+            // Upkeep may remove an old version while it is being read: look again under the lock.
+            Ok(None) | Err(StoreError::View(_)) => {}
+            Err(error) => return Err(error),
+        }
         let _guard = lock::lock(&self.lock_path())?;
         crash_point!("lock taken");
         Room::new(&self.path).settle(|commit| self.is_recent(commit))?;
@@ -74,6 +82,24 @@ impl Store {
             }
         }
         Err(StoreError::Contended { path: self.path.clone() })
+    }
+
+    /// The number of items, if all of them are known. Known items stay known, so this needs no
+    /// lock: importing again what is there keeps nobody waiting. It ends at the first new one.
+    fn all_known(&self, batches: &mut dyn Batches) -> Result<Option<u64>, StoreError> {
+        let view = self.view_of(self.require_tip()?)?;
+        let mut index = ids::Index::default();
+        let mut known = 0;
+        batches.rewind().map_err(StoreError::Batches)?;
+        while let Some(items) = batches.next_batch().map_err(StoreError::Batches)? {
+            for new in items {
+                if index.find(&view, &new.item.id)?.is_none() {
+                    return Ok(None);
+                }
+            }
+            known += items.len() as u64;
+        }
+        Ok(Some(known))
     }
 
     /// Writes the state that results from importing into that of `old`. Returns its commit, to

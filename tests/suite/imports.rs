@@ -16,7 +16,7 @@ use crate::common::{PROGRAM, TestEnv, name};
 fn backlog(count: usize) -> String {
     let line = |n: usize| {
         let needs = match n {
-            _ if n % 7 == 0 && n + 900 < count => format!(r#","needs":["i{}"]"#, n + 900),
+            _ if n.is_multiple_of(7) && n + 900 < count => format!(r#","needs":["i{}"]"#, n + 900),
             _ if n % 3 == 2 => format!(r#","needs":["i{}"]"#, n - 1),
             _ => String::new(),
         };
@@ -56,6 +56,11 @@ fn an_import_of_several_batches_is_one_act_and_again_it_is_none() {
     assert_eq!((&events[0].data["added"], &events[0].data["queues"]), (&Value::from(1500), &queues));
     assert_eq!(counts(&import()), (0, 1500));
     assert_eq!(commits(&env), before + 1, "nothing is new, nothing is written");
+    // It does not even wait for a writer.
+    let lock = std::fs::File::open(env.store_dir().join("coord.lock")).unwrap();
+    lock.lock().unwrap();
+    assert_eq!(counts(&import()), (0, 1500));
+    lock.unlock().unwrap();
     // What is new stands on top of what is known.
     let more = backlog(1600);
     let call = env.run(&env.root).args(["queue", "import", "-"]).stdin(more).call();
@@ -119,10 +124,11 @@ fn a_circle_through_several_batches_is_refused_and_leaves_nothing() {
     env.check("after a circle through known items was refused");
 }
 
-/// Batches of which the first moves the ref away, once.
+/// Batches that move the ref away in their second pass: the first is a look without the lock.
 struct Moved<'e> {
     env: &'e TestEnv,
     to: Option<String>,
+    passes: usize,
     batches: Vec<Vec<NewItem>>,
     at: usize,
 }
@@ -130,11 +136,14 @@ struct Moved<'e> {
 impl Batches for Moved<'_> {
     fn rewind(&mut self) -> io::Result<()> {
         self.at = 0;
+        self.passes += 1;
         Ok(())
     }
 
     fn next_batch(&mut self) -> io::Result<Option<&[NewItem]>> {
-        if let Some(to) = self.to.take() {
+        if self.passes == 2
+            && let Some(to) = self.to.take()
+        {
             let store = self.env.store_dir();
             self.env.git_in(&store, &["--git-dir=.", "update-ref", "refs/coord/state", to.trim()]);
         }
@@ -156,10 +165,11 @@ fn an_import_that_loses_the_swap_starts_again_on_the_new_state() {
         serde_json::from_str::<NewItem>(&json).unwrap()
     };
     let batches = vec![vec![item(1), item(2)], vec![item(3), item(1)]];
-    let mut moved = Moved { env: &env, to: Some(other), batches, at: 0 };
+    let mut moved = Moved { env: &env, to: Some(other), passes: 0, batches, at: 0 };
     let import = Import { session: Some(name("me")), queue: QueueName::parse("main").unwrap() };
     let outcome = env.store().import(&import, &mut moved).unwrap();
     assert_eq!(outcome, Outcome::Imported { added: 3, known: 1 });
+    assert_eq!(moved.passes, 3, "the swap was lost once");
     env.check("after a lost swap");
     let held: Vec<String> = env.claimed().into_iter().map(|(path, _)| path).collect();
     assert_eq!((held, totals(&env)), (vec!["a".to_owned()], 3), "on top of what the other writer left");
