@@ -92,7 +92,13 @@ fn work(dir: &Path, name: &str, told: impl Fn(usize)) -> Result<(), Failure> {
     let store = Store::open(dir, StoreOptions::default())?;
     let session = SessionName::parse(name)?;
     loop {
-        let next = TakeNext { session: session.clone(), queues: vec![], count: 1, ttl: 600 };
+        let next = TakeNext {
+            session: session.clone(),
+            queues: vec![],
+            count: 1,
+            ttl: 600,
+            filter: Default::default(),
+        };
         let Outcome::Taken { items, reason } = store.submit(&Op::Next(next), None)? else {
             return Err("no work is offered".into());
         };

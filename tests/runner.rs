@@ -20,6 +20,7 @@ mod suite {
     mod environment;
     mod formats;
     mod guard;
+    mod imports;
     mod input;
     mod leases;
     mod model;

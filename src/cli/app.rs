@@ -10,7 +10,7 @@ use crate::model::session::{self, Session, SessionState};
 use crate::model::{Op, Outcome, RepoPath, SessionName, head};
 use crate::settings::Settings;
 use crate::store::remote::RemoteError;
-use crate::store::{Store, StoreError, StoreOptions};
+use crate::store::{Batches, Import, Store, StoreError, StoreOptions};
 
 use super::args::Global;
 use super::env::Env;
@@ -158,6 +158,16 @@ impl App {
             }
             other => Ok(other.map(|_| ())?),
         }
+    }
+
+    /// Imports items, all or none, and starts upkeep if it is worthwhile.
+    ///
+    /// # Errors
+    /// When the import is refused, or from the store.
+    pub fn import(&self, store: &Store, import: &Import, batches: &mut dyn Batches) -> CliResult<Outcome> {
+        let outcome = store.import(import, batches)?;
+        self.upkeep_if_wanted(store);
+        if outcome.is_refusal() { Err(CliError::from_refusal(outcome)) } else { Ok(outcome) }
     }
 
     /// Starts upkeep in the background when the store has grown.

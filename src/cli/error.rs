@@ -217,7 +217,7 @@ impl From<StoreError> for CliError {
             StoreError::View(_) | StoreError::Objects { .. } => {
                 CliError::failed("damaged", message).hint("run: git coord doctor")
             }
-            StoreError::Io { .. } => CliError::failed("io", message)
+            StoreError::Io { .. } | StoreError::Batches(_) => CliError::failed("io", message)
                 .hint("see that the disk has room and the folder can be written"),
             StoreError::Git(inner) => inner.into(),
             StoreError::Remote(inner) => remote(&inner, message),

@@ -1,35 +1,35 @@
 //! `queue import`.
 
 use std::fs::File;
-use std::io::{BufReader, Seek as _};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::import::{Format, Options, Partition, Report, read};
-use crate::model::{NewItem, Op, Outcome, QueueName};
-use crate::store::Store;
+use crate::import::{Format, Options, Partition, Report, Rules, Spool, read};
+use crate::model::{Outcome, QueueName};
+use crate::store::Import;
 
 use super::app::App;
 use super::error::{CliError, CliResult};
-use super::output::{Answer, GOOD, paint};
+use super::output::{Answer, GOOD, Ui, paint};
+use super::progress::Progress;
 use super::text;
-
-/// Most items in memory at once. A larger file of findings is read twice, first to see whether all of
-/// it is good, and imported in several acts; importing it again after a break adds the rest. Items
-/// that need each other go in as one act, however many.
-const BATCH: usize = 100_000;
 
 /// Queue of items that name none.
 const DEFAULT_QUEUE: &str = "main";
 
 /// See the command's help.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Formats: jsonl (one object a line, only \"title\" is required), sarif (2.1.0), ruff\n\
-                        (its json-lines). Importing again adds only what is new."
-)]
+#[command(after_help = "Formats, also compressed with gzip:\n\
+          \x20 jsonl       one object a line, only \"title\" is required\n\
+          \x20 csv         a table with a header: title, file, line, rule, severity, …\n\
+          \x20 markdown    a task list: - [ ] T001 [P] text (depends on T002-T004)\n\
+          \x20 sarif, ruff, eslint, checkstyle, junit    what these tools write\n\
+          \x20 cargo       cargo … --message-format=json\n\
+          \x20 tsc, gcc    what compilers print\n\
+          Importing again adds only what is new. All of a file is imported, or nothing.")]
 pub struct ImportArgs {
     /// The file; - for standard input
     #[arg(value_name = "FILE")]
@@ -43,135 +43,122 @@ pub struct ImportArgs {
     /// Give items that name no queue one by severity, category, folder or rule
     #[arg(long, value_name = "BY")]
     partition: Option<Partition>,
+    /// Give items queue, priority and category by the rules in this TOML file, or leave them out
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
     /// Import the good items although there are bad ones
     #[arg(long)]
     skip_bad: bool,
 }
 
 /// Runs `queue import`.
-pub fn import(app: &App, args: &ImportArgs) -> CliResult<Answer> {
+pub fn import(app: &App, ui: Ui, args: &ImportArgs) -> CliResult<Answer> {
     let store = app.store()?;
-    let source = Source::new(app, args)?;
-    let mut batch = Batch { app, store: &store, args, items: Vec::new(), added: 0, known: 0, failed: None };
-    let mut too_many = false;
-    let mut has_needs = false;
-    let report = source.read(&mut |item| {
-        has_needs |= !item.item.needs.is_empty();
-        too_many |= batch.items.len() >= BATCH;
-        if too_many && !has_needs {
-            // Read on, only to see whether everything is good.
-            batch.items = Vec::new();
-        } else {
-            batch.items.push(item);
-        }
-    })?;
+    let queue = match &args.queue {
+        Some(queue) => queue.clone(),
+        None => QueueName::parse(DEFAULT_QUEUE)?,
+    };
+    let import = Import { session: app.session_if_any()?, queue };
+    let rules = args.rules.as_ref().map(|file| read_rules(app, file)).transpose()?;
+    let options =
+        Options { format: args.format, root: app.repo.root.clone(), partition: args.partition, rules };
+    let mut spool = Spool::default();
+    let (report, progress) = read_all(app, ui, args, &options, &mut spool)?;
     if report.bad_total > 0 && !args.skip_bad {
-        return Err(bad_input(&source.name, &report));
+        return Err(bad_input(&args.file, &report));
     }
-    if too_many {
-        batch.items.clear();
-        source.read(&mut |item| {
-            batch.items.push(item);
-            if !has_needs && batch.items.len() >= BATCH {
-                batch.submit();
-            }
-        })?;
+    progress.storing();
+    let outcome = app.import(&store, &import, &mut spool)?;
+    progress.finish();
+    let Outcome::Imported { added, known } = outcome else { return Err(CliError::from_refusal(outcome)) };
+    Ok(answer(added, known + report.duplicates, &report))
+}
+
+/// Reads the whole file. Nothing is stored before all of it is known to be good.
+fn read_all(
+    app: &App,
+    ui: Ui,
+    args: &ImportArgs,
+    options: &Options,
+    spool: &mut Spool,
+) -> CliResult<(Report, Progress)> {
+    let name = args.file.display();
+    let unreadable = |reason: &dyn std::fmt::Display| {
+        CliError::failed("bad-input", format!("{name}: {reason}"))
+            .hint("nothing was imported; mend the file, or name its format, such as: --format csv")
+    };
+    let (input, bytes) = open(app, &args.file).map_err(|e| unreadable(&e))?;
+    let mut progress = Progress::new(ui, bytes);
+    let input = BufReader::with_capacity(1 << 18, progress.reader(input));
+    let mut kept = Ok(());
+    let report = read(Box::new(input), options, &mut |mut item| {
+        if args.queue.is_some() {
+            item.queue = None;
+        }
+        progress.item();
+        if kept.is_ok() {
+            kept = spool.push(item);
+        }
+    });
+    let report = report.map_err(|e| unreadable(&e))?;
+    kept.map_err(|e| {
+        CliError::failed("io", format!("{name}: cannot keep its items in a temporary file: {e}"))
+            .hint("nothing was imported; see that the folder for temporary files has room (TMPDIR)")
+    })?;
+    Ok((report, progress))
+}
+
+/// The input and its length, as far as that is known.
+fn open(app: &App, file: &Path) -> io::Result<(Box<dyn Read>, Option<u64>)> {
+    if file == Path::new("-") {
+        return Ok((Box::new(io::stdin()), None));
     }
-    batch.submit();
-    if let Some(error) = batch.failed {
-        return Err(error);
-    }
-    let (added, known) = (batch.added, batch.known + report.duplicates);
+    let opened = File::open(current_dir(app).join(file))?;
+    let about = opened.metadata()?;
+    Ok((Box::new(opened), about.is_file().then_some(about.len())))
+}
+
+/// The folder that relative names on the command line start from.
+fn current_dir(app: &App) -> PathBuf {
+    app.repo.root.join(app.repo.prefix.to_native())
+}
+
+fn read_rules(app: &App, file: &Path) -> CliResult<Rules> {
+    Rules::read(&current_dir(app).join(file)).map_err(|e| {
+        CliError::failed("bad-input", format!("{}: {}", file.display(), e.to_string().trim_end()))
+            .hint("a rule reads: [[rule]] match = { path = \"src/**\" } set = { queue = \"src\" }")
+    })
+}
+
+fn answer(added: u64, known: u64, report: &Report) -> Answer {
     let text = format!("{} {added} new, {known} known ({})", paint(GOOD, "imported"), report.format);
     let data = json!({
-        "added": added, "known": known, "bad": bad_json(&report), "bad_total": report.bad_total,
-        "skipped": report.skipped, "format": report.format.to_string(),
+        "added": added, "known": known, "bad": bad_json(report), "bad_total": report.bad_total,
+        "skipped": report.skipped, "dropped": report.dropped, "format": report.format.to_string(),
     });
     let mut answer = Answer::new(data, text);
     if report.skipped > 0 {
-        let results = text::count(report.skipped as usize, "result");
-        answer = answer.note(format!("{results} of the file are no findings"));
+        answer = answer.note(skipped(report));
+    }
+    if report.dropped > 0 {
+        answer = answer.note(format!("{} left out by rules", text::count(report.dropped as usize, "item")));
     }
     if report.bad_total > 0 {
         let lines = text::count(report.bad_total as usize, "bad line");
-        answer = answer.note(format!("{lines} left out:\n{}", bad_lines(&report)));
+        answer = answer.note(format!("{lines} left out:\n{}", bad_lines(report)));
     }
-    Ok(answer)
+    answer
 }
 
-/// What is imported: a file that can be read twice.
-struct Source {
-    name: String,
-    file: File,
-    options: Options,
-}
-
-impl Source {
-    fn new(app: &App, args: &ImportArgs) -> CliResult<Self> {
-        let name = args.file.display().to_string();
-        let base = app.repo.root.join(app.repo.prefix.to_native());
-        let opened = if args.file == Path::new("-") {
-            // Standard input comes once; a large one is read a second time from here.
-            tempfile::tempfile().and_then(|mut file| {
-                std::io::copy(&mut std::io::stdin(), &mut file)?;
-                Ok(file)
-            })
-        } else {
-            File::open(base.join(&args.file))
-        };
-        let options = Options { format: args.format, root: app.repo.root.clone(), partition: args.partition };
-        let file = opened.map_err(|e| unreadable(&name, &e))?;
-        Ok(Source { name, file, options })
-    }
-
-    fn read(&self, sink: &mut dyn FnMut(NewItem)) -> CliResult<Report> {
-        (&self.file).rewind().map_err(|e| unreadable(&self.name, &e))?;
-        let input = BufReader::with_capacity(1 << 18, &self.file);
-        read(Box::new(input), &self.options, sink).map_err(|e| unreadable(&self.name, &e))
-    }
-}
-
-fn unreadable(name: &str, reason: &dyn std::fmt::Display) -> CliError {
-    CliError::failed("bad-input", format!("{name}: {reason}"))
-        .hint("nothing was imported; mend the file, or name its format: --format jsonl")
-}
-
-/// Items on their way into the store.
-struct Batch<'a> {
-    app: &'a App,
-    store: &'a Store,
-    args: &'a ImportArgs,
-    items: Vec<NewItem>,
-    added: u64,
-    known: u64,
-    failed: Option<CliError>,
-}
-
-impl Batch<'_> {
-    fn submit(&mut self) {
-        let mut items = std::mem::take(&mut self.items);
-        if self.failed.is_some() {
-            return;
-        }
-        let queue = match &self.args.queue {
-            Some(queue) => {
-                items.iter_mut().for_each(|item| item.queue = None);
-                Ok(queue.clone())
-            }
-            None => QueueName::parse(DEFAULT_QUEUE).map_err(CliError::from),
-        };
-        let result = queue.and_then(|queue| {
-            let op = Op::Import { session: self.app.session_if_any()?, items, queue };
-            self.app.submit(self.store, &op, None)
-        });
-        match result {
-            Ok(Outcome::Imported { added, known }) => {
-                self.added += added;
-                self.known += known;
-            }
-            Ok(other) => self.failed = Some(CliError::from_refusal(other)),
-            Err(error) => self.failed = Some(error),
-        }
+/// What was passed over, in words.
+fn skipped(report: &Report) -> String {
+    let count = |one: &str| text::count(report.skipped as usize, one);
+    match report.format {
+        Format::Markdown => format!("{} done already", count("task")),
+        Format::Junit => format!("{} did not fail", count("test")),
+        Format::Cargo => format!("{} passed over: no warnings or errors", count("line")),
+        Format::Jsonl => format!("{} finished where they were exported", count("item")),
+        _ => format!("{} passed over: no findings", count("result")),
     }
 }
 
@@ -188,9 +175,10 @@ fn bad_lines(report: &Report) -> String {
     lines.join("\n")
 }
 
-fn bad_input(name: &str, report: &Report) -> CliError {
+fn bad_input(file: &Path, report: &Report) -> CliError {
     let what = text::count(report.bad_total as usize, "bad line");
-    CliError::failed("bad-input", format!("{name}: {what}, nothing was imported\n{}", bad_lines(report)))
+    let message = format!("{}: {what}, nothing was imported\n{}", file.display(), bad_lines(report));
+    CliError::failed("bad-input", message)
         .hint("mend them, or import the rest with --skip-bad")
         .detail("bad", bad_json(report))
         .detail("bad_total", json!(report.bad_total))

@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod env;
 mod error;
+mod export;
 mod generate;
 mod grid;
 mod help;
@@ -18,6 +19,7 @@ mod init;
 mod items;
 mod log;
 mod output;
+mod progress;
 mod queue;
 mod run;
 mod session;
@@ -72,7 +74,7 @@ fn dispatch(cli: Cli) -> CliResult<Answer> {
         Command::Claim(args) => claims::claim(&app()?, &args),
         Command::Release(args) => claims::release(&app()?, &args),
         Command::Claims(args) => claims::claims(&app()?, &args),
-        Command::Queue(command) => queue::run(&app()?, &command),
+        Command::Queue(command) => queue::run(&app()?, global.ui(), &command),
         Command::Next(args) => items::next(&app()?, &args),
         Command::Done(args) => items::done(&app()?, &args),
         Command::Fail(args) => items::fail(&app()?, &args),

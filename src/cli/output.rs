@@ -1,7 +1,8 @@
 //! What a command prints: the answer on stdout, everything else on stderr.
 
 use std::fmt::Display;
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{self, BufRead as _, Seek as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
@@ -42,12 +43,14 @@ pub struct Answer {
     pub text: String,
     /// Narration for people: not part of the answer.
     pub notes: Vec<String>,
+    /// Instead of the others: a file of JSON lines, too many for memory.
+    pub lines: Option<File>,
 }
 
 impl Answer {
     /// An answer with both forms.
     pub fn new(data: Value, text: impl Into<String>) -> Self {
-        Answer { data, text: text.into(), notes: Vec::new() }
+        Answer { data, text: text.into(), ..Answer::default() }
     }
 
     /// Adds a line of narration.
@@ -60,6 +63,10 @@ impl Answer {
 impl Ui {
     /// Prints an answer. A reader that has gone away is no error: `git coord log | head`.
     pub fn answer(self, answer: &Answer) {
+        if let Some(lines) = &answer.lines {
+            let _ = self.json_lines(lines);
+            return;
+        }
         if self.json {
             self.json_document(&json!({ "schema": 1, "ok": true, "data": answer.data }));
             return;
@@ -103,6 +110,27 @@ impl Ui {
         if let Some(hint) = &error.hint {
             let _ = writeln!(err, "{} {hint}", paint(STRONG, "     hint:"));
         }
+    }
+
+    /// Prints a file of JSON lines as it is, or as the `items` of one document.
+    fn json_lines(self, mut file: &File) -> io::Result<()> {
+        file.rewind()?;
+        let mut out = io::BufWriter::with_capacity(1 << 18, io::stdout().lock());
+        if !self.json {
+            io::copy(&mut file, &mut out)?;
+            return out.flush();
+        }
+        out.write_all(br#"{"schema":1,"ok":true,"data":{"items":["#)?;
+        let mut lines = io::BufReader::with_capacity(1 << 18, file);
+        let (mut line, mut between) = (Vec::new(), "");
+        while lines.read_until(b'\n', &mut line)? > 0 {
+            out.write_all(between.as_bytes())?;
+            out.write_all(line.trim_ascii_end())?;
+            line.clear();
+            between = ",";
+        }
+        out.write_all(b"]}}\n")?;
+        out.flush()
     }
 
     fn json_document(self, document: &Value) {

@@ -1,4 +1,4 @@
-//! `queue import`, `list`, `show`.
+//! `queue import`, `export`, `set`, `list`, `show`.
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -6,19 +6,22 @@ use serde_json::{Value, json};
 use crate::model::queue::{self, Slot};
 use crate::model::segment;
 use crate::model::{ItemId, ItemState, Op, Outcome, QueueName, SessionName, View, ViewError};
-use crate::store::GitView;
+use crate::store::{GitView, Store};
 
 use super::app::App;
 use super::error::{CliError, CliResult};
+use super::export::ExportArgs;
 use super::import::ImportArgs;
 use super::items::{item_json, state_style};
-use super::output::{Answer, FAINT, STRONG, paint};
+use super::output::{Answer, FAINT, STRONG, Ui, paint};
 
 /// Import and look at items of work.
 #[derive(Debug, Subcommand)]
 pub enum QueueCommand {
     /// Import items: findings of a scanner, tasks of a plan
     Import(ImportArgs),
+    /// Print every item as one line of JSON, to be imported elsewhere
+    Export(ExportArgs),
     /// Set the rules of a queue
     Set(SetArgs),
     /// List items
@@ -44,7 +47,7 @@ pub struct ListArgs {
     limit: usize,
 }
 
-fn parse_state(word: &str) -> Result<ItemState, String> {
+pub(super) fn parse_state(word: &str) -> Result<ItemState, String> {
     ItemState::ALL
         .into_iter()
         .find(|s| s.word() == word)
@@ -69,9 +72,10 @@ pub struct SetArgs {
 }
 
 /// Runs `queue …`.
-pub fn run(app: &App, command: &QueueCommand) -> CliResult<Answer> {
+pub fn run(app: &App, ui: Ui, command: &QueueCommand) -> CliResult<Answer> {
     match command {
-        QueueCommand::Import(args) => super::import::import(app, args),
+        QueueCommand::Import(args) => super::import::import(app, ui, args),
+        QueueCommand::Export(args) => super::export::export(app, args),
         QueueCommand::Set(args) => set(app, args),
         QueueCommand::List(args) => list(app, args),
         QueueCommand::Show(args) => show(app, args),
@@ -87,12 +91,13 @@ fn set(app: &App, args: &SetArgs) -> CliResult<Answer> {
 }
 
 /// An item with where it stands, for JSON and for people.
-struct Row {
-    json: Value,
-    text: String,
+pub(super) struct Row {
+    pub json: Value,
+    pub text: String,
 }
 
-fn row(item: &crate::model::Item, slot: &Slot, states: &segment::States) -> Option<Row> {
+/// `None` when the item is in no known state.
+pub(super) fn row(item: &crate::model::Item, slot: &Slot, states: &segment::States) -> Option<Row> {
     let state = states.get(slot.index)?;
     let note = states.note(slot.index);
     let mut map = item_json(item, &slot.queue, states.priority);
@@ -128,14 +133,7 @@ fn list(app: &App, args: &ListArgs) -> CliResult<Answer> {
     if let Some(session) = &session {
         app.alive(&store, session)?;
     }
-    if let Some(queue) = &args.queue
-        && store.read(|view| queue::get(view, queue))?.is_none()
-    {
-        return Err(CliError::from_refusal(Outcome::Unknown {
-            what: "queue".into(),
-            name: queue.to_string(),
-        }));
-    }
+    require_queue(&store, args.queue.as_ref())?;
     let rows = store.read(|view| match &session {
         Some(session) => held(view, session, args),
         None => all(view, args),
@@ -147,6 +145,17 @@ fn list(app: &App, args: &ListArgs) -> CliResult<Answer> {
     };
     let items: Vec<Value> = rows.into_iter().map(|r| r.json).collect();
     Ok(Answer::new(json!({ "items": items }), text))
+}
+
+/// Refuses the name of a queue that does not exist.
+pub(super) fn require_queue(store: &Store, name: Option<&QueueName>) -> CliResult<()> {
+    let Some(name) = name else { return Ok(()) };
+    match store.read(|view| queue::get(view, name))? {
+        Some(_) => Ok(()),
+        None => {
+            Err(CliError::from_refusal(Outcome::Unknown { what: "queue".into(), name: name.to_string() }))
+        }
+    }
 }
 
 fn held(view: &GitView<'_>, session: &SessionName, args: &ListArgs) -> Result<Vec<Row>, ViewError> {

@@ -1,7 +1,7 @@
 //! Where the readers put what they read: counts, identities, the list of bad lines, the sink.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::model::{Item, ItemId, NewItem};
@@ -9,6 +9,7 @@ use crate::model::{Item, ItemId, NewItem};
 use super::finding::Finding;
 use super::fingerprint::Fingerprints;
 use super::place::Places;
+use super::rules::Verdict;
 use super::{BadLine, Options, Report};
 
 /// Takes what a reader finds. Each line or result goes to exactly one of its methods.
@@ -22,6 +23,8 @@ pub(super) struct Collector<'a> {
     /// By the hash of the id, the hash of the content and the line of each item of our own format:
     /// hashes, because the ids and contents of a million items are not kept in memory.
     known: HashMap<u64, (u64, u64)>,
+    /// Hashes of the findings that came through [`Collector::finding_once`].
+    once: HashSet<u64>,
 }
 
 impl<'a> Collector<'a> {
@@ -33,6 +36,7 @@ impl<'a> Collector<'a> {
             sink,
             fingerprints: Fingerprints::default(),
             known: HashMap::new(),
+            once: HashSet::new(),
         }
     }
 
@@ -41,6 +45,24 @@ impl<'a> Collector<'a> {
         self.report.read += 1;
         let item = finding.into_item(&mut self.fingerprints);
         self.emit(item);
+    }
+
+    /// A finding of a tool that tells the same one again for each target that it builds: what is
+    /// equal to the place is one and the same.
+    pub(super) fn finding_once(&mut self, finding: Finding) {
+        let place = (&finding.files, finding.line, finding.column);
+        if self.once.insert(hash(&(&finding.rule, &finding.message, place))) {
+            self.finding(finding);
+        } else {
+            self.report.read += 1;
+            self.report.duplicates += 1;
+        }
+    }
+
+    /// The id that an item without one of its own gets. To be asked for once an item, because
+    /// equal items are told apart by their number.
+    pub(super) fn identify(&mut self, item: &Item) -> ItemId {
+        self.fingerprints.item(item)
     }
 
     /// An item; without an id of its own it gets its fingerprint, whatever `new.item.id` says.
@@ -89,6 +111,12 @@ impl<'a> Collector<'a> {
     }
 
     fn emit(&mut self, mut new: NewItem) {
+        if let Some(rules) = &self.options.rules
+            && rules.apply(&mut new) == Verdict::Drop
+        {
+            self.report.dropped += 1;
+            return;
+        }
         if let (None, Some(partition)) = (&new.queue, self.options.partition) {
             new.queue = partition.queue(&new.item);
         }

@@ -7,25 +7,36 @@ use std::io::BufRead;
 
 use serde_json::{Map, Value};
 
-use crate::model::{Item, ItemId, NewItem, QueueName};
+use crate::model::{Item, ItemId, ItemState, NewItem, QueueName};
 
 use super::ImportError;
 use super::collect::Collector;
-use super::format::Head;
+use super::format::{Head, Shape};
 use super::lines::for_each_object;
 use super::object::Object;
 use super::severity::Severity;
 
+/// Value of the field `export` in the lines of `queue export`.
+pub(crate) const EXPORT: u64 = 1;
+
 /// Any object on one line: then the bad lines can be named.
 pub(super) fn sniff(head: &Head) -> bool {
-    matches!(head, Head::Blank | Head::Object { one_line: true, .. })
+    matches!(head.shape, Shape::Blank | Shape::Object { one_line: true, .. })
 }
 
 pub(super) fn read(input: Box<dyn BufRead + '_>, collector: &mut Collector<'_>) -> Result<(), ImportError> {
     for_each_object(input, collector, take)
 }
 
-fn take(line: u64, mut object: Object, collector: &mut Collector<'_>) -> Result<(), String> {
+/// Takes one item apart.
+///
+/// # Errors
+/// When a field is not what it must be, with the reason.
+pub(super) fn take(line: u64, mut object: Object, collector: &mut Collector<'_>) -> Result<(), String> {
+    if exported(&mut object)? == Some(Exported::Finished) {
+        collector.skip();
+        return Ok(());
+    }
     let title = object.text("title")?.ok_or("title: missing")?;
     if title.trim().is_empty() {
         return Err("title: empty".into());
@@ -57,6 +68,28 @@ fn take(line: u64, mut object: Object, collector: &mut Collector<'_>) -> Result<
     item.payload = with_extra(item.payload, object.rest());
     collector.item(line, NewItem { item, queue, priority }, id);
     Ok(())
+}
+
+/// What an exported item was.
+#[derive(Debug, PartialEq, Eq)]
+enum Exported {
+    Finished,
+    Open,
+}
+
+/// Looks at the fields that only `queue export` writes, and takes them out: where an item stood in
+/// another store is no part of it. Other files may have fields of these names.
+fn exported(object: &mut Object) -> Result<Option<Exported>, String> {
+    if object.get("export").and_then(Value::as_u64) != Some(EXPORT) {
+        return Ok(None);
+    }
+    let state = object.text("state")?;
+    for field in ["export", "session", "attempt", "lease", "at", "why"] {
+        object.value(field);
+    }
+    let finished =
+        [ItemState::Done, ItemState::Failed].into_iter().any(|s| state.as_deref() == Some(s.word()));
+    Ok(Some(if finished { Exported::Finished } else { Exported::Open }))
 }
 
 /// The payload with the fields that we do not know under `extra`, so that nothing gets lost. One
@@ -111,6 +144,24 @@ mod tests {
         let both = serde_json::json!({"value":{"extra":2},"extra":{"x":1}});
         assert_eq!(payload(r#""x":1,"payload":{"extra":2}"#), Some(both));
         assert_eq!(payload(r#""payload":null"#), None);
+    }
+
+    #[test]
+    fn what_was_exported_is_itself_again_unless_it_is_finished() {
+        let line = |state: &str, export: &str| {
+            format!(
+                "{{\"id\":\"{state}\",\"title\":\"t\",\"state\":\"{state}\",\"session\":\"s\",\"attempt\":1,\"why\":\"w\"{export}}}\n"
+            )
+        };
+        let all = ["pending", "blocked", "claimed", "done", "failed"];
+        let text: String = all.iter().map(|state| line(state, ",\"export\":1")).collect();
+        let (items, report) = run(text, &options());
+        assert_eq!(items.iter().map(|i| i.item.id.as_str()).collect::<Vec<_>>(), all[..3]);
+        assert!(items.iter().all(|i| i.item.payload.is_none()), "where it stood is no part of it");
+        assert_eq!((report.read, report.skipped, report.bad_total), (5, 2, 0));
+        let (items, _) = run(line("done", ""), &options());
+        let extra = serde_json::json!({"extra": {"state": "done", "session": "s", "attempt": 1, "why": "w"}});
+        assert_eq!(items[0].item.payload, Some(extra), "somebody else's fields");
     }
 
     #[test]

@@ -1,6 +1,14 @@
-//! Formats of one JSON object a line: taking the lines apart, whatever is wrong with one.
+//! Taking an input apart into lines or elements, with the numbers of their lines.
 
-use std::io::{BufRead, Read};
+use std::cell::Cell;
+use std::fmt;
+use std::io::{self, BufRead, Read};
+use std::rc::Rc;
+
+use serde::Deserialize as _;
+use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
+use serde_json::error::Category;
+use serde_json::value::RawValue;
 
 use super::ImportError;
 use super::collect::Collector;
@@ -9,14 +17,14 @@ use super::object::Object;
 /// Longest line. More is no item, but a file without line ends.
 const LINE_MAX: u64 = 16 * 1024 * 1024;
 
-/// Parses each line that is not blank and gives it to `take`; what it refuses is a bad line.
+/// Gives each line that is not blank to `take`, trimmed; what it refuses is a bad line.
 ///
 /// # Errors
 /// When the input cannot be read.
-pub(super) fn for_each_object(
+pub(super) fn for_each_line(
     mut input: Box<dyn BufRead + '_>,
     collector: &mut Collector<'_>,
-    take: fn(u64, Object, &mut Collector<'_>) -> Result<(), String>,
+    mut take: impl FnMut(u64, &[u8], &mut Collector<'_>) -> Result<(), String>,
 ) -> Result<(), ImportError> {
     let mut buffer = Vec::new();
     for number in 1.. {
@@ -33,7 +41,7 @@ pub(super) fn for_each_object(
         } else {
             match buffer.trim_ascii() {
                 b"" => continue,
-                line => Object::parse(line).and_then(|object| take(number, object, collector)),
+                _ => take(number, buffer.trim_ascii_end(), collector),
             }
         };
         if let Err(reason) = taken {
@@ -41,4 +49,121 @@ pub(super) fn for_each_object(
         }
     }
     Ok(())
+}
+
+/// The same for lines that are one JSON object each.
+///
+/// # Errors
+/// When the input cannot be read.
+pub(super) fn for_each_object(
+    input: Box<dyn BufRead + '_>,
+    collector: &mut Collector<'_>,
+    mut take: impl FnMut(u64, Object, &mut Collector<'_>) -> Result<(), String>,
+) -> Result<(), ImportError> {
+    for_each_line(input, collector, |number, line, collector| {
+        Object::parse(line.trim_ascii()).and_then(|object| take(number, object, collector))
+    })
+}
+
+/// The same for the elements of one JSON array, each of which is an object; the number is that of
+/// the line on which it begins. Elements are in memory one at a time.
+///
+/// # Errors
+/// When the input cannot be read. Where the JSON is broken, one bad entry says where.
+pub(super) fn for_each_element(
+    input: Box<dyn BufRead + '_>,
+    collector: &mut Collector<'_>,
+    take: impl FnMut(u64, Object, &mut Collector<'_>) -> Result<(), String>,
+) -> Result<(), ImportError> {
+    let line = Rc::new(Cell::new(1));
+    let mut json = serde_json::Deserializer::from_reader(Counted::new(input, Rc::clone(&line)));
+    let read = json.deserialize_seq(Elements { line: &line, collector, take }).and_then(|()| json.end());
+    match read {
+        Ok(()) => Ok(()),
+        Err(error) if error.classify() == Category::Io => Err(ImportError::Read(error.into())),
+        Err(error) => {
+            let text = error.to_string();
+            let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
+            let reason = format!("the JSON is broken at column {}: {text}", error.column());
+            collector.broken(error.line().max(1) as u64, reason);
+            Ok(())
+        }
+    }
+}
+
+struct Elements<'s, 'c, F> {
+    line: &'s Cell<u64>,
+    collector: &'s mut Collector<'c>,
+    take: F,
+}
+
+impl<'de, F> Visitor<'de> for Elements<'_, '_, F>
+where
+    F: FnMut(u64, Object, &mut Collector<'_>) -> Result<(), String>,
+{
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> Result<(), A::Error> {
+        while let Some((line, text)) = elements.next_element_seed(Element(self.line))? {
+            let object = Object::parse(text.get().as_bytes());
+            if let Err(reason) = object.and_then(|object| (self.take)(line, object, self.collector)) {
+                self.collector.bad(line, reason);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The text of one element, so that a wrong type in it does not stop the parser.
+struct Element<'s>(&'s Cell<u64>);
+
+impl<'de> DeserializeSeed<'de> for Element<'_> {
+    type Value = (u64, Box<RawValue>);
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        let line = self.0.get();
+        Box::<RawValue>::deserialize(deserializer).map(|text| (line, text))
+    }
+}
+
+/// Counts the lines that a JSON parser has taken.
+///
+/// The parser of serde_json asks a reader for one byte at a time and never reads ahead more than
+/// the byte that it looks at, so the count is exact whenever a value begins; a test holds it to
+/// that. Because of the single bytes, the buffer has to be here.
+pub(super) struct Counted<'a> {
+    input: Box<dyn BufRead + 'a>,
+    buffer: Box<[u8]>,
+    at: usize,
+    filled: usize,
+    line: Rc<Cell<u64>>,
+}
+
+impl<'a> Counted<'a> {
+    pub(super) fn new(input: Box<dyn BufRead + 'a>, line: Rc<Cell<u64>>) -> Self {
+        Counted { input, buffer: vec![0; 64 * 1024].into(), at: 0, filled: 0, line }
+    }
+}
+
+impl Read for Counted<'_> {
+    #[inline]
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.filled {
+            self.filled = self.input.read(&mut self.buffer)?;
+            self.at = 0;
+        }
+        // More than one byte at a time would be right as well, but is not asked for.
+        let (Some(to), Some(from)) = (out.first_mut(), self.buffer[..self.filled].get(self.at)) else {
+            return Ok(0);
+        };
+        *to = *from;
+        self.at += 1;
+        if *from == b'\n' {
+            self.line.set(self.line.get() + 1);
+        }
+        Ok(1)
+    }
 }

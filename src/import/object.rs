@@ -22,6 +22,11 @@ impl Object {
         serde_json::from_str(text).map_err(|error| without_line(&error))
     }
 
+    /// An object of fields that come from somewhere else.
+    pub(super) fn of(fields: Vec<(String, Value)>) -> Self {
+        Object(fields)
+    }
+
     /// A text.
     ///
     /// # Errors
@@ -84,11 +89,30 @@ impl Object {
         }
     }
 
+    /// A list of objects; empty when there is none.
+    pub(super) fn objects(&mut self, name: &str) -> Result<Vec<Object>, String> {
+        let values = match self.value(name) {
+            None => return Ok(Vec::new()),
+            Some(Value::Array(values)) => values,
+            Some(other) => return Err(wrong(name, "an array of objects", &other)),
+        };
+        let one = |value: Value| match value {
+            Value::Object(map) => Ok(Object(map.into_iter().collect())),
+            other => Err(format!("{name}: expected objects in the array, found {}", kind(&other))),
+        };
+        values.into_iter().map(one).collect()
+    }
+
     /// Whatever is there.
     pub(super) fn value(&mut self, name: &str) -> Option<Value> {
         // The last one, as most parsers have it, should a key stand there twice.
         let at = self.0.iter().rposition(|(key, _)| key == name)?;
         Some(self.0.remove(at).1).filter(|v| !v.is_null())
+    }
+
+    /// Whatever is there, which stays there.
+    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+        self.0.iter().rfind(|(key, _)| key == name).map(|(_, value)| value)
     }
 
     /// The fields that nobody asked for.

@@ -28,6 +28,15 @@ impl Places {
         self.absolute(text.as_bytes())
     }
 
+    /// The same for what must be a file: as one of an item, the top would lock the whole repository.
+    ///
+    /// # Errors
+    /// As for [`Places::path`].
+    pub(super) fn file(&self, text: &str) -> Result<RepoPath, String> {
+        let path = self.path(text)?;
+        if path.is_root() { Err("names no file".into()) } else { Ok(path) }
+    }
+
     /// The path of a URI reference: a `file:` URI, or a path relative to the top, `%`-encoded.
     ///
     /// # Errors

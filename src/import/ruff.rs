@@ -1,4 +1,4 @@
-//! `ruff check --output-format json-lines`: one finding a line.
+//! `ruff check --output-format json-lines`: one finding a line; or `json`: an array of them.
 //!
 //! `{"filename":"/repo/a.py","code":"D104","message":"…","location":{"row":1,"column":1},
 //! "end_location":{…},"url":"https://…"}`; newer versions add `cell`, `fix` and `noqa_row`.
@@ -10,24 +10,24 @@ use super::collect::Collector;
 use super::finding::{Finding, rule_group};
 use super::fingerprint::Basis;
 use super::format::Head;
-use super::lines::for_each_object;
+use super::lines::{for_each_element, for_each_object};
 use super::object::Object;
 use super::severity::Severity;
 
 pub(super) fn sniff(head: &Head) -> bool {
-    head.has("filename") && head.has("code") && head.has("message")
+    ["filename", "code", "message"].iter().all(|key| head.has(key) || head.elements_have(key))
 }
 
-pub(super) fn read(input: Box<dyn BufRead + '_>, collector: &mut Collector<'_>) -> Result<(), ImportError> {
-    for_each_object(input, collector, take)
+pub(super) fn read(
+    mut input: Box<dyn BufRead + '_>,
+    collector: &mut Collector<'_>,
+) -> Result<(), ImportError> {
+    let array = input.fill_buf().map_err(ImportError::Read)?.trim_ascii_start().starts_with(b"[");
+    if array { for_each_element(input, collector, take) } else { for_each_object(input, collector, take) }
 }
 
 fn take(_line: u64, mut object: Object, collector: &mut Collector<'_>) -> Result<(), String> {
-    let file = object.parsed("filename", |path| collector.places.path(path))?.ok_or("filename: missing")?;
-    if file.is_root() {
-        // As the file of an item it would lock the whole repository.
-        return Err("filename: names no file".into());
-    }
+    let file = object.parsed("filename", |path| collector.places.file(path))?.ok_or("filename: missing")?;
     let message = object.text("message")?.ok_or("message: missing")?;
     // Syntax errors have no code.
     let rule = object.text("code")?;

@@ -3,7 +3,7 @@
 //! `deps/<shard>/<id>` lists the items that wait for an item, so that finishing it finds them
 //! without a search. A blocked item's note counts the needs that are not done yet.
 
-use super::view::{View, ViewError};
+use super::view::{Kind, View, ViewError};
 use super::{ItemId, ItemState, Txn, ids, queue, txn};
 
 /// An id as a tree entry: everything but letters, digits, `_` and `-` as `%XX`.
@@ -28,13 +28,17 @@ pub fn waiting_for(view: &dyn View, id: &ItemId) -> Result<Vec<ItemId>, ViewErro
     Ok(txn::read_json(view, &key(id))?.unwrap_or_default())
 }
 
-/// Notes that `waiter` needs `id`.
-pub(crate) fn add(txn: &mut Txn<'_>, id: &ItemId, waiter: &ItemId) -> Result<(), ViewError> {
+/// True when nobody waits for anything.
+pub(crate) fn none(view: &dyn View) -> Result<bool, ViewError> {
+    Ok(view.kind("deps")? == Kind::Missing)
+}
+
+/// Notes that new items, none of which is noted yet, need `id`. All at once: the list of one that
+/// a whole backlog waits for is read and written once.
+pub(crate) fn add(txn: &mut Txn<'_>, id: &ItemId, waiters: Vec<ItemId>) -> Result<(), ViewError> {
     let mut list = waiting_for(txn, id)?;
-    if !list.contains(waiter) {
-        list.push(waiter.clone());
-        txn.put_json(key(id), &list);
-    }
+    list.extend(waiters);
+    txn.put_json(key(id), &list);
     Ok(())
 }
 

@@ -26,7 +26,7 @@ pub mod stats;
 mod txn;
 pub mod view;
 
-pub use apply::{Context, apply, blockers_of, expiry};
+pub use apply::{Context, apply, apply_import, blockers_of, expiry};
 pub use item::{Item, ItemState, NewItem};
 pub use layered::{Changes, Layered};
 pub use name::{ItemId, NameError, QueueName, SessionName};

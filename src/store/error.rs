@@ -64,6 +64,9 @@ pub enum StoreError {
     /// The remote that decides could not be used.
     #[error(transparent)]
     Remote(#[from] RemoteError),
+    /// The items of an import cannot be read back.
+    #[error("the items to import cannot be read back from the temporary file: {0}")]
+    Batches(#[source] std::io::Error),
     /// The state cannot be read.
     #[error(transparent)]
     View(#[from] ViewError),

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead};
 use std::rc::Rc;
 
 use serde::Deserialize as _;
@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use super::run::{Run, Spot};
 use crate::import::ImportError;
 use crate::import::collect::Collector;
+use crate::import::lines::Counted;
 
 /// Reads a SARIF log.
 ///
@@ -41,45 +42,6 @@ pub(in crate::import) fn read(
             walk.collector.broken(line as u64, format!("the SARIF log is broken at column {column}: {text}"));
             Ok(())
         }
-    }
-}
-
-/// Counts the lines that the parser has taken.
-///
-/// The parser of serde_json asks a reader for one byte at a time and never reads ahead more than
-/// the byte that it looks at, so the count is exact whenever a value begins; a test holds it to
-/// that. Because of the single bytes, the buffer has to be here.
-struct Counted<'a> {
-    input: Box<dyn BufRead + 'a>,
-    buffer: Box<[u8]>,
-    at: usize,
-    filled: usize,
-    line: Rc<Cell<u64>>,
-}
-
-impl<'a> Counted<'a> {
-    fn new(input: Box<dyn BufRead + 'a>, line: Rc<Cell<u64>>) -> Self {
-        Counted { input, buffer: vec![0; 64 * 1024].into(), at: 0, filled: 0, line }
-    }
-}
-
-impl Read for Counted<'_> {
-    #[inline]
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if self.at == self.filled {
-            self.filled = self.input.read(&mut self.buffer)?;
-            self.at = 0;
-        }
-        // More than one byte at a time would be right as well, but is not asked for.
-        let (Some(to), Some(from)) = (out.first_mut(), self.buffer[..self.filled].get(self.at)) else {
-            return Ok(0);
-        };
-        *to = *from;
-        self.at += 1;
-        if *from == b'\n' {
-            self.line.set(self.line.get() + 1);
-        }
-        Ok(1)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Import: adding items that are not known yet.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
 
 use super::super::event::Event;
 use super::super::op::Outcome;
@@ -33,7 +34,7 @@ pub(super) fn import(
     if fresh.is_empty() {
         return Ok(Outcome::Imported { added, known });
     }
-    if let Some(cycle) = find_cycle(txn, &fresh)? {
+    if let Some(cycle) = find_cycle(txn, &mut index, &fresh)? {
         return Ok(Outcome::Refused {
             rule: "cycle".into(),
             message: format!("items would wait for each other: {cycle}"),
@@ -47,12 +48,13 @@ pub(super) fn import(
     }
     let batch: HashSet<&ItemId> = fresh.iter().map(|n| &n.item.id).collect();
     let mut queues: BTreeMap<&QueueName, u64> = BTreeMap::new();
+    let mut waiters: BTreeMap<&ItemId, Vec<ItemId>> = BTreeMap::new();
     for ((name, priority), members) in groups {
         let mut queue =
             queue::get(txn, name)?.unwrap_or_else(|| queue::Queue::new(name.clone(), context.now));
         let mut entries = Vec::with_capacity(members.len());
         for item in members {
-            let needs = open_needs(txn, &mut index, &batch, item)?;
+            let needs = open_needs(txn, &mut index, &batch, item, &mut waiters)?;
             let state = if needs == 0 { ItemState::Pending } else { ItemState::Blocked };
             entries.push((item, state, Note { needs, ..Note::default() }));
         }
@@ -61,6 +63,9 @@ pub(super) fn import(
             index.add(txn, &item.id, slot)?;
         }
         *queues.entry(name).or_default() += slots.len() as u64;
+    }
+    for (need, waiters) in waiters {
+        deps::add(txn, need, waiters)?;
     }
     index.write(txn);
     head::next_generation(txn)?;
@@ -75,11 +80,12 @@ pub(super) fn import(
 }
 
 /// Counts the needs of a new item that are not done, and enters it with each of them.
-fn open_needs(
-    txn: &mut Txn<'_>,
+fn open_needs<'a>(
+    txn: &Txn<'_>,
     index: &mut ids::Index,
     batch: &HashSet<&ItemId>,
-    item: &Item,
+    item: &'a Item,
+    waiters: &mut BTreeMap<&'a ItemId, Vec<ItemId>>,
 ) -> Result<u32, ViewError> {
     let mut open = 0;
     for need in item.needs.iter().collect::<HashSet<_>>() {
@@ -90,7 +96,7 @@ fn open_needs(
             None => false,
         };
         if !done {
-            deps::add(txn, need, &item.id)?;
+            waiters.entry(need).or_default().push(item.id.clone());
             open += 1;
         }
     }
@@ -98,9 +104,18 @@ fn open_needs(
 }
 
 /// Looks for items that would wait for each other. Only a chain through a new item can close.
-fn find_cycle(txn: &Txn<'_>, fresh: &[&NewItem]) -> Result<Option<String>, ViewError> {
-    let mut needs: HashMap<ItemId, Vec<ItemId>> =
-        fresh.iter().map(|n| (n.item.id.clone(), n.item.needs.clone())).collect();
+fn find_cycle(
+    txn: &Txn<'_>,
+    index: &mut ids::Index,
+    fresh: &[&NewItem],
+) -> Result<Option<String>, ViewError> {
+    let mut needs: HashMap<ItemId, Rc<[ItemId]>> = fresh
+        .iter()
+        .filter(|n| !n.item.needs.is_empty())
+        .map(|n| (n.item.id.clone(), Rc::from(n.item.needs.as_slice())))
+        .collect();
+    // A chain comes back from known items only where one of them waits for a new one.
+    let through_known = !needs.is_empty() && any_is_awaited(txn, fresh)?;
     let mut safe: HashSet<ItemId> = HashSet::new();
     for start in fresh.iter().filter(|n| !n.item.needs.is_empty()) {
         // Depth-first, with the position in each item's list of needs: no recursion, because a
@@ -108,12 +123,12 @@ fn find_cycle(txn: &Txn<'_>, fresh: &[&NewItem]) -> Result<Option<String>, ViewE
         let mut trail: Vec<(ItemId, usize)> = vec![(start.item.id.clone(), 0)];
         let mut on_trail: HashSet<ItemId> = HashSet::from([start.item.id.clone()]);
         while let Some((id, position)) = trail.last_mut() {
-            if !needs.contains_key(id) {
-                let list = match ids::find(txn, id)? {
+            if through_known && !needs.contains_key(id) {
+                let list = match index.find(txn, id)? {
                     Some(slot) => queue::item(txn, &slot)?.needs,
                     None => Vec::new(),
                 };
-                needs.insert(id.clone(), list);
+                needs.insert(id.clone(), list.into());
             }
             let next = needs.get(id).and_then(|list| list.get(*position)).cloned();
             *position += 1;
@@ -127,13 +142,7 @@ fn find_cycle(txn: &Txn<'_>, fresh: &[&NewItem]) -> Result<Option<String>, ViewE
                 Some(next) if safe.contains(&next) => {}
                 Some(next) => {
                     if !on_trail.insert(next.clone()) {
-                        let mut names: Vec<String> = trail
-                            .iter()
-                            .map(|(id, _)| id.to_string())
-                            .skip_while(|id| *id != next.as_str())
-                            .collect();
-                        names.push(next.to_string());
-                        return Ok(Some(names.join(" → ")));
+                        return Ok(Some(circle(&trail, &next)));
                     }
                     trail.push((next, 0));
                 }
@@ -141,4 +150,32 @@ fn find_cycle(txn: &Txn<'_>, fresh: &[&NewItem]) -> Result<Option<String>, ViewE
         }
     }
     Ok(None)
+}
+
+/// True when a known item waits for one of the new ones.
+fn any_is_awaited(txn: &Txn<'_>, fresh: &[&NewItem]) -> Result<bool, ViewError> {
+    if deps::none(txn)? {
+        return Ok(false);
+    }
+    for new in fresh {
+        if !deps::waiting_for(txn, &new.item.id)?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Most items of a circle that are named: enough to find it.
+const CIRCLE_MAX: usize = 12;
+
+/// The part of a trail that begins with the item at which it closes, in words.
+fn circle(trail: &[(ItemId, usize)], closing: &ItemId) -> String {
+    let mut names: Vec<&str> =
+        trail.iter().map(|(id, _)| id.as_str()).skip_while(|id| *id != closing.as_str()).collect();
+    if names.len() > CIRCLE_MAX {
+        names.truncate(CIRCLE_MAX);
+        names.push("…");
+    }
+    names.push(closing.as_str());
+    names.join(" → ")
 }

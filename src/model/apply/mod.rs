@@ -23,7 +23,7 @@ use jiff::Timestamp;
 
 use super::event::Event;
 use super::view::ViewError;
-use super::{Op, Outcome, SessionName, Txn, head, queue, session as sessions};
+use super::{NewItem, Op, Outcome, QueueName, SessionName, Txn, head, queue, session as sessions};
 
 /// What an operation needs to know beyond the state.
 #[derive(Debug, Clone)]
@@ -49,10 +49,34 @@ impl Context {
 /// # Errors
 /// When the state cannot be read or is damaged; the transaction is then of no use.
 pub fn apply(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, ViewError> {
+    guarded(txn, op.session(), context, |txn| dispatch(txn, op, context))
+}
+
+/// Applies [`Op::Import`] to items that stand somewhere else, so that a large import is not
+/// copied. A refused one is rolled back.
+///
+/// # Errors
+/// As [`apply`].
+pub fn apply_import(
+    txn: &mut Txn<'_>,
+    session: Option<&SessionName>,
+    items: &[NewItem],
+    queue: &QueueName,
+    context: &Context,
+) -> Result<Outcome, ViewError> {
+    guarded(txn, session, context, |txn| import::import(txn, session, items, queue, context))
+}
+
+fn guarded(
+    txn: &mut Txn<'_>,
+    session: Option<&SessionName>,
+    context: &Context,
+    act: impl FnOnce(&mut Txn<'_>) -> Result<Outcome, ViewError>,
+) -> Result<Outcome, ViewError> {
     // What has run out goes back first, and stays back even when the operation is refused.
-    leases::sweep(txn, op.session(), context)?;
+    leases::sweep(txn, session, context)?;
     let point = txn.savepoint();
-    let outcome = dispatch(txn, op, context)?;
+    let outcome = act(txn)?;
     if outcome.is_refusal() {
         txn.rollback(point);
     }
@@ -83,7 +107,7 @@ fn dispatch(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, Vi
 
 fn set_queue(
     txn: &mut Txn<'_>,
-    name: &super::QueueName,
+    name: &QueueName,
     max_attempts: u32,
     context: &Context,
 ) -> Result<Outcome, ViewError> {

@@ -45,7 +45,7 @@ impl Turn {
     }
 
     /// Gives the act its full time again, after it has waited for others.
-    pub(super) fn lengthen(&mut self, patience: Duration) {
+    pub(in super::super) fn lengthen(&mut self, patience: Duration) {
         self.end = Instant::now() + patience;
     }
 

@@ -1,0 +1,114 @@
+//! `queue export`.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Seek as _, Write as _};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::import::EXPORT;
+use crate::model::ids::Index;
+use crate::model::queue::{self, Slot};
+use crate::model::{Item, ItemId, ItemState, QueueName, View, ViewError, segment};
+use crate::store::GitView;
+
+use super::app::App;
+use super::error::{CliError, CliResult};
+use super::output::Answer;
+use super::queue::{Row, parse_state, require_queue, row};
+
+/// See the command's help.
+#[derive(Debug, Args)]
+#[command(after_help = "What is exported can be imported into another store: ids, content, queues, \
+                        priorities\nand order stay. What is done or failed is passed over there, \
+                        what is claimed is free.")]
+pub struct ExportArgs {
+    /// Only of this queue
+    #[arg(long, value_name = "Q")]
+    queue: Option<QueueName>,
+    /// Only in this state: pending, blocked, claimed, done, failed
+    #[arg(long, value_name = "S", value_parser = parse_state)]
+    state: Option<ItemState>,
+}
+
+/// Runs `queue export`. The items go to a temporary file first: they are those of one version of
+/// the state, which is read anew when upkeep takes it away meanwhile, and a store that cannot be
+/// read prints nothing.
+pub fn export(app: &App, args: &ExportArgs) -> CliResult<Answer> {
+    let store = app.store()?;
+    app.sweep(&store)?;
+    require_queue(&store, args.queue.as_ref())?;
+    let kept = |error: io::Error| {
+        CliError::failed("io", format!("cannot keep the items in a temporary file: {error}"))
+            .hint("see that the folder for temporary files has room (TMPDIR)")
+    };
+    let file = tempfile::tempfile().map_err(kept)?;
+    store.read(|view| write(&file, view, args))?.map_err(kept)?;
+    Ok(Answer { lines: Some(file), ..Answer::default() })
+}
+
+/// Writes the items of a state; failures of the file are the inner result.
+fn write(mut file: &File, view: &GitView<'_>, args: &ExportArgs) -> Result<io::Result<()>, ViewError> {
+    if let Err(e) = file.set_len(0).and_then(|()| file.rewind()) {
+        return Ok(Err(e));
+    }
+    let mut out = BufWriter::with_capacity(1 << 18, file);
+    let mut done = Done { view, index: Index::default() };
+    for record in queue::all(view)? {
+        if args.queue.as_ref().is_some_and(|q| *q != record.name) {
+            continue;
+        }
+        for segment in queue::segments(view, &record.name)? {
+            let states = queue::states(view, &record.name, segment)?;
+            let fits = |i: &usize| args.state.is_none() || states.get(*i) == args.state;
+            let content = queue::content(view, &record.name, segment)?;
+            let lines = segment::lines(&content);
+            for index in (0..states.len()).filter(fits) {
+                let mut item = segment::item_at(&lines, index, record.name.as_str())?;
+                let slot = Slot { queue: record.name.clone(), segment, index };
+                done.take_out(&mut item, states.get(index))?;
+                let Some(Row { json: Value::Object(mut line), .. }) = row(&item, &slot, &states) else {
+                    continue;
+                };
+                line.insert("export".into(), json!(EXPORT));
+                if let Err(e) = writeln!(out, "{}", Value::Object(line)) {
+                    return Ok(Err(e));
+                }
+            }
+        }
+    }
+    Ok(out.flush())
+}
+
+/// Knows which needs are done. Where an export is imported, these are not known and would never
+/// be done.
+struct Done<'v> {
+    view: &'v dyn View,
+    index: Index,
+}
+
+impl Done<'_> {
+    fn take_out(&mut self, item: &mut Item, state: Option<ItemState>) -> Result<(), ViewError> {
+        match state {
+            Some(ItemState::Pending | ItemState::Claimed) => item.needs.clear(),
+            Some(ItemState::Blocked) => {
+                let mut open = Vec::new();
+                for need in item.needs.drain(..) {
+                    if !self.is_done(&need)? {
+                        open.push(need);
+                    }
+                }
+                item.needs = open;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn is_done(&mut self, id: &ItemId) -> Result<bool, ViewError> {
+        Ok(match self.index.find(self.view, id)? {
+            Some(slot) => queue::standing(self.view, &slot)?.0 == ItemState::Done,
+            None => false,
+        })
+    }
+}

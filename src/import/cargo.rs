@@ -1,0 +1,159 @@
+//! `cargo check --message-format=json`, `cargo clippy --message-format=json`, …: one object a line.
+//!
+//! `{"reason":"compiler-message","message":{"message":"…","code":{"code":"dead_code"},
+//! "level":"warning","spans":[{"file_name":"src/a.rs","line_start":1,"column_start":1,
+//! "is_primary":true,"expansion":null}],…},…}`
+//!
+//! - Lines with another `reason`, and lines that are no JSON (tests print some), are passed over
+//!   and counted as skipped; so are messages without a place (`2 warnings emitted`).
+//! - Where the primary place is in a macro from outside, the place where that is used counts.
+//! - Cargo tells a warning once for each target with the file; it is one item.
+
+use std::io::BufRead;
+
+use super::ImportError;
+use super::collect::Collector;
+use super::finding::{Finding, rule_group};
+use super::fingerprint::Basis;
+use super::format::Head;
+use super::lines::for_each_line;
+use super::object::Object;
+use super::severity::Severity;
+
+/// Expansions of macros in each other; nobody nests them deeper.
+const EXPANSIONS_MAX: usize = 128;
+
+pub(super) fn sniff(head: &Head) -> bool {
+    head.has("reason") && (head.has("package_id") || head.has("success")) && !head.has("title")
+}
+
+pub(super) fn read(input: Box<dyn BufRead + '_>, collector: &mut Collector<'_>) -> Result<(), ImportError> {
+    for_each_line(input, collector, |_, line, collector| {
+        if !line.trim_ascii_start().starts_with(b"{") {
+            collector.skip();
+            return Ok(());
+        }
+        take(Object::parse(line.trim_ascii())?, collector)
+    })
+}
+
+fn take(mut object: Object, collector: &mut Collector<'_>) -> Result<(), String> {
+    if object.text("reason")?.as_deref() != Some("compiler-message") {
+        collector.skip();
+        return Ok(());
+    }
+    let mut message = object.object("message")?.ok_or("message: missing")?;
+    let severity = match message.text("level")?.as_deref() {
+        Some("error") => Severity::Critical,
+        Some("error: internal compiler error") => Severity::Blocker,
+        Some("warning") => Severity::Major,
+        _ => Severity::Minor,
+    };
+    let spans = message.objects("spans")?;
+    if spans.is_empty() {
+        collector.skip();
+        return Ok(());
+    }
+    let place = place(spans, collector)?;
+    let rule = match message.object("code")? {
+        Some(mut code) => code.text("code")?,
+        None => None,
+    };
+    let tool = rule.as_deref().and_then(|rule| rule.split_once("::")).map(|(tool, _)| tool.to_owned());
+    collector.finding_once(Finding {
+        category: tool.or_else(|| rule.as_deref().and_then(rule_group)),
+        rule,
+        message: message.text("message")?.ok_or("message.message: missing")?,
+        files: vec![place.0],
+        line: place.1,
+        column: place.2,
+        severity,
+        url: None,
+        basis: Basis::Message,
+    });
+    Ok(())
+}
+
+type Place = (crate::model::RepoPath, Option<u64>, Option<u64>);
+
+/// The first primary span, or use of a macro that leads to it, in the repository.
+fn place(spans: Vec<Object>, collector: &Collector<'_>) -> Result<Place, String> {
+    let mut first_reason = None;
+    for span in spans {
+        if !span.get("is_primary").is_some_and(|p| *p == true) {
+            continue;
+        }
+        let mut next = Some(span);
+        for _ in 0..EXPANSIONS_MAX {
+            let Some(mut span) = next else { break };
+            match span.parsed("file_name", |name| collector.places.file(name)) {
+                Ok(Some(file)) => {
+                    return Ok((file, span.number("line_start", 1)?, span.number("column_start", 1)?));
+                }
+                Ok(None) => {}
+                Err(reason) => {
+                    first_reason.get_or_insert(reason);
+                }
+            }
+            next = match span.object("expansion")? {
+                Some(mut expansion) => expansion.object("span")?,
+                None => None,
+            };
+        }
+    }
+    Err(first_reason.unwrap_or_else(|| "spans: none of them is primary".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Format;
+    use super::super::tests::{options, reasons, run};
+
+    fn line(level: &str, code: &str, message: &str, spans: &str) -> String {
+        format!(
+            "{{\"reason\":\"compiler-message\",\"package_id\":\"p\",\"message\":{{\"rendered\":\"x\",\"message\":\"{message}\",\
+             \"level\":\"{level}\",\"code\":{code},\"spans\":[{spans}],\"children\":[]}}}}\n"
+        )
+    }
+
+    fn span(file: &str, expansion: &str) -> String {
+        format!(
+            r#"{{"file_name":"{file}","line_start":7,"column_start":5,"is_primary":true,"expansion":{expansion}}}"#
+        )
+    }
+
+    #[test]
+    fn compiler_messages_are_items_and_other_lines_are_not() {
+        let clippy = line(
+            "warning",
+            r#"{"code":"clippy::needless_return"}"#,
+            "unneeded `return`",
+            &span("src/a.rs", "null"),
+        );
+        let text = "{\"reason\":\"compiler-artifact\",\"package_id\":\"p\"}\nrunning 3 tests\n".to_owned()
+            + &clippy
+            + &clippy
+            + &line("error", r#"{"code":"E0308"}"#, "mismatched types", &span("/repo/src/b.rs", "null"))
+            + &line("error", "null", "aborting due to 1 previous error", "")
+            + "{\"reason\":\"build-finished\",\"success\":false}\n";
+        let (items, report) = run(text, &options());
+        assert_eq!((report.format, report.items, report.skipped), (Format::Cargo, 2, 4));
+        assert_eq!((report.duplicates, report.read, report.bad_total), (1, 7, 0));
+        let first = &items[0].item;
+        assert_eq!(first.title, "clippy::needless_return: unneeded `return`");
+        assert_eq!((first.category.as_deref(), first.line, items[0].priority), (Some("clippy"), Some(7), 2));
+        assert_eq!((items[1].item.files[0].as_str(), items[1].priority), ("src/b.rs", 1));
+    }
+
+    #[test]
+    fn a_macro_from_outside_counts_where_it_is_used() {
+        let used = format!(r#"{{"span":{}}}"#, span("src/use.rs", "null"));
+        let outside = span("/home/me/.cargo/registry/x.rs", &used);
+        let (items, report) = run(line("warning", "null", "m", &outside), &options());
+        assert_eq!(report.bad_total, 0);
+        assert_eq!(items[0].item.files[0].as_str(), "src/use.rs");
+        let nowhere = line("warning", "null", "m", &span("/other/x.rs", "null"));
+        let expected = vec![(1, "file_name: /other/x.rs: outside the repository".to_owned())];
+        assert_eq!(reasons(&run(nowhere, &options()).1), expected);
+    }
+}

@@ -1,0 +1,236 @@
+//! A table with a header: CSV with `,`, `;` or tabs, whichever the header has most of.
+//!
+//! A column is known by its name, in any case, with ` `, `-` and `_` alike:
+//!
+//! | field | columns |
+//! |---|---|
+//! | `title` | title, message, description, summary, text |
+//! | `files` | files, file, path, filename, filepath |
+//! | `line` | line, row, start line, line number |
+//! | `rule` | rule, code, rule id, check, check id |
+//! | `severity` | severity, level |
+//! | `category` | category, type, kind |
+//! | `needs` | needs, depends on, dependencies |
+//! | others | their own names: id, queue, priority, run, timeout, phase, group |
+//!
+//! Several files or needs in a cell are separated by `;` or line ends, needs also by `,` and
+//! blanks. An empty cell is none. Any other column goes into `payload.extra`.
+
+use std::io::BufRead;
+
+use csv::{ErrorKind, Reader, ReaderBuilder, StringRecord};
+use serde_json::Value;
+
+use super::collect::Collector;
+use super::format::Head;
+use super::object::Object;
+use super::{ImportError, jsonl};
+
+/// Bytes of a header that are looked at to find the separator.
+const HEADER_MAX: usize = 64 * 1024;
+
+/// Names of columns in their plain form, and the field.
+const COLUMNS: [(&str, &str); 31] = [
+    ("id", "id"),
+    ("title", "title"),
+    ("message", "title"),
+    ("description", "title"),
+    ("summary", "title"),
+    ("text", "title"),
+    ("files", "files"),
+    ("file", "files"),
+    ("path", "files"),
+    ("filename", "files"),
+    ("filepath", "files"),
+    ("line", "line"),
+    ("row", "line"),
+    ("startline", "line"),
+    ("linenumber", "line"),
+    ("rule", "rule"),
+    ("code", "rule"),
+    ("ruleid", "rule"),
+    ("check", "rule"),
+    ("checkid", "rule"),
+    ("severity", "severity"),
+    ("level", "severity"),
+    ("category", "category"),
+    ("type", "category"),
+    ("kind", "category"),
+    ("needs", "needs"),
+    ("dependson", "needs"),
+    ("dependencies", "needs"),
+    ("queue", "queue"),
+    ("priority", "priority"),
+    ("run", "run"),
+];
+
+/// Fields that have no other names.
+const PLAIN: [&str; 3] = ["timeout", "phase", "group"];
+
+/// A header with a title and one more column that is known.
+pub(super) fn sniff(head: &Head) -> bool {
+    let Some(header) = head.lines().find(|line| !line.trim().is_empty()) else { return false };
+    let separator = separator(header.as_bytes());
+    let fields: Vec<_> =
+        header.split(char::from(separator)).filter_map(|c| field(c.trim_matches('"'))).collect();
+    fields.len() > 1 && fields.contains(&"title")
+}
+
+pub(super) fn read(
+    mut input: Box<dyn BufRead + '_>,
+    collector: &mut Collector<'_>,
+) -> Result<(), ImportError> {
+    let start = input.fill_buf().map_err(ImportError::Read)?;
+    let header = start[..start.len().min(HEADER_MAX)].trim_ascii_start();
+    let header = header.split(|b| *b == b'\n').next().unwrap_or_default();
+    let mut reader = ReaderBuilder::new().delimiter(separator(header)).from_reader(input);
+    let columns = match reader.headers() {
+        Ok(header) => Columns::new(header),
+        Err(error) => return failed(&error, 1, collector).map(|_| ()),
+    };
+    if columns.0.is_empty() {
+        return Ok(());
+    }
+    if !columns.0.iter().any(|(field, _)| field == "title") {
+        collector.broken(1, "the header has no column for the title: title, message, description, …".into());
+        return Ok(());
+    }
+    rows(&mut reader, &columns, collector)
+}
+
+fn rows(
+    reader: &mut Reader<Box<dyn BufRead + '_>>,
+    columns: &Columns,
+    collector: &mut Collector<'_>,
+) -> Result<(), ImportError> {
+    let mut record = StringRecord::new();
+    loop {
+        match reader.read_record(&mut record) {
+            Ok(false) => return Ok(()),
+            Ok(true) => {
+                let line = record.position().map_or(0, csv::Position::line);
+                if let Err(reason) = jsonl::take(line, columns.object(&record), collector) {
+                    collector.bad(line, reason);
+                }
+            }
+            Err(error) => {
+                let line = error.position().map_or(0, csv::Position::line);
+                if !failed(&error, line, collector)? {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+/// Notes a bad row; false when nothing can be read after it.
+fn failed(error: &csv::Error, line: u64, collector: &mut Collector<'_>) -> Result<bool, ImportError> {
+    let reason = match error.kind() {
+        ErrorKind::Io(e) => return Err(ImportError::Read(std::io::Error::new(e.kind(), e.to_string()))),
+        ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("it has {len} cells, the header has {expected_len}")
+        }
+        ErrorKind::Utf8 { err, .. } => {
+            format!("invalid UTF-8 after {} bytes of cell {}", err.valid_up_to(), err.field() + 1)
+        }
+        _ => {
+            collector.broken(line, error.to_string());
+            return Ok(false);
+        }
+    };
+    collector.bad(line, reason);
+    Ok(true)
+}
+
+/// The field of a column, if it is known.
+fn field(column: &str) -> Option<&'static str> {
+    let plain: String =
+        column.chars().filter(|c| !matches!(c, ' ' | '-' | '_')).flat_map(char::to_lowercase).collect();
+    let known = COLUMNS.iter().find(|(name, _)| *name == plain).map(|(_, field)| *field);
+    known.or_else(|| PLAIN.into_iter().find(|name| *name == plain))
+}
+
+fn separator(header: &[u8]) -> u8 {
+    let count = |separator: &u8| header.iter().filter(|b| *b == separator).count();
+    // The last of equal ones, should there be none at all: a single column.
+    [b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',')
+}
+
+/// The fields of the columns, in their order; true for those that are known.
+struct Columns(Vec<(String, bool)>);
+
+impl Columns {
+    fn new(header: &StringRecord) -> Self {
+        let mut columns: Vec<(String, bool)> = Vec::new();
+        for name in header.iter().map(str::trim) {
+            // Of two columns for one field the first counts; the other is kept under its own name.
+            let field = field(name).filter(|f| columns.iter().all(|(taken, _)| taken != f));
+            columns.push((field.unwrap_or(name).to_owned(), field.is_some()));
+        }
+        Columns(columns)
+    }
+
+    fn object(&self, record: &StringRecord) -> Object {
+        let cells = self.0.iter().zip(record.iter().map(str::trim)).filter(|(_, cell)| !cell.is_empty());
+        let fields = cells.map(|((field, known), cell)| {
+            let text = || Value::String(cell.to_owned());
+            let list = |separators: &[char]| {
+                let parts = cell.split(separators).map(str::trim).filter(|part| !part.is_empty());
+                Value::Array(parts.map(|part| Value::String(part.to_owned())).collect())
+            };
+            let value = match field.as_str() {
+                _ if !known => text(),
+                "files" => list(&[';', '\n']),
+                "needs" => list(&[';', '\n', ',', ' ']),
+                "line" | "priority" | "timeout" => cell.parse::<u64>().map_or_else(|_| text(), Value::from),
+                _ => text(),
+            };
+            (field.clone(), value)
+        });
+        Object::of(fields.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Format;
+    use super::super::tests::{options, reasons, run};
+
+    #[test]
+    fn columns_have_many_names() {
+        let text = "Rule ID,Path,Line Number,Message,Level,Depends-On,Owner,description\r\n\
+            D104,src/a.py; src/b.py,12,\"Missing, \"\"docstring\"\"\",error,T1 T2,me,long\r\n\
+            ,,,only a title,,,,\r\n";
+        let (items, report) = run(text, &options());
+        assert_eq!((report.format, report.items, report.bad_total), (Format::Csv, 2, 0));
+        let expected = serde_json::json!({"item": {"id": items[0].item.id, "title": "Missing, \"docstring\"",
+            "severity": "error", "rule": "D104", "line": 12, "files": ["src/a.py", "src/b.py"],
+            "needs": ["T1", "T2"], "payload": {"extra": {"Owner": "me", "description": "long"}}},
+            "queue": null, "priority": 1});
+        assert_eq!(serde_json::to_value(&items[0]).expect("serialises"), expected);
+        assert_eq!(items[1].item.payload, None);
+    }
+
+    #[test]
+    fn bad_rows_have_the_line_on_which_they_begin() {
+        let text = "id;title;files;priority\n1;\"two\nlines\";;\n2;ok;;x\n3;ok\n4;ok;../x;\n5;ok;;1\n";
+        let (items, report) = run(text, &options());
+        assert_eq!(items.iter().map(|i| i.item.id.as_str()).collect::<Vec<_>>(), ["5"]);
+        let expected = [
+            (2, "title: must be one line without control characters"),
+            (4, "priority: expected a number, found a string"),
+            (5, "it has 2 cells, the header has 4"),
+            (6, "files: ../x: outside the repository"),
+        ];
+        assert_eq!(reasons(&report), expected.map(|(n, r)| (n, r.to_owned())));
+    }
+
+    #[test]
+    fn a_table_needs_a_title() {
+        let csv = super::super::Options { format: Some(Format::Csv), ..options() };
+        let expected = "the header has no column for the title: title, message, description, …".to_owned();
+        assert_eq!(reasons(&run("a,b\n1,2\n", &csv).1), [(1, expected)]);
+        assert_eq!(run("", &csv).1.bad_total, 0);
+        assert_eq!(run("title\nx\n\"y\"\n", &csv).0.len(), 2);
+    }
+}

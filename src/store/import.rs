@@ -1,0 +1,189 @@
+//! Import: one act, however many items, in bounded memory.
+//!
+//! The items come in batches. Each is applied to the state as the batches before have left it and
+//! written as blobs and trees, which are then the state that the next one sees. One commit at the
+//! end has the former state as its parent, and one compare-and-swap makes all of it the state.
+//!
+//! Steps, and what a death after each of them leaves:
+//! 1. Lock taken: nothing; the kernel frees it.
+//! 2. Batches written: objects that nothing refers to, removed by upkeep. They are written under
+//!    the lock, because upkeep would otherwise remove them at once.
+//! 3. Ref moved: the new state, whole. Importing again finds everything known.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use gix::ObjectId;
+
+use crate::crash_point;
+use crate::model::event::Event;
+use crate::model::{Changes, Context, NewItem, Outcome, QueueName, SessionName, Txn, apply_import, ids};
+
+use super::cas::Swap;
+use super::remote::{Turn, Watch};
+use super::room::Room;
+use super::view::GitView;
+use super::write::Writer;
+use super::{Store, StoreError, durable, lock};
+
+/// Items in batches that can be gone through more than once: again when a swap was lost.
+pub trait Batches {
+    /// Goes back to the first batch.
+    ///
+    /// # Errors
+    /// When what is kept cannot be read.
+    fn rewind(&mut self) -> io::Result<()>;
+
+    /// The next batch, or `None` after the last one. What it takes in memory is bounded here.
+    ///
+    /// # Errors
+    /// When what is kept cannot be read.
+    fn next_batch(&mut self) -> io::Result<Option<&[NewItem]>>;
+}
+
+/// Who imports, and where to.
+#[derive(Debug, Clone)]
+pub struct Import {
+    /// Who, for the log.
+    pub session: Option<SessionName>,
+    /// The queue of items that name none.
+    pub queue: QueueName,
+}
+
+impl Store {
+    /// Imports all items of `batches`, or none.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written, or the batches cannot be read. Nothing is
+    /// imported then.
+    pub fn import(&self, import: &Import, batches: &mut dyn Batches) -> Result<Outcome, StoreError> {
+        match self.all_known(batches) {
+            Ok(Some(known)) => return Ok(Outcome::Imported { added: 0, known }),
+            // Upkeep may remove an old version while it is being read: look again under the lock.
+            Ok(None) | Err(StoreError::View(_)) => {}
+            Err(error) => return Err(error),
+        }
+        let guard = lock::lock(&self.lock_path())?;
+        let mut turn = self.begin(&guard, &Room::new(&self.path), None)?;
+        // A look at the remote costs less than writing a large import in vain.
+        self.refresh(&mut turn)?;
+        loop {
+            let old = self.require_tip()?;
+            let (commit, outcome) = self.import_onto(old, import, batches, &turn)?;
+            let Some(commit) = commit else { return Ok(outcome) };
+            crash_point!("before the ref");
+            // Reading and writing it may have taken longer than any other act.
+            turn.lengthen(self.options.patience);
+            if self.advance(&mut turn, old, commit)? == Swap::Won {
+                crash_point!("after the ref");
+                return Ok(outcome);
+            }
+        }
+    }
+
+    /// The number of items, if all of them are known. Known items stay known, so this needs no
+    /// lock: importing again what is there keeps nobody waiting. It ends at the first new one.
+    fn all_known(&self, batches: &mut dyn Batches) -> Result<Option<u64>, StoreError> {
+        let view = self.view_of(self.require_tip()?)?;
+        let mut index = ids::Index::default();
+        let mut known = 0;
+        batches.rewind().map_err(StoreError::Batches)?;
+        while let Some(items) = batches.next_batch().map_err(StoreError::Batches)? {
+            for new in items {
+                if index.find(&view, &new.item.id)?.is_none() {
+                    return Ok(None);
+                }
+            }
+            known += items.len() as u64;
+        }
+        Ok(Some(known))
+    }
+
+    /// Writes the state that results from importing into that of `old`. Returns its commit, to
+    /// which nothing refers yet, or `None` when nothing changes; and what the import comes to.
+    /// The caller holds the lock.
+    pub(super) fn import_onto(
+        &self,
+        old: ObjectId,
+        import: &Import,
+        batches: &mut dyn Batches,
+        turn: &Turn,
+    ) -> Result<(Option<ObjectId>, Outcome), StoreError> {
+        let mut view = self.view_of(old)?;
+        let context = Watch::open(self, turn.authority())?.context(&view)?;
+        self.check_format(&view)?;
+        let mut writer = Writer::new(self);
+        let mut sum = Summary::default();
+        // What the last batch has changed: folded when another one comes, else part of the
+        // commit, so that a small import is one object like any other act.
+        let mut last: Option<Changes> = None;
+        batches.rewind().map_err(StoreError::Batches)?;
+        while let Some(items) = batches.next_batch().map_err(StoreError::Batches)? {
+            if let Some(changes) = last.take() {
+                let tree = writer.tree(&view, &changes)?;
+                view = GitView::new(&self.objects, tree, Changes::new());
+                crash_point!("batch written");
+            }
+            let mut txn = Txn::new(&view);
+            let session = import.session.as_ref();
+            match apply_import(&mut txn, session, items, &import.queue, &context)? {
+                Outcome::Imported { added, known } => sum.count(added, known),
+                refused => return Ok((None, refused)),
+            }
+            if !txn.is_empty() {
+                self.stamp(&mut txn, turn.authority())?;
+                let (changes, events) = txn.finish();
+                sum.take(events);
+                last = Some(changes);
+            }
+        }
+        let outcome = Outcome::Imported { added: sum.added, known: sum.known };
+        let Some(changes) = last else { return Ok((None, outcome)) };
+        let commit = writer.state(&view, old, changes, &sum.events(import, &context))?;
+        durable::sync_objects(self, writer.written())?;
+        Ok((Some(commit), outcome))
+    }
+}
+
+/// What all batches come to: the log has one event for an import.
+#[derive(Debug, Default)]
+struct Summary {
+    added: u64,
+    known: u64,
+    queues: BTreeMap<String, u64>,
+    /// What else happened: leases that had run out.
+    other: Vec<Event>,
+}
+
+impl Summary {
+    fn count(&mut self, added: u64, known: u64) {
+        self.added += added;
+        self.known += known;
+    }
+
+    fn take(&mut self, events: Vec<Event>) {
+        for event in events {
+            match event.data.get("queues").and_then(|q| q.as_object()) {
+                Some(queues) if event.event == "import" => {
+                    for (queue, n) in queues {
+                        *self.queues.entry(queue.clone()).or_default() += n.as_u64().unwrap_or(0);
+                    }
+                }
+                _ => self.other.push(event),
+            }
+        }
+    }
+
+    fn events(self, import: &Import, context: &Context) -> Vec<Event> {
+        let mut events = self.other;
+        if self.added > 0 {
+            events.push(
+                Event::new(context.now, import.session.as_ref(), "import")
+                    .with("added", self.added)
+                    .with("known", self.known)
+                    .with("queues", self.queues),
+            );
+        }
+        events
+    }
+}
