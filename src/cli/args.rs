@@ -7,7 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use super::output::Ui;
 use super::text::parse_duration;
 use super::{
-    check, claims, demo, doctor, generate, hook, hooks, init, items, log, queue, session, status, uninstall,
+    check, claims, demo, doctor, generate, hook, hooks, init, items, log, next, queue, session, status,
+    uninstall, verify,
 };
 
 /// Coordinate many coding sessions on one repository
@@ -74,7 +75,9 @@ pub enum Command {
     #[command(subcommand)]
     Queue(queue::QueueCommand),
     /// Take the next items, each with its files
-    Next(items::NextArgs),
+    Next(next::NextArgs),
+    /// Check an item that this session holds, and record the result
+    Verify(verify::VerifyArgs),
     /// Finish items
     Done(items::DoneArgs),
     /// Give items back after a failed attempt

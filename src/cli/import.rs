@@ -43,9 +43,17 @@ pub struct ImportArgs {
     /// Give items that name no queue one by severity, category, folder or rule
     #[arg(long, value_name = "BY")]
     partition: Option<Partition>,
+    /// Items of this group go one after the other, in the order of the file; may be given several
+    /// times, and be a pattern: '*' for every group
+    #[arg(long, value_name = "GROUP", value_parser = parse_pattern)]
+    sequential: Vec<globset::Glob>,
     /// Import the good items although there are bad ones
     #[arg(long)]
     skip_bad: bool,
+}
+
+fn parse_pattern(text: &str) -> Result<globset::Glob, String> {
+    globset::Glob::new(text).map_err(|e| e.kind().to_string())
 }
 
 /// Runs `queue import`.
@@ -119,7 +127,16 @@ impl Source {
         } else {
             File::open(base.join(&args.file))
         };
-        let options = Options { format: args.format, root: app.repo.root.clone(), partition: args.partition };
+        let mut groups = globset::GlobSetBuilder::new();
+        for pattern in &args.sequential {
+            groups.add(pattern.clone());
+        }
+        let options = Options {
+            format: args.format,
+            root: app.repo.root.clone(),
+            sequential: groups.build().map_err(|e| CliError::usage(e.to_string()))?,
+            partition: args.partition,
+        };
         let file = opened.map_err(|e| unreadable(&name, &e))?;
         Ok(Source { name, file, options })
     }

@@ -16,12 +16,18 @@ mod import;
 mod init;
 mod items;
 mod log;
+mod next;
 mod output;
 mod queue;
+mod rules;
 mod session;
+mod split;
 mod status;
 mod text;
 mod uninstall;
+mod update;
+mod verify;
+mod why;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -69,7 +75,8 @@ fn dispatch(cli: Cli) -> CliResult<Answer> {
         Command::Release(args) => claims::release(&app()?, &args),
         Command::Claims(args) => claims::claims(&app()?, &args),
         Command::Queue(command) => queue::run(&app()?, &command),
-        Command::Next(args) => items::next(&app()?, &args),
+        Command::Next(args) => next::next(&app()?, &args),
+        Command::Verify(args) => verify::verify(&app()?, &args),
         Command::Done(args) => items::done(&app()?, &args),
         Command::Fail(args) => items::fail(&app()?, &args),
         Command::Drop(args) => items::drop_items(&app()?, &args),

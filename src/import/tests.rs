@@ -18,7 +18,7 @@ pub(super) fn run(text: impl AsRef<[u8]>, options: &Options) -> (Vec<NewItem>, R
 
 /// No format, and the top of the worktree at `/repo`.
 pub(super) fn options() -> Options {
-    Options { format: None, root: "/repo".into(), partition: None }
+    Options { format: None, root: "/repo".into(), sequential: globset::GlobSet::empty(), partition: None }
 }
 
 /// The bad lines as pairs.

@@ -6,7 +6,9 @@
 
 mod apply;
 pub mod area;
+pub mod choice;
 pub mod claim;
+pub mod cooling;
 pub mod deps;
 pub mod event;
 pub mod head;
@@ -14,13 +16,19 @@ pub mod ids;
 mod item;
 mod layered;
 mod name;
+pub mod needs;
 pub mod op;
 mod path;
 pub mod queue;
 pub mod segment;
 pub mod session;
+pub mod sets;
+pub mod share;
+pub mod split;
 mod txn;
+pub mod update;
 pub mod view;
+pub mod why;
 
 pub use apply::{Context, apply, blockers_of, expiry};
 pub use item::{Item, ItemState, NewItem};

@@ -65,6 +65,16 @@ pub struct Queue {
     pub created: Timestamp,
     /// After so many failures an item is given up.
     pub max_attempts: u32,
+    /// What else holds for its items.
+    #[serde(default, skip_serializing_if = "Rules::is_default")]
+    pub rules: Rules,
+    /// How often an item became free in a segment that was there before: by this a search that
+    /// left segments out knows whether to look again.
+    #[serde(default)]
+    pub returned: u64,
+    /// The segments of the last of these, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub returns: Vec<u32>,
     /// Number of the next new segment.
     pub next_segment: u32,
     /// The segment of each priority that still takes new items.
@@ -123,11 +133,85 @@ impl Queue {
             name,
             created,
             max_attempts: DEFAULT_MAX_ATTEMPTS,
+            rules: Rules::default(),
+            returned: 0,
+            returns: Vec::new(),
             next_segment: 0,
             tails: BTreeMap::new(),
             counts: Counts::default(),
             lately: BTreeMap::new(),
         }
+    }
+
+    /// Notes that an item in a segment became free.
+    pub(crate) fn note_return(&mut self, segment: u32) {
+        self.returned += 1;
+        self.returns.push(segment);
+        let surplus = self.returns.len().saturating_sub(RETURNS_KEPT);
+        self.returns.drain(..surplus);
+    }
+
+    /// The segments in which items became free since there were `known` returns; `None` when
+    /// there were too many since to tell.
+    pub fn returns_since(&self, known: u64) -> Option<&[u32]> {
+        let new = usize::try_from(self.returned.checked_sub(known)?).ok()?;
+        self.returns.get(self.returns.len().checked_sub(new)?..)
+    }
+}
+
+/// How many of [`Queue::returns`] are kept.
+const RETURNS_KEPT: usize = 16;
+
+/// Rules of a queue, beside the number of attempts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rules {
+    /// Seconds for which an item is not offered after a failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cool_down: Option<u64>,
+    /// An item is done only when a verification of it has passed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub verify: bool,
+    /// The command that verifies, unless another one is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verify_command: Option<String>,
+    /// Seconds of a lease on one of its items.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<u64>,
+    /// So many of its items a session may hold at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_held: Option<u32>,
+}
+
+/// The change of one rule; `None`: the rule goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// See [`Rules::cool_down`].
+    CoolDown(Option<u64>),
+    /// See [`Rules::verify`].
+    Verify(bool),
+    /// See [`Rules::verify_command`].
+    VerifyCommand(Option<String>),
+    /// See [`Rules::ttl`].
+    Ttl(Option<u64>),
+    /// See [`Rules::max_held`].
+    MaxHeld(Option<u32>),
+}
+
+impl Rules {
+    /// Changes one of them.
+    pub(crate) fn set(&mut self, rule: Rule) {
+        match rule {
+            Rule::CoolDown(value) => self.cool_down = value,
+            Rule::Verify(value) => self.verify = value,
+            Rule::VerifyCommand(value) => self.verify_command = value,
+            Rule::Ttl(value) => self.ttl = value,
+            Rule::MaxHeld(value) => self.max_held = value,
+        }
+    }
+
+    fn is_default(&self) -> bool {
+        *self == Rules::default()
     }
 }
 
@@ -306,6 +390,7 @@ pub(crate) fn put_states(
 }
 
 /// Moves the item in `slot` to another state and lets `change` write its note. Counters follow.
+/// What should be pending and has to wait is blocked. Returns the state that it came to.
 ///
 /// # Errors
 /// When the state cannot be read.
@@ -314,19 +399,23 @@ pub(crate) fn transition(
     slot: &Slot,
     to: ItemState,
     change: impl FnOnce(&mut Note),
-) -> Result<(), ViewError> {
+) -> Result<ItemState, ViewError> {
     let mut states = states(txn, &slot.queue, slot.segment)?;
     let free = states.free();
     let from = states.get(slot.index).ok_or_else(|| {
         ViewError::damaged(states_key(&slot.queue, slot.segment), format!("it has no item {}", slot.index))
     })?;
-    states.set(slot.index, to);
     change(states.note_mut(slot.index));
+    let to = waiting_or(to, &states.note(slot.index));
+    states.set(slot.index, to);
     put_states(txn, &slot.queue, slot.segment, &states, free);
     let mut queue = must_get(txn, &slot.queue)?;
     if from != to {
         *queue.counts.of(from) = queue.counts.of(from).saturating_sub(1);
         *queue.counts.of(to) += 1;
+        if to == ItemState::Pending {
+            queue.note_return(slot.segment);
+        }
     }
     if let (ItemState::Done, Some(at)) = (to, states.note(slot.index).at) {
         let span = at.as_second() / SPAN;
@@ -334,7 +423,13 @@ pub(crate) fn transition(
         queue.lately = queue.lately.split_off(&(span - RATE_WINDOW / SPAN));
     }
     put(txn, &queue);
-    Ok(())
+    Ok(to)
+}
+
+/// The state of an item that should be in `to`: one that has to wait is not pending but blocked.
+pub(crate) fn waiting_or(to: ItemState, note: &Note) -> ItemState {
+    let waits = note.needs > 0 || note.until.is_some();
+    if to == ItemState::Pending && waits { ItemState::Blocked } else { to }
 }
 
 /// Adds items at the end of a queue, all of one priority, with their first states. Returns their
@@ -351,10 +446,11 @@ pub(crate) fn append(
     let mut slots = Vec::with_capacity(items.len());
     let mut rest = items;
     while !rest.is_empty() {
-        let (segment, mut text, mut states) = match queue.tails.get(&priority) {
+        let (segment, mut text, mut states) = match queue.tails.get(&priority).copied() {
             Some(segment) => {
-                let text = content(txn, &queue.name, *segment)?.to_vec();
-                (*segment, text, self::states(txn, &queue.name, *segment)?)
+                queue.note_return(segment);
+                let text = content(txn, &queue.name, segment)?.to_vec();
+                (segment, text, self::states(txn, &queue.name, segment)?)
             }
             None => {
                 let segment = queue.next_segment;

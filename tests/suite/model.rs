@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use git_coord::model::choice::Choice;
 use git_coord::model::claim::{self, Mode};
 use git_coord::model::head::{self, Head};
 use git_coord::model::op::{ClaimPaths, Finish, RenewWhat, StartSession, TakeNext};
@@ -208,9 +209,15 @@ fn carry_out(machine: &mut Machine, step: &Step) {
         }
         Step::Next { session, count, ttl } => {
             machine.oracle.sweep(Some(SESSIONS[*session]));
-            let op = TakeNext { session: who(session), queues: vec![], count: *count, ttl: *ttl };
+            let op = TakeNext {
+                session: who(session),
+                queues: vec![],
+                count: *count,
+                ttl: *ttl,
+                choice: Choice::default(),
+            };
             match machine.apply(&Op::Next(op), Some(&who(session))) {
-                Outcome::Taken { items, reason } => {
+                Outcome::Taken { items, reason, .. } => {
                     assert_eq!(items.len() < *count, reason.is_some(), "a reason when there are fewer");
                     let wrong = machine.oracle.take(SESSIONS[*session], &items, *count, *ttl);
                     assert_eq!(wrong, Ok(()), "{step:?}");

@@ -5,7 +5,7 @@ use super::super::event::Event;
 use super::super::op::{Outcome, RenewWhat};
 use super::super::session::{Lease, Loss, Session};
 use super::super::view::ViewError;
-use super::super::{ItemId, ItemState, SessionName, Txn, head, queue, session as sessions};
+use super::super::{ItemId, ItemState, SessionName, Txn, cooling, head, queue, session as sessions};
 use super::{Context, active, granted};
 
 /// Takes back every lease that has run out, except those of `alive`, which is renewed instead: a
@@ -22,7 +22,7 @@ pub(super) fn sweep(
     if head.sweep_at.is_none_or(|at| context.now < at) {
         return Ok(());
     }
-    let mut earliest = None;
+    let mut earliest = cooling::sweep(txn, context.now)?;
     for mut session in sessions::all(txn)? {
         let (gone, kept): (Vec<Lease>, Vec<Lease>) =
             session.leases.drain(..).partition(|l| l.expires() <= context.now);
@@ -41,7 +41,9 @@ pub(super) fn sweep(
         let next = session.leases.iter().map(Lease::expires).min();
         earliest = earliest.into_iter().chain(next).min();
     }
-    head.generation = head::next_generation(txn)?;
+    // Read again: what was given back is counted in it.
+    head::next_generation(txn)?;
+    head = head::read(txn)?;
     head.sweep_at = earliest;
     txn.put_json(head::KEY, &head);
     Ok(())

@@ -10,18 +10,23 @@
 //! - a lease number is never given twice, and who lost a lease can do nothing under it.
 
 mod claim;
+mod cycle;
 mod finish;
 mod import;
 mod leases;
+mod named;
 mod next;
+mod search;
 mod session;
+mod settings;
+mod update;
 
 pub use claim::{blockers_of, expiry};
 use jiff::Timestamp;
 
 use super::event::Event;
 use super::view::ViewError;
-use super::{Op, Outcome, SessionName, Txn, head, queue, session as sessions};
+use super::{Op, Outcome, SessionName, Txn, head, session as sessions};
 
 /// What an operation needs to know beyond the state.
 #[derive(Debug, Clone)]
@@ -63,26 +68,10 @@ fn dispatch(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, Vi
             txn.record(entry);
             Ok(Outcome::Done)
         }
-        Op::SetQueue { name, max_attempts } => set_queue(txn, name, *max_attempts, context),
+        Op::SetQueue { name, max_attempts, rules } => settings::set(txn, name, *max_attempts, rules, context),
+        Op::Verify { session, item, verified } => settings::verify(txn, session, item, verified, context),
+        Op::Update(update) => update::update(txn, update, context),
     }
-}
-
-fn set_queue(
-    txn: &mut Txn<'_>,
-    name: &super::QueueName,
-    max_attempts: u32,
-    context: &Context,
-) -> Result<Outcome, ViewError> {
-    let mut queue = queue::get(txn, name)?.unwrap_or_else(|| queue::Queue::new(name.clone(), context.now));
-    queue.max_attempts = max_attempts.max(1);
-    queue::put(txn, &queue);
-    head::next_generation(txn)?;
-    txn.record(
-        Event::new(context.now, None, "queue")
-            .with("queue", name.as_str())
-            .with("max_attempts", queue.max_attempts),
-    );
-    Ok(Outcome::Done)
 }
 
 /// The session on whose behalf an operation runs: its leases are alive.
@@ -92,6 +81,8 @@ fn op_session(op: &Op) -> Option<&SessionName> {
         Op::Next(next) => Some(&next.session),
         Op::Release { session, .. } | Op::Finish { session, .. } | Op::Renew { session, .. } => Some(session),
         Op::StartSession(start) => Some(&start.name),
+        Op::Verify { session, .. } => Some(session),
+        Op::Update(update) => update.session.as_ref(),
         Op::Import { session, .. } | Op::Record { session, .. } => session.as_ref(),
         Op::EndSession { .. } | Op::Sweep | Op::SetQueue { .. } => None,
     }
