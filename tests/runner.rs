@@ -23,8 +23,10 @@ mod suite {
     mod model;
     mod model_oracle;
     mod names;
+    mod needs;
     mod races;
     mod room;
+    mod rules;
     mod sessions;
     mod untouched;
     mod upkeep;
