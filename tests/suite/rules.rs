@@ -124,7 +124,10 @@ fn shares_are_apart_and_cover_everything() {
     let call = env.coord(&["queue", "split", "--sessions", "3", "--into", "s"]);
     let shares = call.ok()["shares"].as_array().unwrap();
     let sum: u64 = shares.iter().map(|s| s["items"].as_u64().unwrap()).sum();
-    assert_eq!((sum, shares[1]["session"].as_str(), shares[1]["share"].as_str()), (60, Some("s-2"), Some("2/3")));
+    assert_eq!(
+        (sum, shares[1]["session"].as_str(), shares[1]["share"].as_str()),
+        (60, Some("s-2"), Some("2/3"))
+    );
     let mut all = BTreeSet::new();
     for (n, share) in shares.iter().enumerate() {
         let name = format!("s-{}", n + 1);
@@ -149,7 +152,10 @@ fn who_has_no_work_of_its_own_may_help() {
     assert_eq!(call.fails(5, "refused")["details"]["rule"], "outside-assignment");
     start(&["--help-others"]);
     let call = env.coord_as("cy", &["next"]);
-    assert_eq!((&call.ok()["items"][0]["id"], &call.ok()["items"][0]["help"]), (&json!("i0000"), &json!(true)));
+    assert_eq!(
+        (&call.ok()["items"][0]["id"], &call.ok()["items"][0]["help"]),
+        (&json!("i0000"), &json!(true))
+    );
     // Its own comes first again.
     env.coord_as("cy", &["drop", "i0005"]).ok();
     let call = env.coord_as("cy", &["next"]);
@@ -177,7 +183,8 @@ fn an_item_is_done_only_when_it_was_verified_under_this_lease() {
     env.coord_as("ann", &["drop", "i0000"]).ok();
     next(&env, "ann", &["--item", "i0000"]);
     refused("the one before belonged to another lease");
-    let call = env.coord_as("ann", &["verify", "i0000", "--", "sh", "-c", "test \"$GIT_COORD_ITEM\" = i0000"]);
+    let call =
+        env.coord_as("ann", &["verify", "i0000", "--", "sh", "-c", "test \"$GIT_COORD_ITEM\" = i0000"]);
     assert_eq!(call.ok()["ok"], true);
     env.coord_as("bob", &["verify", "i0000"]).fails(3, "lost");
     env.coord_as("ann", &["done", "i0000"]).ok();
@@ -262,7 +269,10 @@ fn items_are_given_up_and_put_back_by_condition() {
     };
     assert_eq!(update(&["--where", "file=src/1/**", "--cancel"]), 3);
     let shown = env.coord(&["queue", "show", "i0001"]);
-    assert_eq!((&shown.ok()["item"]["state"], &shown.ok()["item"]["why"]), (&json!("failed"), &json!("cancelled")));
+    assert_eq!(
+        (&shown.ok()["item"]["state"], &shown.ok()["item"]["why"]),
+        (&json!("failed"), &json!("cancelled"))
+    );
     assert_eq!(update(&["--where", "state=failed", "--requeue", "--limit", "2", "--category", "again"]), 2);
     assert_eq!(counts(&env, "main").failed, 1);
     assert_eq!(next(&env, "ann", &["--category", "again", "--count", "9"]), ["i0001", "i0005"]);
