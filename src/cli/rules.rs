@@ -3,7 +3,8 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::model::queue::{self, Queue, Rule};
+use crate::model::queue::{self, Queue};
+use crate::model::rules::Rule;
 use crate::model::{Op, Outcome, QueueName};
 
 use super::app::App;

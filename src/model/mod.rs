@@ -20,6 +20,7 @@ pub mod needs;
 pub mod op;
 mod path;
 pub mod queue;
+pub mod rules;
 pub mod segment;
 pub mod session;
 pub mod sets;

@@ -27,7 +27,7 @@ impl Range {
     pub fn parse(need: &ItemId) -> Option<Self> {
         let text = need.as_str();
         let middle = text.len() / 2;
-        if text.len() % 2 == 0 || text.as_bytes()[middle] != b'-' {
+        if text.len().is_multiple_of(2) || text.as_bytes()[middle] != b'-' {
             return None;
         }
         let (from, to) = (&text[..middle], &text[middle + 1..]);

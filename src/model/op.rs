@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::choice::{Because, Choice, Passed, Skips};
 use super::claim::Mode;
-use super::queue::Rule;
+use super::rules::Rule;
 use super::session::{Loss, Session, Verified};
 use super::share::Share;
 use super::update::{Update, Updated};

@@ -56,7 +56,7 @@ pub struct LeasedItem {
     pub slot: Slot,
     /// The last verification of it under this lease.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verified: Option<Verified>,
+    pub verified: Option<Box<Verified>>,
     /// The files that are held with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<RepoPath>,

@@ -93,7 +93,7 @@ fn search(
     }
     let reason = if taken.len() < op.count { Some(explain(txn, told)?) } else { None };
     let head = head::read(txn)?;
-    let skips = (!known.is_empty()).then(|| Skips {
+    let skips = (!known.is_empty()).then_some(Skips {
         store: head.store,
         generation: head.generation,
         wishes,

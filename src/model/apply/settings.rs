@@ -2,7 +2,8 @@
 
 use super::super::event::Event;
 use super::super::op::Outcome;
-use super::super::queue::{self, Rule};
+use super::super::queue;
+use super::super::rules::Rule;
 use super::super::session::Verified;
 use super::super::view::ViewError;
 use super::super::{ItemId, QueueName, SessionName, Txn, head, session as sessions};
@@ -51,7 +52,7 @@ pub(super) fn verify(
         return super::claim::lost(txn, vec![loss_of_item(&session, id)], name);
     };
     for item in session.leases.iter_mut().filter(|l| l.id == lease).filter_map(|l| l.item.as_mut()) {
-        item.verified = Some(verified.clone());
+        item.verified = Some(Box::new(verified.clone()));
     }
     renew_due(&mut session, context);
     sessions::put(txn, &session);
