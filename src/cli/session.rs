@@ -47,10 +47,10 @@ pub struct StartArgs {
     /// Files that are its own to edit and that its items must touch; may be given several times
     #[arg(long = "area", value_name = "PATTERN")]
     areas: Vec<String>,
-    /// Offer it only its part of the items, by their files: the second of five
+    /// Offer it only its part of the items, by their files: 2/5 is the second of five, 1/1 is all
     #[arg(long, value_name = "K/N")]
     share: Option<Share>,
-    /// Offer it others' work once there is none of its own [possible values: true, false]
+    /// Offer it others' work once there is none of its own; '=false' ends that
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     help_others: Option<bool>,
     /// Make a new worktree there and start the session in it

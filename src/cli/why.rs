@@ -175,7 +175,7 @@ fn wait_lines(waits: &[Wait]) -> Vec<String> {
             let stands = match &wait.stands {
                 Stands::Unknown => "has not been imported".to_owned(),
                 Stands::Set(set) => {
-                    format!("{} of {} are open", set.open, text::count(set.total as usize, "item"))
+                    format!("{} of {} not done yet", set.open, text::count(set.total as usize, "item"))
                 }
                 Stands::Item { state, holder: Some((session, until)), .. } => {
                     let left = until.map(|t| format!(", {} left", text::until(t))).unwrap_or_default();

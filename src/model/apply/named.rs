@@ -80,7 +80,7 @@ fn refused(rule: &str, message: String, hint: &str) -> Outcome {
 fn not_free(id: &ItemId, state: ItemState, note: &Note) -> Outcome {
     let message = match (state, note.until, &note.why) {
         (ItemState::Blocked, Some(until), _) => format!("{id} is not offered before {until}"),
-        (ItemState::Blocked, None, _) => format!("{id} waits for {} others", note.needs),
+        (ItemState::Blocked, None, _) => format!("{id} waits for others that are not done"),
         (state, _, Some(why)) => format!("{id} is {state}: {why}"),
         (state, _, None) => format!("{id} is {state}"),
     };
