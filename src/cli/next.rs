@@ -55,7 +55,7 @@ pub fn next(app: &App, args: &NextArgs) -> CliResult<Answer> {
     Areas::new(&args.areas).map_err(|e| CliError::usage(e.to_string()))?;
     let store = app.store()?;
     let session = app.session()?;
-    let known = store.hint(&session);
+    let known = store.hints(&session);
     let op = Op::Next(TakeNext {
         session: session.clone(),
         queues: args.queues.clone(),
@@ -69,7 +69,7 @@ pub fn next(app: &App, args: &NextArgs) -> CliResult<Answer> {
             explain: args.explain,
             exact_ttl: args.ttl.ttl.is_some(),
             // An explanation names what was passed over, so it has to be looked at.
-            skips: if args.explain { None } else { known.clone() },
+            skips: if args.explain { Vec::new() } else { known.clone() },
         },
     });
     let outcome = app.submit(&store, &op, args.wait)?;
@@ -77,7 +77,7 @@ pub fn next(app: &App, args: &NextArgs) -> CliResult<Answer> {
     let Outcome::Taken { items, reason, skips } = outcome else {
         return Err(CliError::from_refusal(outcome));
     };
-    store.keep_hint(&session, known.as_ref(), skips.as_ref());
+    store.keep_hint(&session, known, skips);
     let mut lines: Vec<String> = items.iter().flat_map(|taken| item_lines(taken, args.explain)).collect();
     let list: Vec<Value> = items.iter().map(|taken| taken_json(taken, args.explain)).collect();
     let mut data = json!({ "items": list, "empty_reason": reason.as_ref().map(reason_text) });

@@ -22,8 +22,8 @@ pub struct Choice {
     pub explain: bool,
     /// The length of the leases was named: a queue's own rule does not change it.
     pub exact_ttl: bool,
-    /// What the last search of this session found out.
-    pub skips: Option<Skips>,
+    /// What earlier searches of this session found out, for one set of wishes each.
+    pub skips: Vec<Skips>,
 }
 
 /// Why an item was taken.
@@ -99,6 +99,8 @@ pub struct Skip {
     pub help: bool,
     /// Segments with smaller numbers are left out, except those in which items became free since.
     pub before: u32,
+    /// And of the segment with this number, the items before this one.
+    pub index: usize,
     /// [`super::queue::Queue::returned`] at that time.
     pub returned: u64,
     /// Claims in the way that items brought: all of them must still be there.

@@ -215,7 +215,10 @@ fn carry_out(machine: &mut Machine, step: &Step) {
         }
         Step::Next { session, count, ttl } => {
             machine.oracle.sweep(Some(SESSIONS[*session]));
-            let choice = Choice { skips: machine.skips.get(session).cloned(), ..Choice::default() };
+            let choice = Choice {
+                skips: machine.skips.get(session).cloned().into_iter().collect(),
+                ..Choice::default()
+            };
             let op = TakeNext { session: who(session), queues: vec![], count: *count, ttl: *ttl, choice };
             match machine.apply(&Op::Next(op), Some(&who(session))) {
                 Outcome::Taken { items, reason, skips } => {

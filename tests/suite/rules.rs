@@ -302,3 +302,28 @@ fn a_cancelled_item_that_waits_goes_on_waiting_when_it_is_put_back() {
     env.store().submit(&claim_op("bob", &["x"], 100), None).unwrap();
     env.check("in the end");
 }
+
+#[test]
+fn what_searches_remember_is_about_one_set_of_wishes() {
+    let env = with_sessions();
+    import(&env, 300);
+    let rare = ["--category", "rare"];
+    let far = ["--area", "src/3", "--category", "types"];
+    assert_eq!(next(&env, "ann", &rare), ["i0299"]);
+    assert_eq!(next(&env, "ann", &far), Vec::<String>::new(), "in src/3 everything is of another category");
+    env.coord_as("ann", &["drop", "i0299"]).ok();
+    // Bob keeps the rare one busy; then it comes back to where a search of ann has passed.
+    assert_eq!(next(&env, "bob", &rare), ["i0299"]);
+    assert_eq!(next(&env, "ann", &rare), Vec::<String>::new());
+    env.coord_as("bob", &["fail", "i0299", "--reason", "r"]).ok();
+    assert_eq!(next(&env, "ann", &rare), ["i0299"]);
+    let hints = std::fs::read_to_string(env.store_dir().join("hints/ann")).unwrap();
+    let hints: serde_json::Value = serde_json::from_str(&hints).unwrap();
+    assert_eq!(hints.as_array().map(Vec::len), Some(2), "one for each set of wishes: {hints}");
+    // Claims of others after the search stand in the way as they should.
+    env.coord_as("ann", &["drop", "i0299"]).ok();
+    env.claim("bob", &["src/3"], 1000);
+    assert_eq!(next(&env, "ann", &rare), Vec::<String>::new());
+    env.coord_as("bob", &["release", "--all"]).ok();
+    assert_eq!(next(&env, "ann", &rare), ["i0299"]);
+}

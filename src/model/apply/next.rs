@@ -32,7 +32,7 @@ pub(super) fn next(txn: &mut Txn<'_>, op: &TakeNext, context: &Context) -> Resul
                 named::Named::Free(found, help) => (found, help),
                 named::Named::Answer(outcome) => return Ok(outcome),
             };
-            (vec![take(txn, &mut session, found, op, help, context)?], None, op.choice.skips.clone())
+            (vec![take(txn, &mut session, found, op, help, context)?], None, None)
         }
         None => match search(txn, &mut session, op, context)? {
             Ok(result) => result,
@@ -70,7 +70,7 @@ fn search(
         }
     };
     let wishes = wishes_text(op, session);
-    let mut known = still_true(txn, session, op.choice.skips.as_ref(), &wishes)?;
+    let mut known = still_true(txn, session, &op.choice.skips, &wishes)?;
     let mut taken: Vec<Taken> = Vec::new();
     let mut told = Told::default();
     let mut help = false;
@@ -80,7 +80,10 @@ fn search(
         let all = Wishes { session, choice: &op.choice, own: &own, asked: &asked, help };
         let mut search = Search::new(&all);
         let found = search.run(txn, &open, &known)?;
-        merge(&mut known, std::mem::take(&mut search.ranges));
+        // An explanation names what was passed over, so it has to be looked at each time.
+        if !op.choice.explain {
+            merge(&mut known, std::mem::take(&mut search.ranges));
+        }
         // What an assignment leaves out is told, also when others' work was looked at afterwards.
         if !help {
             told = Told { skipped: search.skipped, passed: search.passed, full, open };
@@ -122,7 +125,7 @@ fn merge(known: &mut Vec<Skip>, new: Vec<Skip>) {
 /// from call to call, and the assignment. A wish that is added to the operation is part of it.
 fn wishes_text(op: &TakeNext, session: &Session) -> String {
     let mut bare = TakeNext { count: 0, ttl: 0, queues: Vec::new(), ..op.clone() };
-    bare.choice.skips = None;
+    bare.choice.skips = Vec::new();
     bare.choice.explain = false;
     let text = to_json(&(bare, &session.areas, session.share));
     String::from_utf8_lossy(&text).into_owned()

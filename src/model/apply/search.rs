@@ -98,13 +98,20 @@ pub(super) struct Search<'a> {
     pub ranges: Vec<Skip>,
 }
 
-/// What one segment came to.
-#[derive(Default)]
-struct Seen {
+/// What was passed over in one segment, and why.
+#[derive(Default, Clone)]
+struct Part {
     skipped: Skipped,
     held: BTreeSet<RepoPath>,
     by_hand: bool,
-    candidate: bool,
+}
+
+/// What one segment came to.
+#[derive(Default)]
+struct Seen {
+    passed: Part,
+    /// The first item that may be taken, and what was passed over before it.
+    candidate: Option<(usize, Part)>,
     over: bool,
 }
 
@@ -170,32 +177,30 @@ impl<'a> Search<'a> {
             }
             None => (Vec::new(), new_range(queue, priority, help)),
         };
-        let before = range.before;
+        let (before, index) = (range.before, range.index);
         let mut growing = self.first.is_none();
         let over = queue::each_open_segment(txn, &queue.name, priority, |segment| {
-            if segment < before && !again.contains(&segment) {
+            let changed = again.contains(&segment);
+            if segment < before && !changed {
                 return Ok(false);
             }
-            let seen = self.visit(txn, &queue.name, segment, priority)?;
-            growing &= !seen.candidate && range.held.len() + seen.held.len() <= HELD_MAX;
-            if growing {
-                if segment >= before {
-                    range.before = segment + 1;
-                    range.skipped.add(&seen.skipped);
-                }
-                range.by_hand |= seen.by_hand;
-                for path in seen.held {
-                    if !range.held.contains(&path) {
-                        range.held.push(path);
-                    }
-                }
-            } else if segment < before {
+            let from = if segment == before && !changed { index } else { 0 };
+            let seen = self.visit(txn, &queue.name, segment, priority, from)?;
+            let (at, part) = match &seen.candidate {
+                None => ((segment + 1, 0), &seen.passed),
+                Some((index, part)) => ((segment, *index), part),
+            };
+            growing &= range.held.len() + part.held.len() <= HELD_MAX;
+            if growing && (seen.candidate.is_none() || at >= (before, index)) {
+                grow(&mut range, at, part, changed && segment <= before);
+            } else if changed && segment <= before {
                 // This segment has to be looked at again, so what was known stays as it was.
                 range = old.map_or_else(|| range.clone(), |(skip, _)| skip.clone());
             }
+            growing &= seen.candidate.is_none();
             Ok(seen.over)
         })?;
-        if range.before > 0 {
+        if (range.before, range.index) > (0, 0) {
             self.ranges.push(range);
         }
         Ok(over)
@@ -208,13 +213,14 @@ impl<'a> Search<'a> {
         queue: &QueueName,
         segment: u32,
         priority: u32,
+        from: usize,
     ) -> Result<Seen, ViewError> {
         let states = queue::states(txn, queue, segment)?;
         let content = queue::content(txn, queue, segment)?;
         let lines = segment::lines(&content);
         let key = queue::items_key(queue, segment);
         let mut seen = Seen::default();
-        for index in (0..states.len()).filter(|i| states.get(*i) == Some(ItemState::Pending)) {
+        for index in (from..states.len()).filter(|i| states.get(*i) == Some(ItemState::Pending)) {
             let facts: Facts = segment::parse_at(&lines, index, &key)?;
             if let Some(why) = self.wishes.objection(&facts) {
                 self.pass(&mut seen, facts.id, queue, priority, why);
@@ -224,7 +230,9 @@ impl<'a> Search<'a> {
             let own = !facts.files.is_empty() && facts.files.iter().all(|f| session.may_edit(f));
             let claims = if own { Vec::new() } else { in_the_way(txn, session, &facts.files)? };
             if claims.is_empty() {
-                seen.candidate = true;
+                if seen.candidate.is_none() {
+                    seen.candidate = Some((index, seen.passed.clone()));
+                }
                 if (own && !self.own) || self.first.is_none() {
                     let slot = Slot { queue: queue.clone(), segment, index };
                     let because = if own { Because::OwnFiles } else { Because::First };
@@ -263,9 +271,9 @@ impl<'a> Search<'a> {
             let by_hand = claim
                 .conflicts(session, Mode::Exclusive)
                 .any(|holder| holder.grants.iter().any(|grant| grant.item.is_none()));
-            seen.by_hand |= by_hand;
+            seen.passed.by_hand |= by_hand;
             if !by_hand {
-                seen.held.insert(claim.path.clone());
+                seen.passed.held.insert(claim.path.clone());
             }
         }
         let mut holders = Vec::new();
@@ -290,10 +298,24 @@ impl<'a> Search<'a> {
             NotTaken::OtherShare => one.other_share = 1,
             NotTaken::OtherKind => one.other_kind = 1,
         }
-        seen.skipped.add(&one);
+        seen.passed.skipped.add(&one);
         self.skipped.add(&one);
         if self.explains() {
             self.passed.push(Passed { id, queue: queue.clone(), priority, why });
+        }
+    }
+}
+
+/// Notes that up to `at` there was nothing to take. `again`: a part of it was counted before.
+fn grow(range: &mut Skip, at: (u32, usize), part: &Part, again: bool) {
+    (range.before, range.index) = at.max((range.before, range.index));
+    range.by_hand |= part.by_hand;
+    if !again {
+        range.skipped.add(&part.skipped);
+    }
+    for path in &part.held {
+        if !range.held.contains(path) {
+            range.held.push(path.clone());
         }
     }
 }
@@ -304,6 +326,7 @@ fn new_range(queue: &Queue, priority: u32, help: bool) -> Skip {
         priority,
         help,
         before: 0,
+        index: 0,
         returned: queue.returned,
         held: Vec::new(),
         by_hand: false,
@@ -331,12 +354,12 @@ fn in_the_way(view: &dyn View, session: &Session, files: &[RepoPath]) -> Result<
 pub(super) fn still_true(
     view: &dyn View,
     session: &Session,
-    skips: Option<&Skips>,
+    skips: &[Skips],
     wishes: &str,
 ) -> Result<Vec<Skip>, ViewError> {
     let head = head::read(view)?;
     let same = |s: &&Skips| s.store == head.store && s.generation <= head.generation && s.wishes == wishes;
-    let Some(skips) = skips.filter(same) else { return Ok(Vec::new()) };
+    let Some(skips) = skips.iter().find(same) else { return Ok(Vec::new()) };
     let mut list = Vec::new();
     for range in &skips.ranges {
         let mut holds = !range.by_hand || skips.released == head.released;
