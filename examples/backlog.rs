@@ -98,8 +98,9 @@ fn work(dir: &Path, name: &str, told: impl Fn(usize)) -> Result<(), Failure> {
             count: 1,
             ttl: 600,
             filter: Default::default(),
+            choice: Default::default(),
         };
-        let Outcome::Taken { items, reason } = store.submit(&Op::Next(next), None)? else {
+        let Outcome::Taken { items, reason, .. } = store.submit(&Op::Next(next), None)? else {
             return Err("no work is offered".into());
         };
         if items.is_empty() {

@@ -26,8 +26,10 @@ mod suite {
     mod model;
     mod model_oracle;
     mod names;
+    mod needs;
     mod races;
     mod room;
+    mod rules;
     mod run;
     mod run_stop;
     mod sessions;

@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use super::output::Ui;
 use super::text::parse_duration;
 use super::{
-    check, claims, demo, doctor, generate, hook, hooks, init, items, log, queue, run, session, status,
-    uninstall,
+    check, claims, demo, doctor, generate, hook, hooks, init, items, log, next, queue, run, session, status,
+    uninstall, verify,
 };
 
 /// Coordinate many coding sessions on one repository
@@ -78,7 +78,9 @@ pub enum Command {
     #[command(subcommand)]
     Queue(queue::QueueCommand),
     /// Take the next items, each with its files
-    Next(items::NextArgs),
+    Next(next::NextArgs),
+    /// Check an item that this session holds, and record the result
+    Verify(verify::VerifyArgs),
     /// Finish items
     Done(items::DoneArgs),
     /// Give items back after a failed attempt

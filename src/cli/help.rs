@@ -14,7 +14,7 @@ use super::output::{STRONG, paint};
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Begin", &["init", "session"]),
     ("Files", &["claim", "release", "claims", "check"]),
-    ("Work", &["queue", "next", "done", "fail", "drop", "run", "work"]),
+    ("Work", &["queue", "next", "done", "fail", "run", "work"]),
     ("See", &["status", "log"]),
 ];
 

@@ -46,9 +46,17 @@ pub struct ImportArgs {
     /// Give items queue, priority and category by the rules in this TOML file, or leave them out
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
+    /// Items of this group go one after the other, in the order of the file; may be given several
+    /// times, and be a pattern: '*' for every group
+    #[arg(long, value_name = "GROUP", value_parser = parse_pattern)]
+    sequential: Vec<globset::Glob>,
     /// Import the good items although there are bad ones
     #[arg(long)]
     skip_bad: bool,
+}
+
+fn parse_pattern(text: &str) -> Result<globset::Glob, String> {
+    globset::Glob::new(text).map_err(|e| e.kind().to_string())
 }
 
 /// Runs `queue import`.
@@ -60,8 +68,13 @@ pub fn import(app: &App, ui: Ui, args: &ImportArgs) -> CliResult<Answer> {
     };
     let import = Import { session: app.session_if_any()?, queue };
     let rules = args.rules.as_ref().map(|file| read_rules(app, file)).transpose()?;
-    let options =
-        Options { format: args.format, root: app.repo.root.clone(), partition: args.partition, rules };
+    let options = Options {
+        format: args.format,
+        root: app.repo.root.clone(),
+        sequential: sequential(args)?,
+        partition: args.partition,
+        rules,
+    };
     let mut spool = Spool::default();
     let (report, progress) = read_all(app, ui, args, &options, &mut spool)?;
     if report.bad_total > 0 && !args.skip_bad {
@@ -72,6 +85,15 @@ pub fn import(app: &App, ui: Ui, args: &ImportArgs) -> CliResult<Answer> {
     progress.finish();
     let Outcome::Imported { added, known } = outcome else { return Err(CliError::from_refusal(outcome)) };
     Ok(answer(added, known + report.duplicates, &report))
+}
+
+/// The groups whose items go one after the other.
+fn sequential(args: &ImportArgs) -> CliResult<globset::GlobSet> {
+    let mut groups = globset::GlobSetBuilder::new();
+    for pattern in &args.sequential {
+        groups.add(pattern.clone());
+    }
+    groups.build().map_err(|e| CliError::usage(e.to_string()))
 }
 
 /// Reads the whole file. Nothing is stored before all of it is known to be good.

@@ -1,35 +1,18 @@
-//! `next`, `done`, `fail`, `drop`, `renew`.
+//! `done`, `fail`, `drop`, `renew`.
 
 use std::path::Path;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use crate::model::filter::Filter;
-use crate::model::op::{EmptyReason, Finish, RenewWhat, TakeNext};
-use crate::model::{Item, ItemId, ItemState, Op, Outcome, QueueName};
+use crate::model::op::{Finish, RenewWhat};
+use crate::model::{Item, ItemId, ItemState, Op, Outcome, QueueName, why};
 
 use super::app::App;
 use super::args::Ttl;
 use super::error::{CliError, CliResult};
-use super::output::{Answer, BAD, FAINT, GOOD, STRONG, WARN, paint};
+use super::output::{Answer, BAD, GOOD, WARN, paint};
 use super::text;
-
-/// See the command's help.
-#[derive(Debug, Args)]
-pub struct NextArgs {
-    /// Take from this queue only; may be given several times
-    #[arg(long = "queue", value_name = "Q")]
-    queues: Vec<QueueName>,
-    /// Take up to this many
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    count: u32,
-    #[command(flatten)]
-    ttl: Ttl,
-    /// Stay in line until there is an item, at most this long
-    #[arg(long, value_name = "D", value_parser = text::parse_duration)]
-    wait: Option<u64>,
-}
 
 /// See the command's help.
 #[derive(Debug, Args)]
@@ -96,65 +79,6 @@ pub fn state_style(state: ItemState) -> anstyle::Style {
     }
 }
 
-/// Why there is nothing to take, in words.
-fn reason_text(reason: &EmptyReason) -> String {
-    match reason {
-        EmptyReason::NoQueue => "there is no queue; fill one with: git coord queue import FILE".into(),
-        EmptyReason::AllDone => "everything is finished".into(),
-        EmptyReason::Waiting { claimed, blocked, files_held, outside_area } => {
-            let part = |n: &u64, words: &str| (*n > 0).then(|| format!("{n} {words}"));
-            let parts: Vec<String> = [
-                part(claimed, "with other sessions or already yours"),
-                part(blocked, "waiting for other items"),
-                part(files_held, "on files that others hold"),
-                part(outside_area, "outside this session's area"),
-            ]
-            .into_iter()
-            .flatten()
-            .collect();
-            format!("nothing is free: {}", parts.join(", "))
-        }
-    }
-}
-
-/// Runs `next`.
-pub fn next(app: &App, args: &NextArgs) -> CliResult<Answer> {
-    let store = app.store()?;
-    let session = app.session()?;
-    let op = Op::Next(TakeNext {
-        session: session.clone(),
-        queues: args.queues.clone(),
-        count: args.count as usize,
-        ttl: args.ttl.ttl.unwrap_or(app.settings.ttl),
-        filter: Filter::default(),
-    });
-    let outcome = app.submit(&store, &op, args.wait)?;
-    store.touch_session(&session);
-    let Outcome::Taken { items, reason } = outcome else { return Err(CliError::from_refusal(outcome)) };
-    let mut lines = Vec::new();
-    for taken in &items {
-        let again = if taken.attempt > 1 { format!(", attempt {}", taken.attempt) } else { String::new() };
-        let facts = format!("({}, for {}{again})", taken.queue, text::until(taken.expires));
-        lines.push(format!(
-            "{}  {} {}",
-            paint(STRONG, &taken.item.id),
-            taken.item.title,
-            paint(FAINT, facts)
-        ));
-        lines.extend(taken.item.files.iter().map(|f| match taken.item.line {
-            Some(line) if taken.item.files.first() == Some(f) => format!("    {f}:{line}"),
-            _ => format!("    {f}"),
-        }));
-    }
-    let list: Vec<Value> = items.iter().map(crate::runner::item_json).collect();
-    let data = json!({ "items": list, "empty_reason": reason.as_ref().map(reason_text) });
-    let answer = Answer::new(data, lines.join("\n"));
-    Ok(match &reason {
-        Some(reason) if items.is_empty() => answer.note(reason_text(reason)),
-        _ => answer,
-    })
-}
-
 /// Runs `done`.
 pub fn done(app: &App, args: &DoneArgs) -> CliResult<Answer> {
     finish(app, &args.items, Finish::Done)
@@ -182,11 +106,24 @@ fn finish(app: &App, items: &[ItemId], how: Finish) -> CliResult<Answer> {
     let lines: Vec<String> =
         items.iter().map(|(id, state)| format!("{} {id}", paint(state_style(*state), state))).collect();
     let list: Vec<Value> = items.iter().map(|(id, state)| json!({ "id": id, "state": state })).collect();
-    let answer = Answer::new(json!({ "items": list, "unblocked": unblocked }), lines.join("\n"));
-    Ok(match unblocked.len() {
-        0 => answer,
-        n => answer.note(format!("{} can start now", text::count(n, "item"))),
-    })
+    let mut answer = Answer::new(json!({ "items": list, "unblocked": unblocked }), lines.join("\n"));
+    if !unblocked.is_empty() {
+        answer = answer.note(format!("{} can start now", text::count(unblocked.len(), "item")));
+    }
+    // What waits for an item that was given up waits for ever, unless somebody is told.
+    let failed = items.iter().filter(|(_, state)| *state == ItemState::Failed);
+    let mut held_up = Map::new();
+    for (id, _) in failed {
+        let held = store.read(|view| why::held_up(view, id))?;
+        if held.total > 0 {
+            answer = answer.note(format!("{id} holds up {}", super::why::held_up_text(&held)));
+            held_up.insert(id.to_string(), super::why::held_up_json(&held));
+        }
+    }
+    if !held_up.is_empty() {
+        answer.data["held_up"] = Value::Object(held_up);
+    }
+    Ok(answer)
 }
 
 /// Runs `renew`.

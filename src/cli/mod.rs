@@ -18,15 +18,21 @@ mod import;
 mod init;
 mod items;
 mod log;
+mod next;
 mod output;
 mod progress;
 mod queue;
+mod rules;
 mod run;
 mod session;
+mod split;
 mod status;
 mod sync;
 mod text;
 mod uninstall;
+mod update;
+mod verify;
+mod why;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -75,7 +81,8 @@ fn dispatch(cli: Cli) -> CliResult<Answer> {
         Command::Release(args) => claims::release(&app()?, &args),
         Command::Claims(args) => claims::claims(&app()?, &args),
         Command::Queue(command) => queue::run(&app()?, global.ui(), &command),
-        Command::Next(args) => items::next(&app()?, &args),
+        Command::Next(args) => next::next(&app()?, &args),
+        Command::Verify(args) => verify::verify(&app()?, &args),
         Command::Done(args) => items::done(&app()?, &args),
         Command::Fail(args) => items::fail(&app()?, &args),
         Command::Drop(args) => items::drop_items(&app()?, &args),

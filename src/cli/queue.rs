@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::model::queue::{self, Slot};
 use crate::model::segment;
-use crate::model::{ItemId, ItemState, Op, Outcome, QueueName, SessionName, View, ViewError};
+use crate::model::{ItemId, ItemState, Outcome, QueueName, SessionName, View, ViewError, needs, why};
 use crate::store::{GitView, Store};
 
 use super::app::App;
@@ -14,6 +14,10 @@ use super::export::ExportArgs;
 use super::import::ImportArgs;
 use super::items::{item_json, state_style};
 use super::output::{Answer, FAINT, STRONG, Ui, paint};
+use super::rules::SetArgs;
+use super::split::SplitArgs;
+use super::update::UpdateArgs;
+use super::why::WhyArgs;
 
 /// Import and look at items of work.
 #[derive(Debug, Subcommand)]
@@ -22,12 +26,18 @@ pub enum QueueCommand {
     Import(ImportArgs),
     /// Print every item as one line of JSON, to be imported elsewhere
     Export(ExportArgs),
-    /// Set the rules of a queue
+    /// Set the rules of a queue, or show them
     Set(SetArgs),
     /// List items
     List(ListArgs),
     /// Show one item
     Show(ShowArgs),
+    /// Say why an item is not done: what it waits for, who holds it
+    Why(WhyArgs),
+    /// Change many items at once
+    Update(UpdateArgs),
+    /// Split the items evenly over sessions, so that no two share a file
+    Split(SplitArgs),
 }
 
 /// See the command's help.
@@ -61,33 +71,18 @@ pub struct ShowArgs {
     item: ItemId,
 }
 
-/// See the command's help.
-#[derive(Debug, Args)]
-pub struct SetArgs {
-    /// Its name; it comes to be if need be
-    queue: QueueName,
-    /// Give an item up after so many failed attempts
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
-    max_attempts: u32,
-}
-
 /// Runs `queue …`.
 pub fn run(app: &App, ui: Ui, command: &QueueCommand) -> CliResult<Answer> {
     match command {
         QueueCommand::Import(args) => super::import::import(app, ui, args),
         QueueCommand::Export(args) => super::export::export(app, args),
-        QueueCommand::Set(args) => set(app, args),
+        QueueCommand::Set(args) => super::rules::set(app, args),
         QueueCommand::List(args) => list(app, args),
         QueueCommand::Show(args) => show(app, args),
+        QueueCommand::Why(args) => super::why::why(app, args),
+        QueueCommand::Update(args) => super::update::update(app, args),
+        QueueCommand::Split(args) => super::split::split(app, args),
     }
-}
-
-fn set(app: &App, args: &SetArgs) -> CliResult<Answer> {
-    let store = app.store()?;
-    let op = Op::SetQueue { name: args.queue.clone(), max_attempts: args.max_attempts };
-    app.submit(&store, &op, None)?;
-    let text = format!("{}: an item is given up after {} failed attempts", args.queue, args.max_attempts);
-    Ok(Answer::new(json!({ "queue": args.queue, "max_attempts": args.max_attempts }), text))
 }
 
 /// An item with where it stands, for JSON and for people.
@@ -111,6 +106,9 @@ pub(super) fn row(item: &crate::model::Item, slot: &Slot, states: &segment::Stat
     }
     if let Some(at) = note.at {
         map.insert("at".into(), json!(at.to_string()));
+    }
+    if let Some(until) = note.until {
+        map.insert("until".into(), json!(until.to_string()));
     }
     if let Some(why) = &note.why {
         map.insert("why".into(), json!(why));
@@ -219,16 +217,23 @@ fn show(app: &App, args: &ShowArgs) -> CliResult<Answer> {
     let mut lines = vec![row.text];
     lines.extend(item.files.iter().map(|f| format!("    {f}")));
     if !item.needs.is_empty() {
-        let needs: Vec<&str> = item.needs.iter().map(ItemId::as_str).collect();
-        lines.push(format!("    needs {}", needs.join(", ")));
+        lines.push(format!("    needs {}", needs::shown(&item.needs)));
     }
     if let Some(why) = note.why {
         lines.push(format!("    last attempt: {why}"));
     }
+    let mut json = row.json;
+    if states.get(slot.index) == Some(ItemState::Failed) {
+        let held = store.read(|view| why::held_up(view, &args.item))?;
+        if held.total > 0 {
+            lines.push(format!("    holds up {}", super::why::held_up_text(&held)));
+        }
+        json["held_up"] = super::why::held_up_json(&held);
+    }
     if let Some(payload) = &item.payload {
         lines.push(format!("    {payload}"));
     }
-    Ok(Answer::new(json!({ "item": row.json }), lines.join("\n")))
+    Ok(Answer::new(json!({ "item": json }), lines.join("\n")))
 }
 
 type Found = (crate::model::Item, Slot, segment::States);

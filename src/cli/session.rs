@@ -10,6 +10,7 @@ use crate::git::{Git, GitEnv, HostRepo};
 use crate::model::area::Areas;
 use crate::model::op::StartSession;
 use crate::model::session::{self, Session, SessionState};
+use crate::model::share::Share;
 use crate::model::{Op, Outcome, QueueName, SessionName};
 use crate::store::{Store, random_hex};
 
@@ -46,6 +47,12 @@ pub struct StartArgs {
     /// Files that are its own to edit and that its items must touch; may be given several times
     #[arg(long = "area", value_name = "PATTERN")]
     areas: Vec<String>,
+    /// Offer it only its part of the items, by their files: 2/5 is the second of five, 1/1 is all
+    #[arg(long, value_name = "K/N")]
+    share: Option<Share>,
+    /// Offer it others' work once there is none of its own; '=false' ends that
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    help_others: Option<bool>,
     /// Make a new worktree there and start the session in it
     #[arg(long, value_name = "DIR")]
     worktree: Option<PathBuf>,
@@ -87,7 +94,8 @@ pub fn session_json(session: &Session, store: &Store) -> Value {
     json!({
         "name": session.name, "state": session.state, "worktree": session.worktree,
         "branch": session.branch, "host": session.host, "queues": session.queues,
-        "areas": session.areas, "started": session.started.to_string(),
+        "areas": session.areas, "share": session.share, "help_others": session.help_others,
+        "started": session.started.to_string(),
         "ended": session.ended.map(|t| t.to_string()), "done": session.done, "failed": session.failed,
         "leases": leases, "last_seen": store.last_seen(&session.name).map(|t| t.to_string()),
     })
@@ -128,6 +136,8 @@ fn start(app: &App, args: &StartArgs) -> CliResult<Answer> {
         host: Some(crate::store::host_name()),
         queues: (!args.queues.is_empty()).then(|| args.queues.clone()),
         areas: (!args.areas.is_empty()).then(|| args.areas.clone()),
+        share: args.share,
+        help_others: args.help_others,
         abandoned: known.as_ref().is_some_and(|k| is_free(k, &home, clone)),
     });
     let outcome = match app.submit(&store, &op, None) {
@@ -252,6 +262,12 @@ fn show(app: &App, args: &NameArgs) -> CliResult<Answer> {
     }
     if !session.areas.is_empty() {
         lines.push(format!("  areas    {}", session.areas.join(", ")));
+    }
+    if let Some(share) = session.share {
+        lines.push(format!("  share    {share}"));
+    }
+    if session.help_others {
+        lines.push("  helps    others, when it has no work of its own".to_owned());
     }
     lines.push(format!("  finished {} done, {} failed", session.done, session.failed));
     for lease in &session.leases {

@@ -8,7 +8,7 @@ use gix::ObjectId;
 
 use crate::git::{Git, HostRepo};
 use crate::store::rescue::{file_name, files_in, try_lock_upkeep};
-use crate::store::{HEAD, STORE_DIR, StoreError, StoreLock, config};
+use crate::store::{HEAD, HINTS_DIR, STORE_DIR, StoreError, StoreLock, config};
 
 use super::{DoctorError, Finding, Report, dead};
 
@@ -30,6 +30,10 @@ pub fn examine(
     report: &mut Report,
 ) -> Result<(), DoctorError> {
     let mut files = Files { place, guard, report };
+    if guard.is_some() {
+        // What searches found out in a state that is mended now.
+        let _ = fs::remove_dir_all(place.join(HINTS_DIR));
+    }
     files.folders()?;
     files.head()?;
     files.settings(repo)?;

@@ -100,6 +100,12 @@ fn rebuild_items(
     let mut content = Vec::new();
     let mut lost = Vec::new();
     for at in 0..states.len() {
+        if states.is_moved(at) {
+            // Nobody asks for what stood here; any line keeps the places of the others.
+            let Ok(gone) = ItemId::parse(&format!("moved-{number}-{at}")) else { return Ok(None) };
+            segment::append(&mut content, &bare(&gone));
+            continue;
+        }
         let Some(id) = here.get(&at).and_then(|id| ItemId::parse(id).ok()) else { return Ok(None) };
         if let Some(item) = segment::item_at(&lines, at, "").ok().filter(|item| item.id == id) {
             segment::append(&mut content, &item);
@@ -176,6 +182,9 @@ fn rebuild_states(
         let item = segment::item_at(&lines, at, "")?;
         if at >= states.len() {
             states.push(ItemState::Pending, Note::default());
+        }
+        if states.is_moved(at) {
+            continue;
         }
         // An item that has been handed out since is no longer what the copy says.
         if states.get(at) == Some(ItemState::Claimed) && !held.contains_key(&item.id) {

@@ -140,7 +140,7 @@ fn damaged_keys(store: &Store, look: &Look, commit: &Commit) -> BTreeSet<String>
 fn is_derived(key: &str) -> bool {
     let mut parts = key.split('/');
     match parts.next() {
-        Some("claims" | "ids" | "deps" | "log") => true,
+        Some("claims" | "cooling.json" | "ids" | "deps" | "sets" | "log") => true,
         Some("queues") => parts.nth(1) == Some("open"),
         _ => false,
     }

@@ -65,6 +65,8 @@ pub struct Options {
     /// Top of the worktree, absolute and free of symbolic links. Absolute paths and `file:` URIs
     /// are made relative to it, and relative ones are taken to be so already.
     pub root: PathBuf,
+    /// Groups whose items go one after the other, in the order of the file.
+    pub sequential: globset::GlobSet,
     /// Gives a queue to the items that do not name one themselves.
     pub partition: Option<Partition>,
     /// Changes or drops items, before the partition.

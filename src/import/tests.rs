@@ -18,7 +18,13 @@ pub(super) fn run(text: impl AsRef<[u8]>, options: &Options) -> (Vec<NewItem>, R
 
 /// No format, and the top of the worktree at `/repo`.
 pub(super) fn options() -> Options {
-    Options { format: None, root: "/repo".into(), partition: None, rules: None }
+    Options {
+        format: None,
+        root: "/repo".into(),
+        sequential: globset::GlobSet::empty(),
+        partition: None,
+        rules: None,
+    }
 }
 
 /// The bad lines as pairs.

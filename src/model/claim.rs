@@ -260,6 +260,8 @@ pub fn ungrant(
 ) -> Result<(), ViewError> {
     let Some(mut claim) = get(txn, path)? else { return Ok(()) };
     let before = claim.clone();
+    let by_hand =
+        |claim: &Claim| claim.holders.iter().flat_map(|h| &h.grants).filter(|g| g.item.is_none()).count();
     for holder in claim.holders.iter_mut().filter(|h| h.session == *session) {
         holder.grants.retain(|g| !gone(g));
         // A reader who has edited for an item is a mere reader again when the item is finished.
@@ -268,6 +270,9 @@ pub fn ungrant(
         }
     }
     claim.holders.retain(|h| !h.grants.is_empty());
+    if by_hand(&claim) < by_hand(&before) {
+        super::head::note_release(txn)?;
+    }
     if claim == before { Ok(()) } else { put(txn, &claim) }
 }
 

@@ -1,13 +1,21 @@
 //! Dependencies: who waits for whom.
 //!
 //! `deps/<shard>/<id>` lists the items that wait for an item, so that finishing it finds them
-//! without a search. A blocked item's note counts the needs that are not done yet.
+//! without a search. An item's note counts its needs that are not done yet. For a group or phase
+//! ([`super::sets`]) the list names all that need it, also when it is finished: a new member makes
+//! them wait again.
 
-use super::view::{Kind, View, ViewError};
-use super::{ItemId, ItemState, Txn, ids, queue, txn};
+use super::queue::Slot;
+use super::view::{View, ViewError};
+use super::{ItemId, ItemState, Txn, ids, queue, sets, txn};
 
-/// An id as a tree entry: everything but letters, digits, `_` and `-` as `%XX`.
+/// The key of the list of those that wait for `id`.
 pub(crate) fn key(id: &ItemId) -> String {
+    format!("deps/{}.json", place(id))
+}
+
+/// An id as a folder and an entry in it: everything but letters, digits, `_` and `-` as `%XX`.
+pub(crate) fn place(id: &ItemId) -> String {
     let mut name = String::new();
     for byte in id.as_str().bytes() {
         if byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-' {
@@ -17,7 +25,7 @@ pub(crate) fn key(id: &ItemId) -> String {
         }
     }
     let shard = id.as_str().bytes().fold(0u8, |sum, b| sum.wrapping_mul(31).wrapping_add(b));
-    format!("deps/{shard:02x}/{name}.json")
+    format!("{shard:02x}/{name}")
 }
 
 /// The items that wait for `id`.
@@ -28,39 +36,56 @@ pub fn waiting_for(view: &dyn View, id: &ItemId) -> Result<Vec<ItemId>, ViewErro
     Ok(txn::read_json(view, &key(id))?.unwrap_or_default())
 }
 
-/// True when nobody waits for anything.
-pub(crate) fn none(view: &dyn View) -> Result<bool, ViewError> {
-    Ok(view.kind("deps")? == Kind::Missing)
-}
-
-/// Notes that new items, none of which is noted yet, need `id`. All at once: the list of one that
-/// a whole backlog waits for is read and written once.
-pub(crate) fn add(txn: &mut Txn<'_>, id: &ItemId, waiters: Vec<ItemId>) -> Result<(), ViewError> {
+/// Notes that all of `waiters` need `id`.
+pub(crate) fn add(txn: &mut Txn<'_>, id: &ItemId, waiters: &[ItemId]) -> Result<(), ViewError> {
     let mut list = waiting_for(txn, id)?;
-    list.extend(waiters);
+    let known: std::collections::HashSet<ItemId> = list.iter().cloned().collect();
+    list.extend(waiters.iter().filter(|w| !known.contains(*w)).cloned());
     txn.put_json(key(id), &list);
     Ok(())
 }
 
-/// Tells those that wait for `id` that it is done. Returns those that are free to take now.
-pub(crate) fn satisfy(txn: &mut Txn<'_>, id: &ItemId) -> Result<Vec<ItemId>, ViewError> {
+/// Tells those that wait for the item `id` in `slot`, or for its group or phase, that it is done.
+/// Returns those that are free to take now.
+pub(crate) fn satisfy(txn: &mut Txn<'_>, id: &ItemId, slot: &Slot) -> Result<Vec<ItemId>, ViewError> {
     let waiters = waiting_for(txn, id)?;
-    if waiters.is_empty() {
-        return Ok(waiters);
+    let mut freed = Vec::new();
+    if !waiters.is_empty() {
+        txn.remove(key(id));
+        freed = count(txn, &waiters, |needs| needs.saturating_sub(1))?;
     }
-    txn.remove(key(id));
+    for set in sets::finish_member(txn, slot)? {
+        let waiters = waiting_for(txn, &set)?;
+        freed.extend(count(txn, &waiters, |needs| needs.saturating_sub(1))?);
+    }
+    Ok(freed)
+}
+
+/// Makes those that need a group or phase wait again: it was finished, and has a new member.
+pub(crate) fn reopen(txn: &mut Txn<'_>, set: &ItemId) -> Result<(), ViewError> {
+    let waiters = waiting_for(txn, set)?;
+    count(txn, &waiters, |needs| needs.saturating_add(1)).map(|_| ())
+}
+
+/// Changes the number of open needs of items that are not done. Returns those that became free.
+fn count(
+    txn: &mut Txn<'_>,
+    waiters: &[ItemId],
+    change: impl Fn(u32) -> u32,
+) -> Result<Vec<ItemId>, ViewError> {
     let mut freed = Vec::new();
     for waiter in waiters {
-        let Some(slot) = ids::find(txn, &waiter)? else { continue };
-        let (state, note, _) = queue::standing(txn, &slot)?;
-        if state != ItemState::Blocked {
+        let Some(slot) = ids::find(txn, waiter)? else { continue };
+        let (state, ..) = queue::standing(txn, &slot)?;
+        if state == ItemState::Done {
             continue;
         }
-        let left = note.needs.saturating_sub(1);
-        let to = if left == 0 { ItemState::Pending } else { ItemState::Blocked };
-        queue::transition(txn, &slot, to, |note| note.needs = left)?;
-        if left == 0 {
-            freed.push(waiter);
+        // What is in somebody's hands stays there; it waits when it is given back.
+        let free = matches!(state, ItemState::Pending | ItemState::Blocked);
+        let to = if free { ItemState::Pending } else { state };
+        let now = queue::transition(txn, &slot, to, |note| note.needs = change(note.needs))?;
+        if (state, now) == (ItemState::Blocked, ItemState::Pending) {
+            freed.push(waiter.clone());
         }
     }
     Ok(freed)

@@ -27,6 +27,10 @@ pub struct Head {
     /// No lease runs out before this; `None` when there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep_at: Option<Timestamp>,
+    /// How often a path was given back that had been claimed by hand: by this a search that left
+    /// items out because of such claims knows whether to look again.
+    #[serde(default)]
+    pub released: u64,
     /// Events in the log that have left the history (see `docs/format.md`).
     #[serde(default)]
     pub logged: u64,
@@ -35,7 +39,15 @@ pub struct Head {
 impl Head {
     /// The head of a new store.
     pub fn new(store: String) -> Self {
-        Head { format: FORMAT, store, generation: 0, nonce: String::new(), sweep_at: None, logged: 0 }
+        Head {
+            format: FORMAT,
+            store,
+            generation: 0,
+            nonce: String::new(),
+            sweep_at: None,
+            released: 0,
+            logged: 0,
+        }
     }
 }
 
@@ -56,7 +68,17 @@ pub(crate) fn next_generation(txn: &mut Txn<'_>) -> Result<u64, ViewError> {
     Ok(generation)
 }
 
-/// Notes that a lease runs out at `at`.
+/// Notes that a path was given back that had been claimed by hand.
+pub(crate) fn note_release(txn: &mut Txn<'_>) -> Result<(), ViewError> {
+    // A repair works on claims alone, without a head.
+    if let Some(mut head) = txn.json::<Head>(KEY)? {
+        head.released += 1;
+        txn.put_json(KEY, &head);
+    }
+    Ok(())
+}
+
+/// Notes that a lease, or a cool-down, runs out at `at`.
 pub(crate) fn note_expiry(txn: &mut Txn<'_>, at: Timestamp) -> Result<(), ViewError> {
     let mut head = read(txn)?;
     if head.sweep_at.is_none_or(|known| at < known) {

@@ -6,8 +6,10 @@
 
 mod apply;
 pub mod area;
+pub mod choice;
 pub mod claim;
 pub mod clone;
+pub mod cooling;
 pub mod deps;
 pub mod event;
 pub mod figures;
@@ -17,14 +19,21 @@ pub mod ids;
 mod item;
 mod layered;
 mod name;
+pub mod needs;
 pub mod op;
 mod path;
 pub mod queue;
+pub mod rules;
 pub mod segment;
 pub mod session;
+pub mod sets;
+pub mod share;
+pub mod split;
 pub mod stats;
 mod txn;
+pub mod update;
 pub mod view;
+pub mod why;
 
 pub use apply::{Context, apply, apply_import, blockers_of, expiry};
 pub use item::{Item, ItemState, NewItem};

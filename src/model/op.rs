@@ -8,9 +8,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::choice::{Because, Choice, Passed, Skips};
 use super::claim::Mode;
 use super::filter::Filter;
-use super::session::{Loss, Session};
+use super::rules::Rule;
+use super::session::{Loss, Session, Verified};
+use super::share::Share;
+use super::update::{Update, Updated};
 use super::{Item, ItemId, ItemState, NewItem, QueueName, RepoPath, SessionName};
 
 /// What a session wants done.
@@ -77,9 +81,23 @@ pub enum Op {
     SetQueue {
         /// Which.
         name: QueueName,
-        /// After so many failures an item is given up.
-        max_attempts: u32,
+        /// After so many failures an item is given up; `None`: as before.
+        max_attempts: Option<u32>,
+        /// Changes of its other rules.
+        #[serde(default)]
+        rules: Vec<Rule>,
     },
+    /// Notes what a check of an item that the session holds came to.
+    Verify {
+        /// Who.
+        session: SessionName,
+        /// Which.
+        item: ItemId,
+        /// The result.
+        verified: Verified,
+    },
+    /// Changes many items at once.
+    Update(Update),
 }
 
 impl Op {
@@ -92,6 +110,8 @@ impl Op {
                 Some(session)
             }
             Op::StartSession(start) => Some(&start.name),
+            Op::Verify { session, .. } => Some(session),
+            Op::Update(update) => update.session.as_ref(),
             Op::Import { session, .. } | Op::Record { session, .. } => session.as_ref(),
             Op::EndSession { .. } | Op::Sweep | Op::SetQueue { .. } => None,
         }
@@ -115,6 +135,12 @@ pub struct StartSession {
     pub queues: Option<Vec<QueueName>>,
     /// The session's areas; `None`: as before.
     pub areas: Option<Vec<String>>,
+    /// The session's share of the items; `None`: as before.
+    #[serde(default)]
+    pub share: Option<Share>,
+    /// Whether it helps others when it has no work of its own; `None`: as before.
+    #[serde(default)]
+    pub help_others: Option<bool>,
     /// True when the worktree that holds the session now is known to be gone.
     pub abandoned: bool,
 }
@@ -130,6 +156,8 @@ impl StartSession {
             host: None,
             queues: None,
             areas: None,
+            share: None,
+            help_others: None,
             abandoned: false,
         }
     }
@@ -164,6 +192,9 @@ pub struct TakeNext {
     /// Which of the free items.
     #[serde(default)]
     pub filter: Filter,
+    /// Which of them, and how to choose.
+    #[serde(default)]
+    pub choice: Choice,
 }
 
 /// How an item leaves a session's hands.
@@ -233,7 +264,7 @@ pub struct Held {
 }
 
 /// A claim in the way.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blocker {
     /// The path that was asked for.
     pub path: RepoPath,
@@ -262,6 +293,10 @@ pub struct Taken {
     pub lease: u64,
     /// Until when, unless renewed.
     pub expires: Timestamp,
+    /// Why this one.
+    pub because: Because,
+    /// True when it is not the session's own work, but help for others.
+    pub help: bool,
 }
 
 /// Why `next` gave fewer items than asked for.
@@ -282,6 +317,14 @@ pub enum EmptyReason {
         files_held: u64,
         /// Free items outside the session's area.
         outside_area: u64,
+        /// Free items of other sessions' shares.
+        other_share: u64,
+        /// Free items that are not what was asked for.
+        other_kind: u64,
+        /// Queues of which the session holds as much as it may.
+        full: Vec<QueueName>,
+        /// The first of the free items that were passed over, when an explanation was asked for.
+        passed: Vec<Passed>,
     },
 }
 
@@ -314,6 +357,9 @@ pub enum Outcome {
         items: Vec<Taken>,
         /// Why not more.
         reason: Option<EmptyReason>,
+        /// What the next search may leave out, see [`Choice::skips`].
+        #[serde(default)]
+        skips: Option<Skips>,
     },
     /// The items and their states now.
     Finished {
@@ -334,6 +380,8 @@ pub enum Outcome {
         /// Items that were known.
         known: u64,
     },
+    /// Many items were changed.
+    Updated(Updated),
     /// Done, nothing to tell.
     Done,
     /// Somebody else holds a path. Nothing was changed.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::rules::Rules;
 use super::segment::{self, Note, States};
 use super::stats::{self, Kind, QueueStats, Step};
 use super::view::{View, ViewError};
@@ -66,6 +67,16 @@ pub struct Queue {
     pub created: Timestamp,
     /// After so many failures an item is given up.
     pub max_attempts: u32,
+    /// What else holds for its items.
+    #[serde(default, skip_serializing_if = "Rules::is_default")]
+    pub rules: Rules,
+    /// How often an item became free in a segment that was there before: by this a search that
+    /// left segments out knows whether to look again.
+    #[serde(default)]
+    pub returned: u64,
+    /// The segments of the last of these, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub returns: Vec<u32>,
     /// Number of the next new segment.
     pub next_segment: u32,
     /// The segment of each priority that still takes new items.
@@ -95,6 +106,9 @@ impl Queue {
             name,
             created,
             max_attempts: DEFAULT_MAX_ATTEMPTS,
+            rules: Rules::default(),
+            returned: 0,
+            returns: Vec::new(),
             next_segment: 0,
             tails: BTreeMap::new(),
             counts: Counts::default(),
@@ -102,7 +116,25 @@ impl Queue {
             stats: Some(QueueStats::default()),
         }
     }
+
+    /// Notes that an item in a segment became free.
+    pub(crate) fn note_return(&mut self, segment: u32) {
+        self.returned += 1;
+        self.returns.push(segment);
+        let surplus = self.returns.len().saturating_sub(RETURNS_KEPT);
+        self.returns.drain(..surplus);
+    }
+
+    /// The segments in which items became free since there were `known` returns; `None` when
+    /// there were too many since to tell.
+    pub fn returns_since(&self, known: u64) -> Option<&[u32]> {
+        let new = usize::try_from(self.returned.checked_sub(known)?).ok()?;
+        self.returns.get(self.returns.len().checked_sub(new)?..)
+    }
 }
+
+/// How many of [`Queue::returns`] are kept.
+const RETURNS_KEPT: usize = 16;
 
 pub(crate) fn key(queue: &QueueName) -> String {
     format!("queues/{queue}/queue.json")
@@ -279,6 +311,7 @@ pub(crate) fn put_states(
 }
 
 /// Moves the item in `slot` to another state and lets `change` write its note. Counters follow.
+/// What should be pending and has to wait is blocked. Returns the state that it came to.
 ///
 /// # Errors
 /// When the state cannot be read.
@@ -287,7 +320,7 @@ pub(crate) fn transition(
     slot: &Slot,
     to: ItemState,
     change: impl FnOnce(&mut Note),
-) -> Result<(), ViewError> {
+) -> Result<ItemState, ViewError> {
     transition_of(txn, slot, None, to, change)
 }
 
@@ -302,16 +335,18 @@ pub(crate) fn transition_of(
     kind: Option<&Kind>,
     to: ItemState,
     change: impl FnOnce(&mut Note),
-) -> Result<(), ViewError> {
+) -> Result<ItemState, ViewError> {
     let mut states = states(txn, &slot.queue, slot.segment)?;
     let free = states.free();
     let from = states.get(slot.index).ok_or_else(|| {
         ViewError::damaged(states_key(&slot.queue, slot.segment), format!("it has no item {}", slot.index))
     })?;
-    states.set(slot.index, to);
     let note = states.note_mut(slot.index);
     let fails = note.fails;
     change(note);
+    let to = waiting_or(to, &states.note(slot.index));
+    states.set(slot.index, to);
+    let note = states.note(slot.index);
     let fails = u64::from(note.fails.saturating_sub(fails));
     let done_at = note.at.filter(|_| to == ItemState::Done);
     put_states(txn, &slot.queue, slot.segment, &states, free);
@@ -326,6 +361,9 @@ pub(crate) fn transition_of(
     if from != to {
         *queue.counts.of(from) = queue.counts.of(from).saturating_sub(1);
         *queue.counts.of(to) += 1;
+        if to == ItemState::Pending {
+            queue.note_return(slot.segment);
+        }
     }
     if let Some(at) = done_at {
         let span = at.as_second() / SPAN;
@@ -333,7 +371,13 @@ pub(crate) fn transition_of(
         queue.lately = queue.lately.split_off(&(span - RATE_WINDOW / SPAN));
     }
     put(txn, &queue);
-    Ok(())
+    Ok(to)
+}
+
+/// The state of an item that should be in `to`: one that has to wait is not pending but blocked.
+pub(crate) fn waiting_or(to: ItemState, note: &Note) -> ItemState {
+    let waits = note.needs > 0 || note.until.is_some();
+    if to == ItemState::Pending && waits { ItemState::Blocked } else { to }
 }
 
 /// Adds items at the end of a queue, all of one priority, with their first states. Returns their
@@ -355,10 +399,11 @@ pub(crate) fn append(
     let mut slots = Vec::with_capacity(items.len());
     let mut rest = items;
     while !rest.is_empty() {
-        let (segment, mut text, mut states) = match queue.tails.get(&priority) {
+        let (segment, mut text, mut states) = match queue.tails.get(&priority).copied() {
             Some(segment) => {
-                let text = content(txn, &queue.name, *segment)?.to_vec();
-                (*segment, text, self::states(txn, &queue.name, *segment)?)
+                queue.note_return(segment);
+                let text = content(txn, &queue.name, segment)?.to_vec();
+                (segment, text, self::states(txn, &queue.name, segment)?)
             }
             None => {
                 let segment = queue.next_segment;

@@ -15,6 +15,9 @@ use super::{Item, ItemState, SessionName};
 /// Most items in one segment.
 pub const SIZE: usize = 128;
 
+/// The letter of a place whose item stands elsewhere now.
+const MOVED: u8 = b'x';
+
 /// What is known of an item beyond its state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct Note {
@@ -24,7 +27,7 @@ pub struct Note {
     /// How often it was given back as failed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub fails: u32,
-    /// For a blocked item: how many of its needs are not done.
+    /// How many of its needs are not done.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub needs: u32,
     /// The session that holds it, or held it last.
@@ -39,6 +42,9 @@ pub struct Note {
     /// Why it failed last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// Not offered before this time, after a failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 fn is_zero(n: &u32) -> bool {
@@ -86,6 +92,19 @@ impl States {
         }
     }
 
+    /// True when the item that stood at `index` has another place now.
+    pub fn is_moved(&self, index: usize) -> bool {
+        self.states.as_bytes().get(index) == Some(&MOVED)
+    }
+
+    /// Notes that the item at `index` has another place now; its line stays and counts no more.
+    pub(crate) fn set_moved(&mut self, index: usize) {
+        if index < self.states.len() {
+            self.states.replace_range(index..=index, char::from(MOVED).encode_utf8(&mut [0; 4]));
+            self.notes.remove(&index);
+        }
+    }
+
     /// Adds an item at the end.
     pub fn push(&mut self, state: ItemState, note: Note) {
         if note != Note::default() {
@@ -120,6 +139,18 @@ pub fn lines(content: &[u8]) -> Vec<&[u8]> {
 /// # Errors
 /// When the line is missing or no item.
 pub fn item_at(lines: &[&[u8]], index: usize, key: &str) -> Result<Item, ViewError> {
+    parse_at(lines, index, key)
+}
+
+/// Reads the part of the item in line `index` that `T` knows.
+///
+/// # Errors
+/// When the line is missing or no item.
+pub(crate) fn parse_at<T: serde::de::DeserializeOwned>(
+    lines: &[&[u8]],
+    index: usize,
+    key: &str,
+) -> Result<T, ViewError> {
     let line = lines.get(index).ok_or_else(|| ViewError::damaged(key, format!("it has no item {index}")))?;
     serde_json::from_slice(line).map_err(|e| ViewError::damaged(key, format!("item {index}: {e}")))
 }

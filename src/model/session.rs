@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::claim::Mode;
 use super::queue::Slot;
+use super::share::Share;
 use super::stats::{Kind, SessionStats};
 use super::view::{View, ViewError};
 use super::{Context, ItemId, QueueName, RepoPath, SessionName, Txn, txn};
@@ -58,6 +59,9 @@ pub struct LeasedItem {
     pub id: ItemId,
     /// Where it stands.
     pub slot: Slot,
+    /// The last verification of it under this lease.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<Box<Verified>>,
     /// The files that are held with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<RepoPath>,
@@ -67,6 +71,20 @@ pub struct LeasedItem {
     /// Under what it is counted; old leases do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
+}
+
+/// What a check of an item came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    /// True when it passed.
+    pub ok: bool,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// What ran.
+    pub command: String,
+    /// Its exit status; `None` when a signal ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit: Option<i32>,
 }
 
 impl Lease {
@@ -167,6 +185,12 @@ pub struct Session {
     /// Patterns of the paths that are its own to edit; empty: none in particular.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub areas: Vec<String>,
+    /// The part of the items that is its own; `None`: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<Share>,
+    /// True when it takes other sessions' work once there is none of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub help_others: bool,
     /// Items it has finished.
     #[serde(default)]
     pub done: u64,

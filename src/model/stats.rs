@@ -255,6 +255,19 @@ impl QueueStats {
         }
     }
 
+    /// Takes an item out of the count: it has left the queue, or is counted anew.
+    pub fn leave(&mut self, kind: &Kind, state: ItemState, fails: u64) {
+        self.fails = self.fails.saturating_sub(fails);
+        let names = [(&mut self.categories, &kind.category), (&mut self.phases, &kind.phase)];
+        for (names, name) in names {
+            let Some(name) = name else { continue };
+            let tally = &mut names.entry(name).tally;
+            let n = tally.counts.of(state);
+            *n = n.saturating_sub(1);
+            tally.fails = tally.fails.saturating_sub(fails);
+        }
+    }
+
     /// The same names and times, with nothing counted: for counting anew.
     pub fn emptied(&self) -> Self {
         QueueStats {

@@ -4,8 +4,8 @@ use std::ffi::OsString;
 
 use serde_json::{Map, Value, json};
 
-use crate::model::filter::Share;
 use crate::model::op::Taken;
+use crate::model::share::Share;
 use crate::model::{QueueName, SessionName};
 
 /// What is to be done.

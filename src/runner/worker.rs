@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, json};
 
+use crate::model::choice::Choice;
 use crate::model::filter::Filter;
 use crate::model::op::{Finish, RenewWhat, TakeNext, Taken};
 use crate::model::session::{self, Session, SessionState};
@@ -123,15 +124,20 @@ impl<'a> Worker<'a> {
 
     fn take(&self) -> Result<Option<Taken>, RunnerError> {
         let plan = self.common.plan;
+        let known = self.store.hints(&self.slot.session);
         let outcome = self.submit(&Op::Next(TakeNext {
             session: self.slot.session.clone(),
             queues: plan.queues.clone(),
             count: 1,
             ttl: plan.ttl,
             filter: Filter { run: plan.job == Job::Own, share: plan.share },
+            choice: Choice { skips: known.clone(), ..Choice::default() },
         }))?;
         match outcome {
-            Outcome::Taken { items, .. } => Ok(items.into_iter().next()),
+            Outcome::Taken { items, skips, .. } => {
+                self.store.keep_hint(&self.slot.session, known, skips);
+                Ok(items.into_iter().next())
+            }
             other => Err(RunnerError::Refused(Box::new(other))),
         }
     }

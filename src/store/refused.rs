@@ -53,7 +53,7 @@ fn in_the_way_of<'a>(op: &'a Op, outcome: &Outcome) -> Option<&'a SessionName> {
         (Op::Claim(claim), Outcome::Held { .. }) => Some(&claim.session),
         (
             Op::Next(next),
-            Outcome::Taken { items, reason: Some(EmptyReason::Waiting { files_held: 1.., .. }) },
+            Outcome::Taken { items, reason: Some(EmptyReason::Waiting { files_held: 1.., .. }), .. },
         ) if items.is_empty() => Some(&next.session),
         _ => None,
     }

@@ -6,7 +6,7 @@ use git_coord::model::claim::{self, Claim, Mode};
 use git_coord::model::segment::{self, States};
 use git_coord::model::session::{self, Session, SessionState};
 use git_coord::model::view::{Kind, View, ViewError};
-use git_coord::model::{Item, ItemState, QueueName, head, ids, queue};
+use git_coord::model::{Item, ItemId, ItemState, QueueName, head, ids, queue, sets};
 
 /// Everything that is wrong with a state; empty when it is sound.
 pub fn problems(view: &dyn View) -> Result<Vec<String>, ViewError> {
@@ -14,6 +14,7 @@ pub fn problems(view: &dyn View) -> Result<Vec<String>, ViewError> {
     let sessions = session::all(view)?;
     claims(view, &sessions, &mut found)?;
     leases(view, &sessions, &mut found)?;
+    cooling(view, &mut found)?;
     items(view, &sessions, &mut found)?;
     super::counters::problems(view, &sessions, &mut found)?;
     Ok(found)
@@ -76,6 +77,23 @@ fn overlap(a: &Claim, b: &Claim, found: &mut Vec<String>) {
     }
 }
 
+/// Items that cool down are on the list, and the sweep comes in time for them.
+fn cooling(view: &dyn View, found: &mut Vec<String>) -> Result<(), ViewError> {
+    let head = head::read(view)?;
+    let list = git_coord::model::cooling::all(view)?;
+    for (id, slot) in ids::all(view)? {
+        let (state, note, _) = queue::standing(view, &slot)?;
+        let Some(until) = note.until else { continue };
+        if state != ItemState::Blocked || !list.iter().any(|r| r.id.as_str() == id && r.until == until) {
+            found.push(format!("item {id} is {state}, cools down until {until} and is not on the list"));
+        }
+        if head.sweep_at.is_none_or(|at| at > until) {
+            found.push(format!("item {id} would cool down for ever"));
+        }
+    }
+    Ok(())
+}
+
 /// Every path of a lease is granted; lease numbers are unique and not from the future; the head
 /// knows when the first lease runs out.
 fn leases(view: &dyn View, sessions: &[Session], found: &mut Vec<String>) -> Result<(), ViewError> {
@@ -118,7 +136,8 @@ fn leases(view: &dyn View, sessions: &[Session], found: &mut Vec<String>) -> Res
 fn items(view: &dyn View, sessions: &[Session], found: &mut Vec<String>) -> Result<(), ViewError> {
     let index = ids::all(view)?;
     let mut state_of: BTreeMap<String, ItemState> = BTreeMap::new();
-    let mut blocked: Vec<(Item, u32)> = Vec::new();
+    let mut needy: Vec<(Item, ItemState, segment::Note)> = Vec::new();
+    let mut members: BTreeMap<ItemId, BTreeSet<ItemId>> = BTreeMap::new();
     let mut done = 0;
     for record in queue::all(view)? {
         let name = &record.name;
@@ -149,7 +168,7 @@ fn items(view: &dyn View, sessions: &[Session], found: &mut Vec<String>) -> Resu
             if tail && lines.len() >= segment::SIZE {
                 found.push(format!("segment {segment} of {name} is full and still the tail"));
             }
-            for position in 0..lines.len() {
+            for position in (0..lines.len()).filter(|p| !states.is_moved(*p)) {
                 let item = segment::item_at(&lines, position, "segment")?;
                 let slot = queue::Slot { queue: name.clone(), segment, index: position };
                 let Some(state) = states.get(position) else {
@@ -164,11 +183,10 @@ fn items(view: &dyn View, sessions: &[Session], found: &mut Vec<String>) -> Resu
                     found.push(format!("the index does not know item {} at {slot:?}", item.id));
                 }
                 holder(&item, &slot, state, &states, sessions, found);
-                if state == ItemState::Blocked {
-                    blocked.push((item, states.note(position).needs));
-                } else if !item.needs.is_empty() {
-                    blocked.push((item, 0));
+                for set in sets::of(&item) {
+                    members.entry(set).or_default().insert(item.id.clone());
                 }
+                needy.push((item, state, states.note(position)));
             }
         }
         if counts != record.counts {
@@ -183,13 +201,8 @@ fn items(view: &dyn View, sessions: &[Session], found: &mut Vec<String>) -> Resu
     if index.len() != state_of.len() {
         found.push(format!("the index knows {} items, the queues hold {}", index.len(), state_of.len()));
     }
-    for (item, noted) in blocked {
-        let needs: HashSet<_> = item.needs.iter().collect();
-        let open = needs.iter().filter(|n| state_of.get(n.as_str()) != Some(&ItemState::Done)).count();
-        if open != noted as usize {
-            found.push(format!("item {} waits for {open} items, its note says {noted}", item.id));
-        }
-    }
+    let is_done = |id: &ItemId| state_of.get(id.as_str()) == Some(&ItemState::Done);
+    needs(view, &needy, &members, &is_done, found)?;
     let credited: u64 = sessions.iter().map(|s| s.done).sum();
     if credited != done {
         found.push(format!("{done} items are done, the sessions have finished {credited}"));
@@ -198,6 +211,51 @@ fn items(view: &dyn View, sessions: &[Session], found: &mut Vec<String>) -> Resu
     for item in leased {
         if state_of.get(item.id.as_str()) != Some(&ItemState::Claimed) {
             found.push(format!("item {} is leased and not in state claimed", item.id));
+        }
+    }
+    Ok(())
+}
+
+/// Each item knows how many of its needs are open, and waits exactly then; groups and phases
+/// count and name their members, and know who needs them.
+fn needs(
+    view: &dyn View,
+    items: &[(Item, ItemState, segment::Note)],
+    members: &BTreeMap<ItemId, BTreeSet<ItemId>>,
+    is_done: &dyn Fn(&ItemId) -> bool,
+    found: &mut Vec<String>,
+) -> Result<(), ViewError> {
+    for (set, ids) in members {
+        let open = ids.iter().filter(|id| !is_done(id)).count() as u64;
+        let (right, said) = (sets::Set { total: ids.len() as u64, open }, sets::get(view, set)?);
+        if said != right {
+            found.push(format!("{set} says {said:?}, its members say {right:?}"));
+        }
+        let named = sets::members(view, set)?;
+        if named.len() != ids.len() || named.iter().any(|id| !ids.contains(id)) {
+            found.push(format!("{set} names {named:?}, its members are {ids:?}"));
+        }
+    }
+    for (item, state, note) in items {
+        let is_open = |need: &ItemId| match members.get(need) {
+            Some(ids) => ids.iter().any(|id| !is_done(id)),
+            None => !is_done(need),
+        };
+        let needs: HashSet<_> = item.needs.iter().collect();
+        let open = needs.iter().filter(|n| is_open(n)).count();
+        if *state != ItemState::Done && open != note.needs as usize {
+            found.push(format!("item {} waits for {open} items, its note says {}", item.id, note.needs));
+        }
+        let waits = open > 0 || note.until.is_some();
+        let free = matches!(state, ItemState::Pending | ItemState::Blocked);
+        if free && waits != (*state == ItemState::Blocked) {
+            found.push(format!("item {} is {state}, and has {open} open needs and {note:?}", item.id));
+        }
+        for need in needs.into_iter().filter(|n| *state != ItemState::Done && (sets::is_set(n) || is_open(n)))
+        {
+            if !git_coord::model::deps::waiting_for(view, need)?.contains(&item.id) {
+                found.push(format!("item {} is not on the list of {need}", item.id));
+            }
         }
     }
     Ok(())

@@ -106,8 +106,9 @@ fn work(env: &TestEnv, severity: &str, seed: u64) -> Vec<String> {
             count,
             ttl: 600,
             filter: Default::default(),
+            choice: Default::default(),
         };
-        let Outcome::Taken { items, reason } = store.submit(&Op::Next(next), None).unwrap() else {
+        let Outcome::Taken { items, reason, .. } = store.submit(&Op::Next(next), None).unwrap() else {
             panic!("{session} is offered work")
         };
         if items.is_empty() {

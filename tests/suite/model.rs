@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use git_coord::model::choice::{Choice, Skips};
 use git_coord::model::claim::{self, Mode};
 use git_coord::model::head::{self, Head};
 use git_coord::model::op::{ClaimPaths, Finish, RenewWhat, StartSession, TakeNext};
+use git_coord::model::update::{self, Change, Update};
 use git_coord::model::{
     Context, Item, ItemId, ItemState, MemView, NewItem, Op, Outcome, QueueName, RepoPath, SessionName, Txn,
     apply, ids, queue, to_json,
@@ -23,6 +25,8 @@ const PATHS: [&str; 8] = [".", "a", "a/b", "a/b/c", "a/d", "e", "e/f", "%"];
 struct Machine {
     state: MemView,
     oracle: Oracle,
+    /// What each session's last search found out.
+    skips: BTreeMap<usize, Skips>,
 }
 
 impl Machine {
@@ -32,7 +36,7 @@ impl Machine {
         txn.put(head::KEY, to_json(&Head::new("store".into())));
         let (changes, _) = txn.finish();
         state.commit(changes);
-        Machine { state, oracle: Oracle::default() }
+        Machine { state, oracle: Oracle::default(), skips: BTreeMap::new() }
     }
 
     fn context(&self) -> Context {
@@ -108,6 +112,7 @@ enum Step {
     Finish { session: usize, item: usize, how: usize },
     Renew { session: usize, what: usize, which: usize, ttl: Option<u64> },
     Import(u16),
+    Update { item: usize, what: usize },
     Sweep,
 }
 
@@ -129,6 +134,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (who, 0usize..4, 0usize..8, prop::option::of(ttl()))
             .prop_map(|(session, what, which, ttl)| Step::Renew { session, what, which, ttl }),
         2 => any::<u16>().prop_map(Step::Import),
+        2 => (0usize..10, 0usize..5).prop_map(|(item, what)| Step::Update { item, what }),
         1 => Just(Step::Sweep),
     ]
 }
@@ -137,7 +143,8 @@ fn step() -> impl Strategy<Value = Step> {
 fn item(number: usize) -> NewItem {
     let files: &[&str] =
         [&["a/b/c"][..], &["a/d"], &["e/f"], &[], &["a"], &["e", "%"], &[], &["g"], &["g"]][number];
-    let needs: &[usize] = [&[][..], &[], &[0], &[], &[3, 7], &[8], &[], &[], &[]][number];
+    let needs: &[&str] =
+        [&[][..], &[], &["i0"], &[], &["i3", "i7"], &["i8", "phase:P"], &[], &[], &["group:G"]][number];
     let item = Item {
         id: ItemId::parse(&format!("i{number}")).unwrap(),
         title: format!("item {number}"),
@@ -146,9 +153,9 @@ fn item(number: usize) -> NewItem {
         rule: None,
         line: None,
         files: files.iter().map(|f| path(f)).collect(),
-        needs: needs.iter().map(|n| ItemId::parse(&format!("i{n}")).unwrap()).collect(),
-        phase: (number != 4).then(|| format!("phase {}", number / 3)),
-        group: None,
+        needs: needs.iter().map(|n| ItemId::parse(n).unwrap()).collect(),
+        phase: matches!(number, 1 | 6).then(|| "P".to_owned()),
+        group: matches!(number, 0 | 3).then(|| "G".to_owned()),
         run: None,
         timeout: None,
         payload: None,
@@ -208,15 +215,21 @@ fn carry_out(machine: &mut Machine, step: &Step) {
         }
         Step::Next { session, count, ttl } => {
             machine.oracle.sweep(Some(SESSIONS[*session]));
+            let choice = Choice {
+                skips: machine.skips.get(session).cloned().into_iter().collect(),
+                ..Choice::default()
+            };
             let op = TakeNext {
                 session: who(session),
                 queues: vec![],
                 count: *count,
                 ttl: *ttl,
                 filter: Default::default(),
+                choice,
             };
             match machine.apply(&Op::Next(op), Some(&who(session))) {
-                Outcome::Taken { items, reason } => {
+                Outcome::Taken { items, reason, skips } => {
+                    machine.skips.extend(skips.map(|s| (*session, s)));
                     assert_eq!(items.len() < *count, reason.is_some(), "a reason when there are fewer");
                     let wrong = machine.oracle.take(SESSIONS[*session], &items, *count, *ttl);
                     assert_eq!(wrong, Ok(()), "{step:?}");
@@ -275,10 +288,46 @@ fn carry_out(machine: &mut Machine, step: &Step) {
             assert_eq!(added, machine.oracle.import(&items), "{step:?}");
             assert_eq!(added + known, items.len() as u64, "every item is new or known");
         }
+        Step::Update { item, what } => {
+            machine.oracle.sweep(None);
+            let change = change(*what);
+            let chosen = (*item < 9).then(|| format!("i{item}"));
+            let condition = chosen.as_ref().map_or("title~ITEM".to_owned(), |id| format!("id={id}"));
+            let op = Op::Update(Update {
+                session: None,
+                conditions: vec![condition.parse().unwrap()],
+                change: change.clone(),
+                limit: None,
+            });
+            let preview = match &op {
+                Op::Update(update) => {
+                    let mut swept = machine.state.clone();
+                    let mut txn = Txn::new(&machine.state);
+                    apply(&mut txn, &Op::Sweep, &machine.context()).expect("memory can be read");
+                    swept.commit(txn.finish().0);
+                    update::preview(&swept, update).unwrap()
+                }
+                _ => unreachable!(),
+            };
+            let Outcome::Updated(updated) = machine.apply(&op, None) else { panic!("update refused") };
+            assert_eq!(updated, preview, "{step:?}: a dry run says what will be");
+            assert_eq!(updated.changed, machine.oracle.update(chosen.as_deref(), &change), "{step:?}");
+        }
         Step::Sweep => {
             machine.oracle.sweep(None);
             machine.apply(&Op::Sweep, None);
         }
+    }
+}
+
+fn change(what: usize) -> Change {
+    let none = Change::default();
+    match what {
+        0 => Change { cancel: true, ..none },
+        1 => Change { requeue: true, ..none },
+        2 => Change { priority: Some(1), ..none },
+        3 => Change { queue: Some(QueueName::parse("moved").unwrap()), ..none },
+        _ => Change { requeue: true, priority: Some(0), ..none },
     }
 }
 

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use git_coord::model::claim::Mode;
 use git_coord::model::op::{ClaimPaths, Finish, RenewWhat, Taken};
-use git_coord::model::{ItemState, NewItem, RepoPath};
+use git_coord::model::update::Change;
+use git_coord::model::{ItemState, NewItem, RepoPath, sets};
 
 /// After so many failures an item is given up (the default of a queue).
 const MAX_FAILS: u32 = 3;
@@ -59,6 +60,7 @@ impl Oracle {
                 self.lost.insert((lease.session, id));
             }
         }
+        self.unblock();
     }
 
     fn renew_due(&mut self, session: &str) {
@@ -92,6 +94,7 @@ impl Oracle {
         }
         self.leases.retain(|l| l.session != session);
         self.sessions.insert(session.to_owned(), false);
+        self.unblock();
         true
     }
 
@@ -214,8 +217,10 @@ impl Oracle {
             let work = &self.items[id];
             let reached = match how {
                 Finish::Done => work.state == ItemState::Done,
-                Finish::Fail { .. } => matches!(work.state, ItemState::Failed | ItemState::Pending),
-                Finish::Drop => work.state == ItemState::Pending,
+                Finish::Fail { .. } => {
+                    matches!(work.state, ItemState::Failed | ItemState::Pending | ItemState::Blocked)
+                }
+                Finish::Drop => matches!(work.state, ItemState::Pending | ItemState::Blocked),
             };
             let lost = self.lost.contains(&(session.to_owned(), id.to_owned()));
             return Some(reached && !lost && work.by.as_deref() == Some(session));
@@ -238,11 +243,45 @@ impl Oracle {
     fn unblock(&mut self) {
         let done: BTreeSet<String> =
             self.items.iter().filter(|(_, w)| w.state == ItemState::Done).map(|(id, _)| id.clone()).collect();
-        for work in self.items.values_mut().filter(|w| w.state == ItemState::Blocked) {
-            if work.new.item.needs.iter().all(|n| done.contains(n.as_str())) {
-                work.state = ItemState::Pending;
+        let mut members: BTreeMap<String, Vec<bool>> = BTreeMap::new();
+        for (id, work) in &self.items {
+            for set in sets::of(&work.new.item) {
+                members.entry(set.to_string()).or_default().push(done.contains(id));
             }
         }
+        let fulfilled = |need: &str| match members.get(need) {
+            Some(list) => list.iter().all(|done| *done),
+            None => done.contains(need),
+        };
+        let waits = |s: ItemState| matches!(s, ItemState::Pending | ItemState::Blocked);
+        for work in self.items.values_mut().filter(|w| waits(w.state)) {
+            let free = work.new.item.needs.iter().all(|n| fulfilled(n.as_str()));
+            work.state = if free { ItemState::Pending } else { ItemState::Blocked };
+        }
+    }
+
+    /// Changes one item, or all; returns how many are others afterwards.
+    pub fn update(&mut self, chosen: Option<&str>, change: &Change) -> u64 {
+        let mut changed = 0;
+        for (_, work) in self.items.iter_mut().filter(|(id, _)| chosen.is_none_or(|c| c == id.as_str())) {
+            if matches!(work.state, ItemState::Done | ItemState::Claimed) {
+                continue;
+            }
+            let before = work.clone();
+            match work.state {
+                ItemState::Failed if change.requeue => {
+                    (work.state, work.fails) = (ItemState::Blocked, 0);
+                }
+                ItemState::Pending | ItemState::Blocked if change.cancel => work.state = ItemState::Failed,
+                _ => {}
+            }
+            work.new.priority = change.priority.unwrap_or(work.new.priority);
+            work.new.queue = change.queue.clone().or(work.new.queue.take());
+            let place = |w: &Work| (w.state, w.new.priority, w.new.queue.clone());
+            changed += u64::from(place(&before) != place(work));
+        }
+        self.unblock();
+        changed
     }
 
     /// Renews; false when something named is not held.

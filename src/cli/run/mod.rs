@@ -10,7 +10,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use crate::model::QueueName;
-use crate::model::filter::Share;
+use crate::model::share::Share;
 use crate::runner::{self, Job, Place, Plan, RunnerError, Stop};
 
 use super::app::App;
@@ -82,7 +82,7 @@ struct Which {
     #[arg(long = "queue", value_name = "Q")]
     queues: Vec<QueueName>,
     /// Take only share K of N, the same items everywhere: for jobs in CI
-    #[arg(long, value_name = "K/N", value_parser = Share::parse)]
+    #[arg(long, value_name = "K/N")]
     share: Option<Share>,
     /// Stop after this many commands
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]

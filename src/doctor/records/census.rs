@@ -12,7 +12,7 @@ use crate::model::segment::{self, Note, States};
 use crate::model::session::Session;
 use crate::model::stats::{Kind, QueueStats, Step};
 use crate::model::view::Entry;
-use crate::model::{ItemId, ItemState, QueueName, SessionName, Txn, View};
+use crate::model::{ItemId, ItemState, QueueName, SessionName, Txn, View, sets};
 
 use super::DAMAGED;
 
@@ -48,6 +48,8 @@ pub struct Census {
     /// Where each item stands.
     pub slots: HashMap<ItemId, Slot>,
     pub needy: Vec<Needy>,
+    /// The members of each group and phase, in the order of their places.
+    pub sets: BTreeMap<ItemId, Vec<ItemId>>,
     /// False when sessions cannot be read: then nothing may be concluded from a lease that is
     /// not there.
     pub sessions_whole: bool,
@@ -67,6 +69,8 @@ struct Line {
     phase: Option<String>,
     #[serde(default)]
     needs: Vec<ItemId>,
+    #[serde(default)]
+    group: Option<String>,
 }
 
 impl Line {
@@ -222,7 +226,7 @@ impl Census {
             self.damaged(&states_key, message);
             return None;
         }
-        if let Some(index) = (0..states.len()).find(|i| states.get(*i).is_none()) {
+        if let Some(index) = (0..states.len()).find(|i| states.get(*i).is_none() && !states.is_moved(*i)) {
             self.damaged(&states_key, format!("item {index} has no state that this version knows"));
             return None;
         }
@@ -236,7 +240,7 @@ impl Census {
                 }
             }
         }
-        for (index, line) in parsed.into_iter().enumerate() {
+        for (index, line) in parsed.into_iter().enumerate().filter(|(i, _)| !states.is_moved(*i)) {
             if let Some(to) = states.get(index) {
                 let fails = u64::from(states.note(index).fails);
                 stats.count(&line.kind(), &Step { from: None, to, fails, done_at: None });
@@ -262,6 +266,9 @@ impl Census {
             needs.dedup();
             self.needy.push(Needy { id: line.id.clone(), slot: slot.clone(), needs });
         }
+        for set in sets::named(line.group.as_deref(), line.phase.as_deref()) {
+            self.sets.entry(set).or_default().push(line.id.clone());
+        }
         self.slots.insert(line.id, slot);
     }
 
@@ -278,10 +285,22 @@ impl Census {
 
     /// The needs of an item that are not done.
     pub fn open_needs<'a>(&'a self, needy: &'a Needy) -> impl Iterator<Item = &'a ItemId> {
-        needy.needs.iter().filter(|need| {
-            let state = self.slots.get(*need).and_then(|slot| self.state(slot));
-            state != Some(ItemState::Done)
-        })
+        needy
+            .needs
+            .iter()
+            .filter(|need| if sets::is_set(need) { self.set(need).is_open() } else { !self.is_done(need) })
+    }
+
+    /// What the counters of a group or phase should be.
+    pub fn set(&self, set: &ItemId) -> sets::Set {
+        let members = self.sets.get(set).map_or(&[][..], Vec::as_slice);
+        let open = members.iter().filter(|id| !self.is_done(id)).count();
+        sets::Set { total: members.len() as u64, open: open as u64 }
+    }
+
+    /// True when an item is known and done.
+    pub fn is_done(&self, id: &ItemId) -> bool {
+        self.slots.get(id).and_then(|slot| self.state(slot)) == Some(ItemState::Done)
     }
 }
 
@@ -306,10 +325,11 @@ pub fn keys_below(view: &dyn View, key: &str, damaged: &mut Vec<(String, String)
 
 /// Removes derived records that are not what their format says, so that they are derived anew.
 pub fn drop_derived(txn: &mut Txn<'_>) {
-    for top in ["claims", "deps"] {
+    for top in ["claims", "deps", "sets"] {
         for key in keys_below(txn, top, &mut Vec::new()) {
+            let names = key.ends_with(".txt");
             let sound = matches!(txn.blob(&key), Ok(Some(bytes))
-                if serde_json::from_slice::<IgnoredAny>(&bytes).is_ok());
+                if names && std::str::from_utf8(&bytes).is_ok() || serde_json::from_slice::<IgnoredAny>(&bytes).is_ok());
             if !sound {
                 txn.remove(key);
             }

@@ -69,7 +69,7 @@ fn correct(found: &Head, census: &Census) -> Head {
     let mut right = found.clone();
     right.generation = leases().map(|l| l.id).chain([found.generation]).max().unwrap_or_default();
     // Looking too early costs a look; looking too late keeps what has run out from others.
-    if let Some(first) = leases().map(Lease::expires).min() {
+    if let Some(first) = leases().map(Lease::expires).chain(super::cooling::first(census)).min() {
         right.sweep_at = Some(found.sweep_at.map_or(first, |at| at.min(first)));
     }
     right

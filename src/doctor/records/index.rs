@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::doctor::Finding;
-use crate::model::{ItemId, ItemState, Txn, View, ViewError, deps, ids, queue};
+use crate::model::{ItemId, ItemState, Txn, View, ViewError, deps, ids, queue, sets};
 
 use super::census::{Census, Needy, keys_below};
 
@@ -20,6 +20,11 @@ pub fn findings(view: &dyn View, census: &Census) -> Vec<Finding> {
     let waiting = waiting(census);
     for (key, message, _) in wrong_lists(view, census, &waiting) {
         findings.push(Finding::at_key("dependencies", key, message));
+    }
+    if census.items_whole {
+        for (key, message, _) in super::sets::wrong(view, census) {
+            findings.push(Finding::at_key("sets", key, message));
+        }
     }
     for (needy, said, so) in wrong_notes(census) {
         let key = queue::states_key(&needy.slot.queue, needy.slot.segment);
@@ -52,8 +57,17 @@ pub fn mend(txn: &mut Txn<'_>, census: &Census) -> Result<(), ViewError> {
             None => txn.remove(key),
         }
     }
+    for (key, _, right) in super::sets::wrong(txn, census) {
+        match right {
+            Some(text) => txn.put(key, text),
+            None => txn.remove(key),
+        }
+    }
     for (needy, _, so) in wrong_notes(census) {
-        let to = if so == 0 { ItemState::Pending } else { ItemState::Blocked };
+        let to = match census.state(&needy.slot) {
+            Some(ItemState::Blocked) | None => ItemState::Pending,
+            Some(state) => state,
+        };
         queue::transition(txn, &needy.slot, to, |note| note.needs = so)?;
     }
     Ok(())
@@ -119,8 +133,11 @@ fn shard_fault(found: &str, want: Option<&Shard>) -> String {
 /// Who waits for whom, from the items themselves.
 fn waiting(census: &Census) -> BTreeMap<ItemId, Vec<ItemId>> {
     let mut waiting: BTreeMap<ItemId, Vec<ItemId>> = BTreeMap::new();
-    for needy in census.needy.iter().filter(|n| census.state(&n.slot) == Some(ItemState::Blocked)) {
-        for need in census.open_needs(needy) {
+    for needy in &census.needy {
+        let done = census.is_done(&needy.id);
+        // A group keeps its list: a new member makes all of them wait again.
+        let matters = |need: &&ItemId| sets::is_set(need) || !(done || census.is_done(need));
+        for need in needy.needs.iter().filter(matters) {
             waiting.entry(need.clone()).or_default().push(needy.id.clone());
         }
     }
@@ -166,14 +183,17 @@ fn wrong_lists(
     wrong
 }
 
-/// Blocked items whose note counts their open needs wrongly: what it says, what is so.
+/// Items whose note counts their open needs wrongly: what it says, what is so.
 fn wrong_notes(census: &Census) -> Vec<(&Needy, u32, u32)> {
     let mut wrong = Vec::new();
     if !census.items_whole {
         return wrong;
     }
     for needy in &census.needy {
-        let Some((ItemState::Blocked, note)) = census.standing(&needy.slot) else { continue };
+        let Some((state, note)) = census.standing(&needy.slot) else { continue };
+        if state == ItemState::Done {
+            continue;
+        }
         let open = u32::try_from(census.open_needs(needy).count()).unwrap_or(u32::MAX);
         if note.needs != open {
             wrong.push((needy, note.needs, open));

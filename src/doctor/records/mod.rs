@@ -18,10 +18,12 @@
 
 mod census;
 mod claims;
+mod cooling;
 mod head;
 mod index;
 mod leases;
 mod queues;
+mod sets;
 
 use jiff::Timestamp;
 
@@ -45,6 +47,7 @@ pub fn check(view: &dyn View) -> Vec<Finding> {
     }
     findings.extend(queues::findings(view, &census));
     findings.extend(index::findings(view, &census));
+    findings.extend(cooling::findings(view, &census));
     findings.extend(head::findings(view, &census));
     findings
 }
@@ -65,5 +68,6 @@ pub fn mend(txn: &mut Txn<'_>, now: Timestamp) -> Result<(), ViewError> {
     // Last, because all of the above moves items from state to state.
     let census = Census::take(txn);
     queues::mend(txn, &census, now);
+    cooling::mend(txn, &census);
     head::mend(txn, &census, now)
 }

@@ -4,6 +4,7 @@
 
 mod random;
 mod records;
+mod sets;
 mod stores;
 
 use jiff::{SignedDuration, Timestamp};

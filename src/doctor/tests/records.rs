@@ -9,7 +9,7 @@ use crate::model::session;
 use crate::model::{RepoPath, SessionName, Txn, View, claim as claims};
 
 /// Damages a state, and asserts that exactly these faults are found, and mended without a trace.
-fn broken(name: &str, codes: &[&str], damage: impl FnOnce(&mut World)) -> World {
+pub(super) fn broken(name: &str, codes: &[&str], damage: impl FnOnce(&mut World)) -> World {
     let mut world = World::at_work();
     assert_eq!(check(&world.view), [], "before: {name}");
     damage(&mut world);

@@ -4,7 +4,9 @@ use super::super::event::Event;
 use super::super::op::{Finish, Outcome};
 use super::super::session::{Lease, LeasedItem, Session};
 use super::super::view::ViewError;
-use super::super::{ItemId, ItemState, SessionName, Txn, deps, head, ids, queue, session as sessions};
+use super::super::{
+    ItemId, ItemState, SessionName, Txn, cooling, deps, head, ids, queue, session as sessions,
+};
 use super::leases::{free, loss_of_item, renew_due};
 use super::{Context, active, granted};
 
@@ -51,11 +53,14 @@ pub(super) fn finish(
     if !losses.is_empty() {
         return super::claim::lost(txn, losses, name);
     }
+    if let (Finish::Done, Some(refused)) = (how, unverified(txn, &held)?) {
+        return Ok(refused);
+    }
     let mut unblocked = Vec::new();
     for (lease, item) in &held {
         let state = hand_back(txn, &mut session, lease, item, how, context)?;
         if state == ItemState::Done {
-            unblocked.extend(deps::satisfy(txn, &item.id)?);
+            unblocked.extend(deps::satisfy(txn, &item.id, &item.slot)?);
         }
         states.push((item.id.clone(), state));
     }
@@ -74,12 +79,35 @@ pub(super) fn finish(
     Ok(Outcome::Finished { items: states, unblocked })
 }
 
+/// The refusal when a queue asks for a verification and an item has none that passed.
+fn unverified(txn: &Txn<'_>, held: &[(Lease, LeasedItem)]) -> Result<Option<Outcome>, ViewError> {
+    for (_, item) in held {
+        let rules = queue::must_get(txn, &item.slot.queue)?.rules;
+        if !rules.verify || item.verified.as_ref().is_some_and(|v| v.ok) {
+            continue;
+        }
+        let why = match &item.verified {
+            Some(v) => format!("its verification failed: {}", v.command),
+            None => format!("queue {} asks for a verification, and there was none", item.slot.queue),
+        };
+        let command = if rules.verify_command.is_some() { "" } else { " -- COMMAND" };
+        return Ok(Some(Outcome::Refused {
+            rule: "verification-required".into(),
+            message: format!("{}: {why}", item.id),
+            hint: format!("git coord verify {}{command}", item.id),
+        }));
+    }
+    Ok(None)
+}
+
 /// True when `state` is what `how` leads to.
 fn is_result(how: &Finish, state: ItemState) -> bool {
     match how {
         Finish::Done => state == ItemState::Done,
-        Finish::Fail { .. } => matches!(state, ItemState::Failed | ItemState::Pending),
-        Finish::Drop => state == ItemState::Pending,
+        Finish::Fail { .. } => {
+            matches!(state, ItemState::Failed | ItemState::Pending | ItemState::Blocked)
+        }
+        Finish::Drop => matches!(state, ItemState::Pending | ItemState::Blocked),
     }
 }
 
@@ -92,7 +120,8 @@ fn hand_back(
     how: &Finish,
     context: &Context,
 ) -> Result<ItemState, ViewError> {
-    let limit = queue::must_get(txn, &item.slot.queue)?.max_attempts;
+    let queue = queue::must_get(txn, &item.slot.queue)?;
+    let limit = queue.max_attempts;
     let (_, note, _) = queue::standing(txn, &item.slot)?;
     let state = match how {
         Finish::Done => ItemState::Done,
@@ -100,17 +129,23 @@ fn hand_back(
         Finish::Fail { last, .. } if *last || note.fails + 1 >= limit => ItemState::Failed,
         Finish::Fail { .. } => ItemState::Pending,
     };
-    queue::transition_of(txn, &item.slot, item.kind.as_ref(), state, |note| {
+    let rests = matches!(how, Finish::Fail { .. }) && state == ItemState::Pending;
+    let until = queue.rules.cool_down.filter(|_| rests).map(|d| sessions::later(context.now, d));
+    let state = queue::transition_of(txn, &item.slot, item.kind.as_ref(), state, |note| {
         note.at = Some(context.now);
         match how {
             Finish::Fail { reason, .. } => {
                 note.fails += 1;
+                note.until = until;
                 note.why = Some(reason.clone());
             }
             Finish::Drop => note.attempt = note.attempt.saturating_sub(1),
             Finish::Done => note.why = None,
         }
     })?;
+    if let Some(until) = until {
+        cooling::add(txn, &item.id, until)?;
+    }
     free(txn, &session.name, lease)?;
     session.leases.retain(|l| l.id != lease.id);
     match how {

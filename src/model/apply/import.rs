@@ -1,14 +1,18 @@
 //! Import: adding items that are not known yet.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::rc::Rc;
 
 use super::super::event::Event;
+use super::super::needs::{PREVIOUS, RANGE_MAX, Range};
 use super::super::op::Outcome;
 use super::super::segment::Note;
 use super::super::view::ViewError;
-use super::super::{Item, ItemId, ItemState, NewItem, QueueName, SessionName, Txn, deps, head, ids, queue};
+use super::super::{
+    Item, ItemId, ItemState, NewItem, QueueName, SessionName, Txn, deps, head, ids, queue, sets,
+};
 use super::Context;
+use super::cycle::Cycles;
 
 /// Adds the items that are not known, in order; one atomic act, however many.
 ///
@@ -22,50 +26,53 @@ pub(super) fn import(
     context: &Context,
 ) -> Result<Outcome, ViewError> {
     let mut index = ids::Index::default();
-    let mut fresh: Vec<&NewItem> = Vec::new();
-    let mut seen: HashSet<&ItemId> = HashSet::new();
-    for new in items {
-        if seen.insert(&new.item.id) && index.find(txn, &new.item.id)?.is_none() {
-            fresh.push(new);
-        }
-    }
+    let fresh = match new_items(txn, &mut index, items)? {
+        Ok(found) => found,
+        Err(refused) => return Ok(refused),
+    };
     let added = fresh.len() as u64;
     let known = items.len() as u64 - added;
     if fresh.is_empty() {
         return Ok(Outcome::Imported { added, known });
     }
-    if let Some(cycle) = find_cycle(txn, &mut index, &fresh)? {
-        return Ok(Outcome::Refused {
-            rule: "cycle".into(),
-            message: format!("items would wait for each other: {cycle}"),
-            hint: "take one of these needs out of the file and import again".into(),
-        });
+    let mut members: BTreeMap<ItemId, Vec<ItemId>> = BTreeMap::new();
+    for (item, _) in &fresh {
+        for set in sets::of(item) {
+            members.entry(set).or_default().push(item.id.clone());
+        }
     }
+    let contents: Vec<&Item> = fresh.iter().map(|(item, _)| item.as_ref()).collect();
+    if let Some(cycle) = Cycles::new(&contents, &members).find(txn)? {
+        return Ok(refused("cycle", format!("items would wait for each other: {cycle}")));
+    }
+    let mut needs = Needs { index: &mut index, done: HashMap::new(), waiters: BTreeMap::new() };
+    // Before needs are looked at: a group counts as it is after this import.
+    sets::add(txn, &members)?;
     let mut groups: BTreeMap<(&QueueName, u32), Vec<&Item>> = BTreeMap::new();
-    for new in &fresh {
+    for (item, new) in &fresh {
         let queue = new.queue.as_ref().unwrap_or(default_queue);
-        groups.entry((queue, new.priority)).or_default().push(&new.item);
+        groups.entry((queue, new.priority)).or_default().push(item);
     }
-    let batch: HashSet<&ItemId> = fresh.iter().map(|n| &n.item.id).collect();
     let mut queues: BTreeMap<&QueueName, u64> = BTreeMap::new();
-    let mut waiters: BTreeMap<&ItemId, Vec<ItemId>> = BTreeMap::new();
+    let mut slots = Vec::with_capacity(fresh.len());
     for ((name, priority), members) in groups {
         let mut queue =
             queue::get(txn, name)?.unwrap_or_else(|| queue::Queue::new(name.clone(), context.now));
         let mut entries = Vec::with_capacity(members.len());
         for item in members {
-            let needs = open_needs(txn, &mut index, &batch, item, &mut waiters)?;
+            let needs = needs.open(txn, item)?;
             let state = if needs == 0 { ItemState::Pending } else { ItemState::Blocked };
             entries.push((item, state, Note { needs, ..Note::default() }));
         }
-        let slots = queue::append(txn, &mut queue, priority, &entries)?;
-        for ((item, _, _), slot) in entries.iter().zip(&slots) {
-            index.add(txn, &item.id, slot)?;
-        }
-        *queues.entry(name).or_default() += slots.len() as u64;
+        let places = queue::append(txn, &mut queue, priority, &entries)?;
+        *queues.entry(name).or_default() += places.len() as u64;
+        slots.extend(entries.iter().map(|(item, ..)| &item.id).zip(places));
     }
-    for (need, waiters) in waiters {
-        deps::add(txn, need, waiters)?;
+    for (need, waiters) in needs.waiters {
+        deps::add(txn, &need, &waiters)?;
+    }
+    for (id, slot) in slots {
+        index.add(txn, id, &slot)?;
     }
     index.write(txn);
     head::next_generation(txn)?;
@@ -79,103 +86,115 @@ pub(super) fn import(
     Ok(Outcome::Imported { added, known })
 }
 
-/// Counts the needs of a new item that are not done, and enters it with each of them.
-fn open_needs<'a>(
+fn refused(rule: &str, message: String) -> Outcome {
+    let hint = "take one of these needs out of the file and import again".into();
+    Outcome::Refused { rule: rule.into(), message, hint }
+}
+
+type Fresh<'a> = Vec<(Cow<'a, Item>, &'a NewItem)>;
+
+/// The items that are not known, with their needs as ids.
+fn new_items<'a>(
+    txn: &Txn<'_>,
+    index: &mut ids::Index,
+    items: &'a [NewItem],
+) -> Result<Result<Fresh<'a>, Outcome>, ViewError> {
+    let ids: HashSet<&ItemId> = items.iter().map(|new| &new.item.id).collect();
+    let mut fresh: Fresh<'a> = Vec::new();
+    let mut seen: HashSet<&ItemId> = HashSet::new();
+    // By group, the item that came last.
+    let mut last: HashMap<&str, ItemId> = HashMap::new();
+    for new in items {
+        let item = &new.item;
+        if seen.insert(&item.id) && index.find(txn, &item.id)?.is_none() {
+            match resolved(txn, index, &ids, &last, item)? {
+                Ok(item) => fresh.push((item, new)),
+                Err(refused) => return Ok(Err(refused)),
+            }
+        }
+        if let Some(group) = &item.group {
+            last.insert(group, item.id.clone());
+        }
+    }
+    Ok(Ok(fresh))
+}
+
+/// The item with its needs as ids: ranges written out, `previous` named.
+fn resolved<'a>(
     txn: &Txn<'_>,
     index: &mut ids::Index,
     batch: &HashSet<&ItemId>,
+    last: &HashMap<&str, ItemId>,
     item: &'a Item,
-    waiters: &mut BTreeMap<&'a ItemId, Vec<ItemId>>,
-) -> Result<u32, ViewError> {
-    let mut open = 0;
-    for need in item.needs.iter().collect::<HashSet<_>>() {
-        // A need of the same import may have a slot already, in a group written before.
-        let slot = if batch.contains(need) { None } else { index.find(txn, need)? };
-        let done = match slot {
-            Some(slot) => queue::standing(txn, &slot)?.0 == ItemState::Done,
-            None => false,
+) -> Result<Result<Cow<'a, Item>, Outcome>, ViewError> {
+    let special = |need: &ItemId| need.as_str() == PREVIOUS || Range::parse(need).is_some();
+    if !item.needs.iter().any(special) {
+        return Ok(Ok(Cow::Borrowed(item)));
+    }
+    let mut needs: Vec<ItemId> = Vec::new();
+    let mut have: HashSet<ItemId> = HashSet::new();
+    for need in &item.needs {
+        let literal = batch.contains(need) || index.find(txn, need)?.is_some();
+        let list: Vec<ItemId> = match Range::parse(need).filter(|_| !literal) {
+            Some(range) if range.count() > RANGE_MAX => {
+                let message = format!("{}: {need} stands for {} items", item.id, range.count());
+                return Ok(Err(refused("range", format!("{message}, more than {RANGE_MAX}"))));
+            }
+            Some(range) => range.ids().collect(),
+            None if need.as_str() == PREVIOUS && !literal => {
+                let group = item.group.as_deref();
+                let here = group.and_then(|g| last.get(g).cloned());
+                match (here, sets::named(group, None).pop()) {
+                    (None, Some(set)) => sets::members(txn, &set)?.pop().into_iter().collect(),
+                    (here, _) => here.into_iter().collect(),
+                }
+            }
+            None => vec![need.clone()],
         };
-        if !done {
-            waiters.entry(need).or_default().push(item.id.clone());
-            open += 1;
-        }
+        needs.extend(list.into_iter().filter(|id| have.insert(id.clone())));
     }
-    Ok(open)
+    Ok(Ok(Cow::Owned(Item { needs, ..item.clone() })))
 }
 
-/// Looks for items that would wait for each other. Only a chain through a new item can close.
-fn find_cycle(
-    txn: &Txn<'_>,
-    index: &mut ids::Index,
-    fresh: &[&NewItem],
-) -> Result<Option<String>, ViewError> {
-    let mut needs: HashMap<ItemId, Rc<[ItemId]>> = fresh
-        .iter()
-        .filter(|n| !n.item.needs.is_empty())
-        .map(|n| (n.item.id.clone(), Rc::from(n.item.needs.as_slice())))
-        .collect();
-    // A chain comes back from known items only where one of them waits for a new one.
-    let through_known = !needs.is_empty() && any_is_awaited(txn, fresh)?;
-    let mut safe: HashSet<ItemId> = HashSet::new();
-    for start in fresh.iter().filter(|n| !n.item.needs.is_empty()) {
-        // Depth-first, with the position in each item's list of needs: no recursion, because a
-        // chain may be as long as the backlog.
-        let mut trail: Vec<(ItemId, usize)> = vec![(start.item.id.clone(), 0)];
-        let mut on_trail: HashSet<ItemId> = HashSet::from([start.item.id.clone()]);
-        while let Some((id, position)) = trail.last_mut() {
-            if through_known && !needs.contains_key(id) {
-                let list = match index.find(txn, id)? {
-                    Some(slot) => queue::item(txn, &slot)?.needs,
-                    None => Vec::new(),
-                };
-                needs.insert(id.clone(), list.into());
-            }
-            let next = needs.get(id).and_then(|list| list.get(*position)).cloned();
-            *position += 1;
-            match next {
+/// Counting the needs of new items.
+struct Needs<'a> {
+    index: &'a mut ids::Index,
+    /// What is known of a need already: true when it is done.
+    done: HashMap<ItemId, bool>,
+    /// Who waits for what.
+    waiters: BTreeMap<ItemId, Vec<ItemId>>,
+}
+
+impl Needs<'_> {
+    /// Counts the needs of a new item that are not done, and enters it with each that matters.
+    fn open(&mut self, txn: &Txn<'_>, item: &Item) -> Result<u32, ViewError> {
+        let mut open = 0;
+        for need in item.needs.iter().collect::<HashSet<_>>() {
+            let done = match self.done.get(need) {
+                Some(done) => *done,
                 None => {
-                    if let Some((id, _)) = trail.pop() {
-                        on_trail.remove(&id);
-                        safe.insert(id);
-                    }
+                    let done = self.is_done(txn, need)?;
+                    self.done.insert(need.clone(), done);
+                    done
                 }
-                Some(next) if safe.contains(&next) => {}
-                Some(next) => {
-                    if !on_trail.insert(next.clone()) {
-                        return Ok(Some(circle(&trail, &next)));
-                    }
-                    trail.push((next, 0));
-                }
+            };
+            open += u32::from(!done);
+            // A group that is finished may get a new member.
+            if !done || sets::is_set(need) {
+                self.waiters.entry(need.clone()).or_default().push(item.id.clone());
             }
         }
+        Ok(open)
     }
-    Ok(None)
-}
 
-/// True when a known item waits for one of the new ones.
-fn any_is_awaited(txn: &Txn<'_>, fresh: &[&NewItem]) -> Result<bool, ViewError> {
-    if deps::none(txn)? {
-        return Ok(false);
-    }
-    for new in fresh {
-        if !deps::waiting_for(txn, &new.item.id)?.is_empty() {
-            return Ok(true);
+    fn is_done(&mut self, txn: &Txn<'_>, need: &ItemId) -> Result<bool, ViewError> {
+        if sets::is_set(need) {
+            return Ok(!sets::get(txn, need)?.is_open());
+        }
+        let slot = self.index.find(txn, need)?;
+        match slot {
+            Some(slot) => Ok(queue::standing(txn, &slot)?.0 == ItemState::Done),
+            None => Ok(false),
         }
     }
-    Ok(false)
-}
-
-/// Most items of a circle that are named: enough to find it.
-const CIRCLE_MAX: usize = 12;
-
-/// The part of a trail that begins with the item at which it closes, in words.
-fn circle(trail: &[(ItemId, usize)], closing: &ItemId) -> String {
-    let mut names: Vec<&str> =
-        trail.iter().map(|(id, _)| id.as_str()).skip_while(|id| *id != closing.as_str()).collect();
-    if names.len() > CIRCLE_MAX {
-        names.truncate(CIRCLE_MAX);
-        names.push("…");
-    }
-    names.push(closing.as_str());
-    names.join(" → ")
 }

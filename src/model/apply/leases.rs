@@ -5,7 +5,7 @@ use super::super::event::Event;
 use super::super::op::{Outcome, RenewWhat};
 use super::super::session::{Lease, Loss, Session};
 use super::super::view::ViewError;
-use super::super::{ItemId, ItemState, SessionName, Txn, head, queue, session as sessions};
+use super::super::{ItemId, ItemState, SessionName, Txn, cooling, head, queue, session as sessions};
 use super::{Context, active, granted};
 
 /// Takes back every lease that has run out, except those of `alive`, which is renewed instead: a
@@ -22,7 +22,7 @@ pub(super) fn sweep(
     if before.is_none_or(|at| context.now < at) && context.stale.is_empty() {
         return Ok(());
     }
-    let mut earliest = None;
+    let mut earliest = cooling::sweep(txn, context.now)?;
     let mut changed = false;
     for mut session in sessions::all(txn)? {
         let (gone, kept): (Vec<Lease>, Vec<Lease>) =

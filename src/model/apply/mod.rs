@@ -10,11 +10,16 @@
 //! - a lease number is never given twice, and who lost a lease can do nothing under it.
 
 mod claim;
+mod cycle;
 mod finish;
 mod import;
 mod leases;
+mod named;
 mod next;
+mod search;
 mod session;
+mod settings;
+mod update;
 
 pub use claim::{blockers_of, expiry};
 use std::collections::BTreeSet;
@@ -23,7 +28,7 @@ use jiff::Timestamp;
 
 use super::event::Event;
 use super::view::ViewError;
-use super::{NewItem, Op, Outcome, QueueName, SessionName, Txn, head, queue, session as sessions};
+use super::{NewItem, Op, Outcome, QueueName, SessionName, Txn, head, session as sessions};
 
 /// What an operation needs to know beyond the state.
 #[derive(Debug, Clone)]
@@ -101,26 +106,10 @@ fn dispatch(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, Vi
             txn.record(entry);
             Ok(Outcome::Done)
         }
-        Op::SetQueue { name, max_attempts } => set_queue(txn, name, *max_attempts, context),
+        Op::SetQueue { name, max_attempts, rules } => settings::set(txn, name, *max_attempts, rules, context),
+        Op::Verify { session, item, verified } => settings::verify(txn, session, item, verified, context),
+        Op::Update(update) => update::update(txn, update, context),
     }
-}
-
-fn set_queue(
-    txn: &mut Txn<'_>,
-    name: &QueueName,
-    max_attempts: u32,
-    context: &Context,
-) -> Result<Outcome, ViewError> {
-    let mut queue = queue::get(txn, name)?.unwrap_or_else(|| queue::Queue::new(name.clone(), context.now));
-    queue.max_attempts = max_attempts.max(1);
-    queue::put(txn, &queue);
-    head::next_generation(txn)?;
-    txn.record(
-        Event::new(context.now, None, "queue")
-            .with("queue", name.as_str())
-            .with("max_attempts", queue.max_attempts),
-    );
-    Ok(Outcome::Done)
 }
 
 /// The record of a session that is at work, or the outcome that says why there is none.

@@ -3,22 +3,19 @@
 use std::collections::BTreeSet;
 
 use super::super::area::Areas;
+use super::super::choice::{Passed, Skip, Skipped, Skips};
 use super::super::claim::{self, Grant, Holder, Mode};
 use super::super::event::Event;
-use super::super::filter::Filter;
 use super::super::op::{EmptyReason, Outcome, TakeNext, Taken};
-use super::super::queue::{self, Slot};
-use super::super::segment::{self, Note, States, item_at};
+use super::super::queue::{self, Queue};
+use super::super::segment::Note;
 use super::super::session::{Lease, LeasedItem, Session};
 use super::super::stats::{self, Kind};
 use super::super::view::ViewError;
-use super::super::{Item, ItemState, QueueName, RepoPath, Txn, head, session as sessions};
+use super::super::{ItemState, QueueName, Txn, head, session as sessions, to_json};
 use super::leases::renew_due;
-use super::{Context, active, granted};
-
-/// How many free items are looked at for one whose files the session holds already, before the
-/// first one that is free is taken. Two segments: a bound on the cost, not on the choice.
-const AFFINITY_WINDOW: usize = 2 * super::super::segment::SIZE;
+use super::search::{Found, Search, Wishes, still_true};
+use super::{Context, active, granted, named};
 
 /// Bytes of a title that a lease keeps.
 const TITLE: usize = 80;
@@ -34,169 +31,153 @@ pub(super) fn next(txn: &mut Txn<'_>, op: &TakeNext, context: &Context) -> Resul
             return Ok(Outcome::Unknown { what: "queue".into(), name: name.to_string() });
         }
     }
-    let areas = match Areas::new(&session.areas) {
-        Ok(areas) => areas,
-        Err(e) => return Err(ViewError::damaged(format!("sessions/{}.json", session.name), e)),
-    };
-    let queues = queues_of(txn, op, &session)?;
     renew_due(&mut session, context);
-    let mut taken = Vec::new();
-    let mut skipped = Skipped::default();
-    while taken.len() < op.count {
-        let Some((slot, item, priority)) = choose(txn, &session, &areas, &queues, op.filter, &mut skipped)?
-        else {
-            break;
-        };
-        taken.push(take(txn, &mut session, slot, item, priority, op.ttl, context)?);
-    }
-    let reason = if taken.len() < op.count { Some(explain(txn, &queues, &skipped)?) } else { None };
+    let (taken, reason, skips) = match &op.choice.item {
+        Some(id) => {
+            let (found, help) = match named::find(txn, &session, op, id)? {
+                named::Named::Free(found, help) => (found, help),
+                named::Named::Answer(outcome) => return Ok(outcome),
+            };
+            (vec![take(txn, &mut session, found, op, help, context)?], None, None)
+        }
+        None => match search(txn, &mut session, op, context)? {
+            Ok(result) => result,
+            Err(refused) => return Ok(refused),
+        },
+    };
     if !taken.is_empty() {
         let from: BTreeSet<&QueueName> = taken.iter().map(|t| &t.queue).collect();
         stats::begin(txn, from.into_iter(), context.now)?;
         session.stats.grant(taken.len() as u64, context.now);
         sessions::put(txn, &session);
-        head::note_expiry(txn, sessions::later(context.now, op.ttl))?;
+        for item in &taken {
+            head::note_expiry(txn, item.expires)?;
+        }
         let ids: Vec<_> = taken.iter().map(|t| t.item.id.to_string()).collect();
         let leases: Vec<_> = taken.iter().map(|t| t.lease).collect();
         let event = Event::new(context.now, Some(&op.session), "next").with("items", ids);
         txn.record(event.with("leases", leases));
     }
-    Ok(Outcome::Taken { items: taken, reason })
+    Ok(Outcome::Taken { items: taken, reason, skips })
+}
+
+type Searched = (Vec<Taken>, Option<EmptyReason>, Option<Skips>);
+
+/// Searches and takes until there are enough.
+fn search(
+    txn: &mut Txn<'_>,
+    session: &mut Session,
+    op: &TakeNext,
+    context: &Context,
+) -> Result<Result<Searched, Outcome>, ViewError> {
+    let own = areas_of(session)?;
+    let asked = match Areas::new(&op.choice.areas) {
+        Ok(areas) => areas,
+        Err(e) => {
+            let hint = "write a pattern such as 'src/payments/**'".into();
+            return Ok(Err(Outcome::Refused { rule: "area".into(), message: e.to_string(), hint }));
+        }
+    };
+    let wishes = wishes_text(op, session);
+    let mut known = still_true(txn, session, &op.choice.skips, &wishes)?;
+    let mut taken: Vec<Taken> = Vec::new();
+    let mut told = Told::default();
+    let mut help = false;
+    while taken.len() < op.count {
+        let assigned = queues_of(txn, op, session, help)?;
+        let (full, open): (Vec<Queue>, Vec<Queue>) = assigned.into_iter().partition(|q| is_full(session, q));
+        let all = Wishes { session, choice: &op.choice, filter: op.filter, own: &own, asked: &asked, help };
+        let mut search = Search::new(&all);
+        let found = search.run(txn, &open, &known)?;
+        // An explanation names what was passed over, so it has to be looked at each time.
+        if !op.choice.explain {
+            merge(&mut known, std::mem::take(&mut search.ranges));
+        }
+        // What an assignment leaves out is told, also when others' work was looked at afterwards.
+        if !help {
+            told = Told { skipped: search.skipped, passed: search.passed, full, open };
+        }
+        match found {
+            Some(found) => taken.push(take(txn, session, found, op, help, context)?),
+            None if session.help_others && !help => help = true,
+            None => break,
+        }
+    }
+    let reason = if taken.len() < op.count { Some(explain(txn, told)?) } else { None };
+    let head = head::read(txn)?;
+    let skips = (!known.is_empty()).then_some(Skips {
+        store: head.store,
+        generation: head.generation,
+        wishes,
+        released: head.released,
+        ranges: known,
+    });
+    Ok(Ok((taken, reason, skips)))
+}
+
+/// What a search passed over.
+#[derive(Default)]
+struct Told {
+    skipped: Skipped,
+    passed: Vec<Passed>,
+    full: Vec<Queue>,
+    open: Vec<Queue>,
+}
+
+/// Puts what a search found out in the place of what was known before.
+fn merge(known: &mut Vec<Skip>, new: Vec<Skip>) {
+    known.retain(|k| !new.iter().any(|n| (&n.queue, n.priority, n.help) == (&k.queue, k.priority, k.help)));
+    known.extend(new);
+}
+
+/// Everything that decides which items are passed over, as text: the call without what may differ
+/// from call to call, and the assignment. A wish that is added to the operation is part of it.
+fn wishes_text(op: &TakeNext, session: &Session) -> String {
+    let mut bare = TakeNext { count: 0, ttl: 0, queues: Vec::new(), ..op.clone() };
+    bare.choice.skips = Vec::new();
+    bare.choice.explain = false;
+    let text = to_json(&(bare, &session.areas, session.share));
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// The compiled areas of a session.
+pub(super) fn areas_of(session: &Session) -> Result<Areas, ViewError> {
+    Areas::new(&session.areas).map_err(|e| ViewError::damaged(format!("sessions/{}.json", session.name), e))
+}
+
+/// True when a session holds as many items of a queue as it may.
+fn is_full(session: &Session, queue: &Queue) -> bool {
+    let held = session.leases.iter().filter_map(|l| l.item.as_ref()).filter(|i| i.slot.queue == queue.name);
+    queue.rules.max_held.is_some_and(|most| held.count() >= most as usize)
 }
 
 /// The queues to take from: as asked, else the session's, else all.
-fn queues_of(txn: &Txn<'_>, op: &TakeNext, session: &Session) -> Result<Vec<QueueName>, ViewError> {
-    let wanted = if op.queues.is_empty() { &session.queues } else { &op.queues };
-    if !wanted.is_empty() {
-        // A session may be assigned to a queue before the first import into it.
-        let mut list = Vec::new();
-        for name in wanted {
-            if queue::get(txn, name)?.is_some() {
-                list.push(name.clone());
-            }
-        }
-        return Ok(list);
+fn queues_of(txn: &Txn<'_>, op: &TakeNext, session: &Session, help: bool) -> Result<Vec<Queue>, ViewError> {
+    let own: &[QueueName] = if help { &[] } else { &session.queues };
+    let wanted = if op.queues.is_empty() { own } else { &op.queues };
+    if wanted.is_empty() {
+        return queue::all(txn);
     }
-    Ok(queue::all(txn)?.into_iter().map(|q| q.name).collect())
-}
-
-/// Free items that were passed over, for the explanation.
-#[derive(Debug, Default)]
-struct Skipped {
-    files_held: u64,
-    outside_area: u64,
-}
-
-/// Finds the item to take: the most urgent one whose files nobody else holds; among the first of
-/// that priority, one whose files the session holds already.
-fn choose(
-    txn: &Txn<'_>,
-    session: &Session,
-    areas: &Areas,
-    queues: &[QueueName],
-    filter: Filter,
-    skipped: &mut Skipped,
-) -> Result<Option<(Slot, Item, u32)>, ViewError> {
-    *skipped = Skipped::default();
-    let mut priorities = Vec::new();
-    for name in queues {
-        for priority in queue::open_priorities(txn, name)? {
-            priorities.push((priority, name));
-        }
+    // A session may be assigned to a queue before the first import into it.
+    let mut list = Vec::new();
+    for name in wanted {
+        list.extend(queue::get(txn, name)?);
     }
-    // Stable: within one priority, queues in the order in which they were named.
-    priorities.sort_by_key(|(priority, _)| *priority);
-    let has_files = session.leases.iter().any(|l| l.all_paths().next().is_some());
-    let mut search = Search { session, areas, filter, skipped, first: None, looked: 0, has_files };
-    for (position, (priority, name)) in priorities.iter().enumerate() {
-        let stop = queue::each_open_segment(txn, name, *priority, |segment| {
-            search.visit(txn, name, segment, *priority)
-        })?;
-        let last_of_priority = priorities.get(position + 1).is_none_or(|(next, _)| next != priority);
-        if stop || (last_of_priority && search.first.is_some()) {
-            break;
-        }
-    }
-    Ok(search.first)
-}
-
-struct Search<'a> {
-    session: &'a Session,
-    areas: &'a Areas,
-    filter: Filter,
-    skipped: &'a mut Skipped,
-    first: Option<(Slot, Item, u32)>,
-    looked: usize,
-    has_files: bool,
-}
-
-impl Search<'_> {
-    /// Looks through one segment; true when the search is over.
-    fn visit(
-        &mut self,
-        txn: &Txn<'_>,
-        queue: &QueueName,
-        segment: u32,
-        priority: u32,
-    ) -> Result<bool, ViewError> {
-        let states: States = queue::states(txn, queue, segment)?;
-        let content = queue::content(txn, queue, segment)?;
-        let lines = segment::lines(&content);
-        let key = queue::items_key(queue, segment);
-        for index in (0..states.len()).filter(|i| states.get(*i) == Some(ItemState::Pending)) {
-            if lines.get(index).is_some_and(|line| !self.filter.may_want(line)) {
-                continue;
-            }
-            let item = item_at(&lines, index, &key)?;
-            if !self.filter.wants(&item) {
-                continue;
-            }
-            if !self.areas.admits(&item.files) {
-                self.skipped.outside_area += 1;
-                continue;
-            }
-            let own = !item.files.is_empty() && item.files.iter().all(|f| self.session.may_edit(f));
-            if own || !in_the_way(txn, self.session, &item.files)? {
-                let slot = Slot { queue: queue.clone(), segment, index };
-                if own || self.first.is_none() {
-                    self.first = Some((slot, item, priority));
-                }
-                if own || !self.has_files {
-                    return Ok(true);
-                }
-            } else {
-                self.skipped.files_held += 1;
-            }
-            self.looked += 1;
-            if self.first.is_some() && self.looked >= AFFINITY_WINDOW {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-}
-
-fn in_the_way(txn: &Txn<'_>, session: &Session, files: &[RepoPath]) -> Result<bool, ViewError> {
-    for file in files {
-        for claim in claim::overlapping(txn, file)? {
-            if claim.conflicts(&session.name, Mode::Exclusive).next().is_some() {
-                return Ok(true);
-            }
-        }
-    }
-    Ok(false)
+    Ok(list)
 }
 
 /// Gives an item and its files to the session, under a lease of its own.
 fn take(
     txn: &mut Txn<'_>,
     session: &mut Session,
-    slot: Slot,
-    item: Item,
-    priority: u32,
-    ttl: u64,
+    found: Found,
+    op: &TakeNext,
+    help: bool,
     context: &Context,
 ) -> Result<Taken, ViewError> {
+    let Found { slot, item, priority, because } = found;
+    let rule = queue::must_get(txn, &slot.queue)?.rules.ttl;
+    let ttl = if op.choice.exact_ttl { op.ttl } else { rule.unwrap_or(op.ttl) };
     let generation = head::next_generation(txn)?;
     let mut attempt = 0;
     let kind = Kind::of(&item);
@@ -234,6 +215,7 @@ fn take(
         item: Some(LeasedItem {
             id: item.id.clone(),
             slot: slot.clone(),
+            verified: None,
             files,
             title: Some(stats::short(&item.title, TITLE)),
             kind: Some(kind),
@@ -241,28 +223,53 @@ fn take(
     };
     let expires = lease.expires();
     session.leases.push(lease);
-    Ok(Taken { item, queue: slot.queue, priority, attempt, lease: generation, expires })
+    Ok(Taken { item, queue: slot.queue, priority, attempt, lease: generation, expires, because, help })
 }
 
 /// Says why there is nothing more to take.
-fn explain(txn: &Txn<'_>, queues: &[QueueName], skipped: &Skipped) -> Result<EmptyReason, ViewError> {
+fn explain(txn: &Txn<'_>, told: Told) -> Result<EmptyReason, ViewError> {
     let mut left = queue::Counts::default();
-    for name in queues {
-        let counts = queue::must_get(txn, name)?.counts;
+    for queue in told.open.iter().chain(&told.full) {
+        let counts = queue::must_get(txn, &queue.name)?.counts;
         left.pending += counts.pending;
         left.claimed += counts.claimed;
         left.blocked += counts.blocked;
     }
-    if queues.is_empty() {
+    if told.open.is_empty() && told.full.is_empty() {
         return Ok(EmptyReason::NoQueue);
     }
     if left.pending + left.claimed + left.blocked == 0 {
         return Ok(EmptyReason::AllDone);
     }
+    let Skipped { files_held, outside_area, other_share, other_kind } = told.skipped;
     Ok(EmptyReason::Waiting {
         claimed: left.claimed,
         blocked: left.blocked,
-        files_held: skipped.files_held,
-        outside_area: skipped.outside_area,
+        files_held,
+        outside_area,
+        other_share,
+        other_kind,
+        full: told.full.into_iter().map(|q| q.name).collect(),
+        passed: told.passed,
     })
+}
+
+/// Why an item is not for a session because of its assignment; `None`: it is, or the session
+/// may help others.
+pub(super) fn unassigned(
+    session: &Session,
+    op: &TakeNext,
+    found: &Found,
+) -> Result<Option<String>, ViewError> {
+    let item = &found.item;
+    let queue = &found.slot.queue;
+    let wanted = if op.queues.is_empty() { &session.queues } else { &op.queues };
+    if !wanted.is_empty() && !wanted.contains(queue) {
+        return Ok(Some(format!("it is in queue {queue}, which is not this session's")));
+    }
+    if !areas_of(session)?.admits(&item.files) {
+        return Ok(Some("it lies outside this session's area".into()));
+    }
+    let other = session.share.filter(|share| !share.has(item));
+    Ok(other.map(|share| format!("it does not belong to this session's share {share}")))
 }

@@ -41,6 +41,8 @@ pub(super) fn start(txn: &mut Txn<'_>, op: &StartSession, context: &Context) -> 
         host: None,
         queues: Vec::new(),
         areas: Vec::new(),
+        share: None,
+        help_others: false,
         done: 0,
         failed: 0,
         stats: Default::default(),
@@ -61,6 +63,8 @@ pub(super) fn start(txn: &mut Txn<'_>, op: &StartSession, context: &Context) -> 
     if let Some(areas) = &op.areas {
         session.areas = areas.clone();
     }
+    session.share = op.share.or(session.share);
+    session.help_others = op.help_others.unwrap_or(session.help_others);
     renew_due(&mut session, context);
     if !resumed || session != before {
         sessions::put(txn, &session);

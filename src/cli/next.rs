@@ -1,0 +1,207 @@
+//! `next`.
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use crate::model::area::Areas;
+use crate::model::choice::{Because, Choice, NotTaken, Passed};
+use crate::model::filter::Filter;
+use crate::model::op::{EmptyReason, TakeNext, Taken};
+use crate::model::{ItemId, Op, Outcome, QueueName};
+
+use super::app::App;
+use super::args::Ttl;
+use super::error::{CliError, CliResult, holders_json};
+use super::items::item_json;
+use super::output::{Answer, FAINT, STRONG, paint};
+use super::text;
+
+/// See the command's help.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The most urgent item comes first, in the order of import; one whose files this session\n\
+                        holds already goes before. Nothing is handed out twice."
+)]
+pub struct NextArgs {
+    /// Take from this queue only; may be given several times
+    #[arg(long = "queue", value_name = "Q")]
+    queues: Vec<QueueName>,
+    /// Take only items of this category; may be given several times
+    #[arg(long = "category", value_name = "C")]
+    categories: Vec<String>,
+    /// Take only items of this rule; may be given several times
+    #[arg(long = "rule", value_name = "R")]
+    rules: Vec<String>,
+    /// Take only items whose files lie here; may be given several times
+    #[arg(long = "area", value_name = "PATTERN")]
+    areas: Vec<String>,
+    /// Take exactly this item
+    #[arg(long, value_name = "ITEM", conflicts_with_all = ["count", "categories", "rules", "areas"])]
+    item: Option<ItemId>,
+    /// Take up to this many
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    count: u32,
+    #[command(flatten)]
+    ttl: Ttl,
+    /// Stay in line until there is an item, at most this long
+    #[arg(long, value_name = "D", value_parser = text::parse_duration)]
+    wait: Option<u64>,
+    /// Say why these items, and why not others
+    #[arg(long)]
+    explain: bool,
+}
+
+/// Runs `next`.
+pub fn next(app: &App, args: &NextArgs) -> CliResult<Answer> {
+    Areas::new(&args.areas).map_err(|e| CliError::usage(e.to_string()))?;
+    let store = app.store()?;
+    let session = app.session()?;
+    let known = store.hints(&session);
+    let op = Op::Next(TakeNext {
+        session: session.clone(),
+        queues: args.queues.clone(),
+        count: args.count as usize,
+        ttl: args.ttl.ttl.unwrap_or(app.settings.ttl),
+        filter: Filter::default(),
+        choice: Choice {
+            categories: args.categories.clone(),
+            rules: args.rules.clone(),
+            areas: args.areas.clone(),
+            item: args.item.clone(),
+            explain: args.explain,
+            exact_ttl: args.ttl.ttl.is_some(),
+            // An explanation names what was passed over, so it has to be looked at.
+            skips: if args.explain { Vec::new() } else { known.clone() },
+        },
+    });
+    let outcome = app.submit(&store, &op, args.wait)?;
+    store.touch_session(&session);
+    let Outcome::Taken { items, reason, skips } = outcome else {
+        return Err(CliError::from_refusal(outcome));
+    };
+    store.keep_hint(&session, known, skips);
+    let mut lines: Vec<String> = items.iter().flat_map(|taken| item_lines(taken, args.explain)).collect();
+    let list: Vec<Value> = items.iter().map(|taken| taken_json(taken, args.explain)).collect();
+    let mut data = json!({ "items": list, "empty_reason": reason.as_ref().map(reason_text) });
+    if args.explain {
+        let passed = passed(reason.as_ref());
+        data["passed"] = passed.iter().map(passed_json).collect();
+        lines.extend(passed.iter().map(passed_line));
+    }
+    let answer = Answer::new(data, lines.join("\n"));
+    Ok(match &reason {
+        Some(reason) if items.is_empty() || args.explain => answer.note(reason_text(reason)),
+        _ => answer,
+    })
+}
+
+fn taken_json(taken: &Taken, explain: bool) -> Value {
+    let mut map = item_json(&taken.item, &taken.queue, taken.priority);
+    map.insert("attempt".into(), json!(taken.attempt));
+    map.insert("lease".into(), json!(taken.lease));
+    map.insert("expires".into(), json!(taken.expires.to_string()));
+    if taken.help {
+        map.insert("help".into(), json!(true));
+    }
+    if explain {
+        map.insert("because".into(), json!(taken.because));
+    }
+    Value::Object(map)
+}
+
+fn item_lines(taken: &Taken, explain: bool) -> Vec<String> {
+    let again = if taken.attempt > 1 { format!(", attempt {}", taken.attempt) } else { String::new() };
+    let help = if taken.help { ", to help others" } else { "" };
+    let facts = format!("({}, for {}{again}{help})", taken.queue, text::until(taken.expires));
+    let mut lines =
+        vec![format!("{}  {} {}", paint(STRONG, &taken.item.id), taken.item.title, paint(FAINT, facts))];
+    if explain {
+        let why = match taken.because {
+            Because::Named => "you asked for it".to_owned(),
+            Because::OwnFiles => {
+                format!("of those with priority {}, its files are yours already", taken.priority)
+            }
+            Because::First => format!("the first with priority {} that you may take", taken.priority),
+        };
+        lines.push(paint(FAINT, format!("    {why}")));
+    }
+    lines.extend(taken.item.files.iter().map(|f| match taken.item.line {
+        Some(line) if taken.item.files.first() == Some(f) => format!("    {f}:{line}"),
+        _ => format!("    {f}"),
+    }));
+    lines
+}
+
+fn passed(reason: Option<&EmptyReason>) -> &[Passed] {
+    match reason {
+        Some(EmptyReason::Waiting { passed, .. }) => passed,
+        _ => &[],
+    }
+}
+
+fn passed_json(passed: &Passed) -> Value {
+    let mut map = Map::new();
+    map.insert("id".into(), json!(passed.id));
+    map.insert("queue".into(), json!(passed.queue));
+    map.insert("priority".into(), json!(passed.priority));
+    let reason = match &passed.why {
+        NotTaken::FilesHeld { holders } => {
+            map.insert("holders".into(), holders_json(holders));
+            "files-held"
+        }
+        NotTaken::OutsideArea => "outside-area",
+        NotTaken::OtherShare => "other-share",
+        NotTaken::OtherKind => "other-kind",
+    };
+    map.insert("reason".into(), json!(reason));
+    Value::Object(map)
+}
+
+fn passed_line(passed: &Passed) -> String {
+    let why = match &passed.why {
+        NotTaken::FilesHeld { holders } => match holders.first() {
+            Some(first) => {
+                let until = first.expires.map(|t| format!(", {} left", text::until(t))).unwrap_or_default();
+                format!("{} is held by {}{until}", first.held, first.session)
+            }
+            None => "others hold its files".to_owned(),
+        },
+        NotTaken::OutsideArea => "outside this session's area".to_owned(),
+        NotTaken::OtherShare => "in another session's share".to_owned(),
+        NotTaken::OtherKind => "not what you asked for".to_owned(),
+    };
+    format!("{} {}  {}", paint(FAINT, "not"), passed.id, paint(FAINT, why))
+}
+
+/// Why there is nothing to take, in words.
+fn reason_text(reason: &EmptyReason) -> String {
+    match reason {
+        EmptyReason::NoQueue => "there is no queue; fill one with: git coord queue import FILE".into(),
+        EmptyReason::AllDone => "everything is finished".into(),
+        EmptyReason::Waiting {
+            claimed,
+            blocked,
+            files_held,
+            outside_area,
+            other_share,
+            other_kind,
+            full,
+            passed: _,
+        } => {
+            let part = |n: &u64, words: &str| (*n > 0).then(|| format!("{n} {words}"));
+            let full = full.iter().map(|q| Some(format!("you hold as many of queue {q} as you may")));
+            let parts: Vec<String> = full
+                .chain([
+                    part(claimed, "with other sessions or already yours"),
+                    part(blocked, "waiting for other items or cooling down"),
+                    part(files_held, "on files that others hold"),
+                    part(outside_area, "outside this session's area"),
+                    part(other_share, "in other sessions' shares"),
+                    part(other_kind, "not of the kind that you asked for"),
+                ])
+                .flatten()
+                .collect();
+            format!("nothing is free: {}", parts.join(", "))
+        }
+    }
+}

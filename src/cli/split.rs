@@ -1,0 +1,94 @@
+//! `queue split`: an even split of the files over several sessions.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::model::op::StartSession;
+use crate::model::share::Share;
+use crate::model::split::{self, Part};
+use crate::model::{Op, Outcome, QueueName, SessionName, queue, session};
+
+use super::app::App;
+use super::error::{CliError, CliResult};
+use super::output::{Answer, FAINT, STRONG, paint};
+
+/// See the command's help.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Which share an item belongs to follows from its first file: items on one file are in one\n\
+                        share, and items that are imported later fall into place by themselves."
+)]
+pub struct SplitArgs {
+    /// Over how many sessions
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    sessions: u32,
+    /// Count the items of this queue only; may be given several times
+    #[arg(long = "queue", value_name = "Q")]
+    queues: Vec<QueueName>,
+    /// Give the shares to the sessions PREFIX-1, PREFIX-2, …, which come to be if need be
+    #[arg(long, value_name = "PREFIX")]
+    into: Option<String>,
+}
+
+/// Runs `queue split`.
+pub fn split(app: &App, args: &SplitArgs) -> CliResult<Answer> {
+    let store = app.store()?;
+    for name in &args.queues {
+        if store.read(|view| queue::get(view, name))?.is_none() {
+            let name = name.to_string();
+            return Err(CliError::from_refusal(Outcome::Unknown { what: "queue".into(), name }));
+        }
+    }
+    let names = names(args)?;
+    let parts = store.read(|view| split::parts(view, &args.queues, args.sessions))?;
+    for (name, share) in names.iter().zip(Share::all(args.sessions)) {
+        // Whoever is at work in a worktree goes on there: only the assignment changes.
+        let known = store.read(|view| session::get(view, name))?;
+        let start = StartSession {
+            token: known.map(|k| k.token).unwrap_or_default(),
+            share: Some(share),
+            queues: (!args.queues.is_empty()).then(|| args.queues.clone()),
+            ..StartSession::new(name.clone())
+        };
+        app.submit(&store, &Op::StartSession(start), None)?;
+    }
+    Ok(answer(args, &names, &parts))
+}
+
+fn names(args: &SplitArgs) -> CliResult<Vec<SessionName>> {
+    let Some(prefix) = &args.into else { return Ok(Vec::new()) };
+    (1..=args.sessions).map(|n| Ok(SessionName::parse(&format!("{prefix}-{n}"))?)).collect()
+}
+
+fn answer(args: &SplitArgs, names: &[SessionName], parts: &[Part]) -> Answer {
+    let shares: Vec<Share> = Share::all(args.sessions).collect();
+    let total: u64 = parts.iter().map(|p| p.items).sum();
+    let most = parts.iter().map(|p| p.items).max().unwrap_or(0);
+    let balance = if total == 0 { 1.0 } else { most as f64 * parts.len() as f64 / total as f64 };
+    let rows: Vec<Value> = (shares.iter().zip(parts).enumerate())
+        .map(|(n, (share, part))| {
+            json!({
+                "share": share, "session": names.get(n), "items": part.items, "files": part.files,
+            })
+        })
+        .collect();
+    let wide = names.iter().map(|n| n.as_str().len()).max().unwrap_or(0).max(7);
+    let mut lines =
+        vec![paint(FAINT, format!("{:9}  {:wide$}  {:>8}  {:>8}", "SHARE", "SESSION", "ITEMS", "FILES"))];
+    for (n, (share, part)) in shares.iter().zip(parts).enumerate() {
+        let name = names.get(n).map_or("-", |name| name.as_str());
+        let row = format!("{:9}  {name:wide$}  {:>8}  {:>8}", share.to_string(), part.items, part.files);
+        lines.push(row);
+    }
+    lines.push(format!("The largest share has {} times the mean.", paint(STRONG, format!("{balance:.2}"))));
+    let data = json!({ "shares": rows, "items": total, "balance": balance });
+    let queues: String = args.queues.iter().map(|q| format!(" --queue {q}")).collect();
+    let hint = match names.first() {
+        Some(name) => format!("each begins in its worktree with: git coord session start {name}"),
+        None => format!(
+            "each begins with its own: git coord session start NAME{queues} --share 1/{}",
+            args.sessions
+        ),
+    };
+    Answer::new(data, lines.join("\n")).note(hint)
+}

@@ -1,0 +1,106 @@
+//! `queue update`: changing many items at once.
+
+use clap::{ArgGroup, Args};
+use serde_json::{Value, json};
+
+use crate::model::update::{self, Change, Condition, Update, Updated};
+use crate::model::{Op, Outcome, QueueName};
+
+use super::app::App;
+use super::error::{CliError, CliResult};
+use super::output::{Answer, FAINT, GOOD, STRONG, paint};
+use super::text;
+
+/// See the command's help.
+#[derive(Debug, Args)]
+#[command(
+    group(ArgGroup::new("change").required(true).multiple(true)
+        .args(["priority", "queue", "category", "cancel", "requeue"])),
+    after_help = "Conditions: FIELD=VALUE, FIELD!=VALUE, FIELD~PART, with the fields id, title, category,\n\
+                        severity, rule, file (a pattern: 'file=src/**'), queue, state, phase, group.\n\
+                        What is done, and what a session holds, stays as it is."
+)]
+pub struct UpdateArgs {
+    /// Change items that fulfil this; given several times, all of it
+    #[arg(long = "where", value_name = "CONDITION", required = true)]
+    conditions: Vec<Condition>,
+    /// Give them this priority
+    #[arg(long, value_name = "N")]
+    priority: Option<u32>,
+    /// Move them to this queue
+    #[arg(long, value_name = "Q")]
+    queue: Option<QueueName>,
+    /// Give them this category
+    #[arg(long, value_name = "C")]
+    category: Option<String>,
+    /// Give them up
+    #[arg(long, conflicts_with = "requeue")]
+    cancel: bool,
+    /// Offer again what was given up or cools down
+    #[arg(long)]
+    requeue: bool,
+    /// Change at most so many
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    /// Only show what would be changed
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Runs `queue update`.
+pub fn update(app: &App, args: &UpdateArgs) -> CliResult<Answer> {
+    let store = app.store()?;
+    let update = Update {
+        session: app.session_if_any()?,
+        conditions: args.conditions.clone(),
+        change: Change {
+            priority: args.priority,
+            queue: args.queue.clone(),
+            category: args.category.clone(),
+            cancel: args.cancel,
+            requeue: args.requeue,
+        },
+        limit: args.limit,
+    };
+    let updated = if args.dry_run {
+        app.sweep(&store)?;
+        store.read(|view| update::preview(view, &update))?
+    } else {
+        match app.submit(&store, &Op::Update(update), None)? {
+            Outcome::Updated(updated) => updated,
+            other => return Err(CliError::from_refusal(other)),
+        }
+    };
+    Ok(answer(&updated, args.dry_run))
+}
+
+fn answer(updated: &Updated, dry: bool) -> Answer {
+    let first: Vec<Value> =
+        updated.first.iter().map(|(id, title)| json!({ "id": id, "title": title })).collect();
+    let data = json!({
+        "matched": updated.matched, "changed": updated.changed, "skipped": updated.held,
+        "skipped_first": updated.held_first, "first": first, "dry_run": dry,
+    });
+    let count = text::count(updated.changed as usize, "item");
+    let mut lines = vec![match (updated.changed, dry) {
+        (0, _) => "nothing to change".to_owned(),
+        (_, true) => format!("would change {count}"),
+        (_, false) => format!("{} {count}", paint(GOOD, "changed")),
+    }];
+    if dry {
+        let line = |(id, title): &(_, String)| format!("  {}  {title}", paint(STRONG, id));
+        lines.extend(updated.first.iter().map(line));
+        if updated.changed > updated.first.len() as u64 {
+            let more = updated.changed - updated.first.len() as u64;
+            lines.push(paint(FAINT, format!("  and {more} more")));
+        }
+    }
+    let answer = Answer::new(data, lines.join("\n"));
+    if updated.held == 0 {
+        return answer;
+    }
+    let names: Vec<&str> = updated.held_first.iter().take(5).map(|id| id.as_str()).collect();
+    let more = if updated.held as usize > names.len() { ", …" } else { "" };
+    let held = text::count(updated.held as usize, "item");
+    answer.note(format!("left alone: {held} in somebody's hands ({}{more})", names.join(", ")))
+}

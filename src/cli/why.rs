@@ -1,0 +1,196 @@
+//! `queue why`: why an item stands where it stands.
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use crate::model::why::{self, HeldUp, Stands, Wait, Why};
+use crate::model::{ItemId, ItemState, Outcome};
+
+use super::app::App;
+use super::error::{CliError, CliResult, holders_json};
+use super::items::{item_json, state_style};
+use super::output::{Answer, FAINT, STRONG, paint};
+use super::text;
+
+/// Lines of one list that people are shown.
+const SHOWN: usize = 10;
+
+/// See the command's help.
+#[derive(Debug, Args)]
+pub struct WhyArgs {
+    /// Its id
+    item: ItemId,
+}
+
+/// Runs `queue why`.
+pub fn why(app: &App, args: &WhyArgs) -> CliResult<Answer> {
+    let store = app.store()?;
+    app.sweep(&store)?;
+    let asking = app.session_if_any()?;
+    let Some(why) = store.read(|view| why::explain(view, &args.item, asking.as_ref()))? else {
+        return Err(CliError::from_refusal(Outcome::Unknown {
+            what: "item".into(),
+            name: args.item.to_string(),
+        }));
+    };
+    let held = store.read(|view| why::held_up(view, &args.item))?;
+    Ok(Answer::new(why_json(&why, &held), why_text(&why, &held)))
+}
+
+/// What an item holds up, for programs.
+pub fn held_up_json(held: &HeldUp) -> Value {
+    json!({ "direct": held.direct, "total": held.total })
+}
+
+/// The same for people.
+pub fn held_up_text(held: &HeldUp) -> String {
+    let mut names: Vec<&str> = held.direct.iter().take(5).map(ItemId::as_str).collect();
+    if held.direct.len() > names.len() {
+        names.push("…");
+    }
+    let all = if held.total > held.direct.len() {
+        format!("; with what waits for these, {}", text::count(held.total, "item"))
+    } else {
+        String::new()
+    };
+    format!("{} ({}){all}", text::count(held.direct.len(), "item"), names.join(", "))
+}
+
+fn wait_json(wait: &Wait) -> Value {
+    let mut map = Map::new();
+    map.insert("id".into(), json!(wait.id));
+    match &wait.stands {
+        Stands::Unknown => {
+            map.insert("state".into(), Value::Null);
+        }
+        Stands::Set(set) => {
+            map.insert("open".into(), json!(set.open));
+            map.insert("total".into(), json!(set.total));
+        }
+        Stands::Item { state, holder, why } => {
+            map.insert("state".into(), json!(state));
+            if let Some((session, expires)) = holder {
+                map.insert("session".into(), json!(session));
+                map.insert("expires".into(), json!(expires.map(|t| t.to_string())));
+            }
+            if let Some(why) = why {
+                map.insert("why".into(), json!(why));
+            }
+        }
+    }
+    Value::Object(map)
+}
+
+fn why_json(why: &Why, held: &HeldUp) -> Value {
+    let mut item = item_json(&why.item, &why.slot.queue, why.priority);
+    item.insert("state".into(), json!(why.state));
+    let holder = why.holder.as_ref();
+    json!({
+        "item": item,
+        "free": is_free(why),
+        "reasons": reasons(why),
+        "session": holder.map(|(session, _)| session),
+        "expires": holder.and_then(|(_, until)| until.map(|t| t.to_string())),
+        "waits_for": why.waits.iter().map(wait_json).collect::<Vec<_>>(),
+        "roots": why.roots.iter().map(wait_json).collect::<Vec<_>>(),
+        "holders": holders_json(&why.held),
+        "until": why.note.until.map(|t| t.to_string()),
+        "attempt": why.note.attempt, "fails": why.note.fails,
+        "max_attempts": why.queue.max_attempts,
+        "why": why.note.why,
+        "held_up": held_up_json(held),
+    })
+}
+
+fn is_free(why: &Why) -> bool {
+    why.state == ItemState::Pending && why.held.is_empty() && why.unassigned.is_empty()
+}
+
+/// The reasons why it is not offered, each a sentence without a full stop.
+fn reasons(why: &Why) -> Vec<String> {
+    let mut list = Vec::new();
+    match why.state {
+        ItemState::Done => list.push("it is done".to_owned()),
+        ItemState::Failed => list.push(format!(
+            "it was given up after {}{}",
+            text::count(why.note.fails as usize, "failure"),
+            why.note.why.as_ref().map(|w| format!(": {w}")).unwrap_or_default()
+        )),
+        ItemState::Claimed => {
+            if let Some((session, until)) = &why.holder {
+                let left = until.map(|t| format!(", {} left", text::until(t))).unwrap_or_default();
+                list.push(format!("{session} has it{left}"));
+            }
+        }
+        ItemState::Blocked | ItemState::Pending => {}
+    }
+    if !why.waits.is_empty() {
+        list.push(format!("it waits for {}", text::count(why.waits.len(), "other")));
+    }
+    if let Some(until) = why.note.until {
+        list.push(format!("it cools down after a failure, {} left", text::until(until)));
+    }
+    list.extend(why.held.iter().map(|b| {
+        let place = if b.path == b.held { String::new() } else { format!(" (as {})", b.held) };
+        let left = b.expires.map(|t| format!(", {} left", text::until(t))).unwrap_or_default();
+        format!("{} is held by {}{place}{left}", b.path, b.session)
+    }));
+    list.extend(why.unassigned.iter().cloned());
+    list
+}
+
+fn why_text(why: &Why, held: &HeldUp) -> String {
+    let mut lines = vec![format!(
+        "{}  {}  {} {}",
+        paint(STRONG, &why.item.id),
+        paint(state_style(why.state), why.state),
+        why.item.title,
+        paint(FAINT, format!("({}, priority {})", why.slot.queue, why.priority))
+    )];
+    if is_free(why) {
+        lines.push("  it is free: it comes when what is more urgent has been taken".to_owned());
+    }
+    lines.extend(reasons(why).iter().take(SHOWN).map(|reason| format!("  {reason}")));
+    lines.extend(wait_lines(&why.waits));
+    if why.roots != why.waits && !why.roots.is_empty() {
+        lines.push("  in the end, all of it waits for".to_owned());
+        lines.extend(wait_lines(&why.roots));
+    }
+    if why.note.attempt > 0 && !matches!(why.state, ItemState::Done | ItemState::Failed) {
+        let (n, most) = (why.note.fails, why.queue.max_attempts);
+        lines.push(format!("  {n} of {most} attempts have failed"));
+    }
+    if held.total > 0 && why.state != ItemState::Done {
+        lines.push(format!("  it holds up {}", held_up_text(held)));
+    }
+    lines.join("\n")
+}
+
+fn wait_lines(waits: &[Wait]) -> Vec<String> {
+    let wide = waits.iter().take(SHOWN).map(|w| w.id.as_str().chars().count()).max().unwrap_or(0).min(30);
+    let mut lines: Vec<String> = waits
+        .iter()
+        .take(SHOWN)
+        .map(|wait| {
+            let stands = match &wait.stands {
+                Stands::Unknown => "has not been imported".to_owned(),
+                Stands::Set(set) => {
+                    format!("{} of {} not done yet", set.open, text::count(set.total as usize, "item"))
+                }
+                Stands::Item { state, holder: Some((session, until)), .. } => {
+                    let left = until.map(|t| format!(", {} left", text::until(t))).unwrap_or_default();
+                    format!("{} {session}{left}", paint(state_style(*state), format!("{state} by")))
+                }
+                Stands::Item { state, why, .. } => {
+                    let why = why.as_ref().map(|w| format!(": {w}")).unwrap_or_default();
+                    format!("{}{why}", paint(state_style(*state), state))
+                }
+            };
+            format!("    {:wide$}  {stands}", wait.id.as_str())
+        })
+        .collect();
+    if waits.len() > SHOWN {
+        lines.push(format!("    and {} more", waits.len() - SHOWN));
+    }
+    lines
+}

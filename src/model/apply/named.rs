@@ -1,0 +1,133 @@
+//! Taking exactly one item, asked for by its id.
+
+use super::super::choice::Because;
+use super::super::claim::Mode;
+use super::super::op::{Blocker, Outcome, TakeNext, Taken};
+use super::super::queue;
+use super::super::segment::Note;
+use super::super::session::Session;
+use super::super::view::ViewError;
+use super::super::{Item, ItemId, ItemState, RepoPath, Txn, head, ids, session as sessions};
+use super::claim::blockers_of;
+use super::next::unassigned;
+use super::search::Found;
+
+/// What became of the wish.
+pub(super) enum Named {
+    /// It is free. True: it is help for others.
+    Free(Found, bool),
+    /// It is not to be had, or the session has it already.
+    Answer(Outcome),
+}
+
+/// Looks for an item that is asked for by its id.
+///
+/// # Errors
+/// When the state cannot be read.
+pub(super) fn find(
+    txn: &mut Txn<'_>,
+    session: &Session,
+    op: &TakeNext,
+    id: &ItemId,
+) -> Result<Named, ViewError> {
+    let Some(slot) = ids::find(txn, id)? else {
+        return Ok(Named::Answer(Outcome::Unknown { what: "item".into(), name: id.to_string() }));
+    };
+    let (state, note, priority) = queue::standing(txn, &slot)?;
+    let item = queue::item(txn, &slot)?;
+    let found = Found { slot, item, priority, because: Because::Named };
+    if state == ItemState::Claimed {
+        return Ok(Named::Answer(match mine(txn, session, &found, &note)? {
+            Some(taken) => Outcome::Taken { items: vec![taken], reason: None, skips: None },
+            None => Outcome::Held { blockers: holders(txn, &found.item, &note)? },
+        }));
+    }
+    if state != ItemState::Pending {
+        return Ok(Named::Answer(not_free(id, state, &note)));
+    }
+    let mut blockers = Vec::new();
+    for file in &found.item.files {
+        blockers.extend(blockers_of(txn, file, &session.name, Mode::Exclusive)?);
+    }
+    if !blockers.is_empty() {
+        return Ok(Named::Answer(Outcome::Held { blockers }));
+    }
+    let most = queue::must_get(txn, &found.slot.queue)?.rules.max_held;
+    let items = session.leases.iter().filter_map(|l| l.item.as_ref());
+    let held = items.filter(|i| i.slot.queue == found.slot.queue).count();
+    if let Some(most) = most.filter(|most| held >= *most as usize) {
+        let queue = &found.slot.queue;
+        return Ok(Named::Answer(refused(
+            "max-held",
+            format!("{id}: this session holds {held} items of queue {queue}, and may hold {most}"),
+            "finish one of them first, or give it back: git coord queue list --mine",
+        )));
+    }
+    Ok(match unassigned(session, op, &found)? {
+        Some(why) if !session.help_others => Named::Answer(refused(
+            "outside-assignment",
+            format!("{id}: {why}"),
+            "let the session help others: git coord session start NAME --help-others",
+        )),
+        other => Named::Free(found, other.is_some()),
+    })
+}
+
+fn refused(rule: &str, message: String, hint: &str) -> Outcome {
+    Outcome::Refused { rule: rule.into(), message, hint: hint.into() }
+}
+
+fn not_free(id: &ItemId, state: ItemState, note: &Note) -> Outcome {
+    let message = match (state, note.until, &note.why) {
+        (ItemState::Blocked, Some(until), _) => format!("{id} is not offered before {until}"),
+        (ItemState::Blocked, None, _) => format!("{id} waits for others that are not done"),
+        (state, _, Some(why)) => format!("{id} is {state}: {why}"),
+        (state, _, None) => format!("{id} is {state}"),
+    };
+    refused("not-free", message, &format!("see what it waits for: git coord queue why {id}"))
+}
+
+/// The item as it was handed to this session, when it holds it: asking again changes nothing.
+fn mine(
+    txn: &mut Txn<'_>,
+    session: &Session,
+    found: &Found,
+    note: &Note,
+) -> Result<Option<Taken>, ViewError> {
+    let Some(lease) = session.item_lease(&found.item.id) else { return Ok(None) };
+    let taken = Taken {
+        item: found.item.clone(),
+        queue: found.slot.queue.clone(),
+        priority: found.priority,
+        attempt: note.attempt,
+        lease: lease.id,
+        expires: lease.expires(),
+        because: Because::Named,
+        help: false,
+    };
+    // Its lease may have been renewed on the way.
+    if sessions::get(txn, &session.name)?.as_ref() != Some(session) {
+        sessions::put(txn, session);
+        head::next_generation(txn)?;
+        let event = super::super::event::Event::new(lease.renewed, Some(&session.name), "renew");
+        txn.record(event.with("leases", [lease.id]));
+    }
+    Ok(Some(taken))
+}
+
+/// Who holds an item, in the form of claims in the way.
+fn holders(txn: &Txn<'_>, item: &Item, note: &Note) -> Result<Vec<Blocker>, ViewError> {
+    let Some(by) = &note.by else { return Ok(Vec::new()) };
+    let holder = sessions::get(txn, by)?;
+    let until = holder.as_ref().and_then(|s| s.item_lease(&item.id)).map(|lease| lease.expires());
+    let whole = [RepoPath::root()];
+    let paths = if item.files.is_empty() { &whole[..] } else { &item.files };
+    let blocker = |path: &RepoPath| Blocker {
+        path: path.clone(),
+        held: path.clone(),
+        session: by.clone(),
+        expires: until,
+        reason: Some(format!("item {}", item.id)),
+    };
+    Ok(paths.iter().map(blocker).collect())
+}

@@ -1,0 +1,384 @@
+//! Looking for the item to hand out.
+//!
+//! Free items are found by the marks of their segments, the most urgent first. What this session
+//! may not take (others hold the files, another area, another share, another kind) is passed over.
+//! So that a session need not pass over the same thousands of items each time, the search notes
+//! up to where there was nothing for it ([`Skips`]), and what has to stay so for that to hold:
+//! claims in the way, and that nothing became free there since.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use super::super::area::Areas;
+use super::super::choice::{Because, Choice, NotTaken, Passed, Skip, Skipped, Skips};
+use super::super::claim::{self, Claim, Mode};
+use super::super::filter::Filter;
+use super::super::queue::{self, Queue, Slot};
+use super::super::segment;
+use super::super::session::Session;
+use super::super::share::Share;
+use super::super::view::{View, ViewError};
+use super::super::{Item, ItemId, ItemState, QueueName, RepoPath, Txn, head};
+
+/// How many free items are looked at for one whose files the session holds already, before the
+/// first one that is free is taken. Two segments: a bound on the cost, not on the choice.
+const AFFINITY_WINDOW: usize = 2 * segment::SIZE;
+
+/// Claims by items on which a hint may depend; each is looked up before the hint is used.
+const HELD_MAX: usize = 64;
+
+/// Items that an explanation names.
+const PASSED_MAX: usize = 10;
+
+/// What may be taken.
+pub(super) struct Wishes<'a> {
+    pub session: &'a Session,
+    pub choice: &'a Choice,
+    pub filter: Filter,
+    /// The session's own areas; none while it helps others.
+    pub own: &'a Areas,
+    /// The areas of this call.
+    pub asked: &'a Areas,
+    pub help: bool,
+}
+
+/// The part of an item that decides whether it may be taken.
+#[derive(Deserialize)]
+struct Facts {
+    id: ItemId,
+    #[serde(default)]
+    category: Option<String>,
+    #[serde(default)]
+    rule: Option<String>,
+    #[serde(default)]
+    files: Vec<RepoPath>,
+    #[serde(default)]
+    run: Option<String>,
+}
+
+impl Wishes<'_> {
+    /// Why an item is not for this session, whoever holds what.
+    fn objection(&self, facts: &Facts) -> Option<NotTaken> {
+        let one_of = |list: &[String], word: &Option<String>| {
+            list.is_empty() || word.as_ref().is_some_and(|w| list.contains(w))
+        };
+        let kind = one_of(&self.choice.categories, &facts.category)
+            && one_of(&self.choice.rules, &facts.rule)
+            && (!self.filter.run || facts.run.is_some())
+            && self.asked.admits(&facts.files);
+        if !kind {
+            return Some(NotTaken::OtherKind);
+        }
+        let other = |share: Share| !share.has_files(&facts.files, &facts.id);
+        if self.filter.share.is_some_and(other) {
+            return Some(NotTaken::OtherShare);
+        }
+        if self.help {
+            return None;
+        }
+        if !self.own.admits(&facts.files) {
+            return Some(NotTaken::OutsideArea);
+        }
+        self.session.share.is_some_and(other).then_some(NotTaken::OtherShare)
+    }
+}
+
+/// An item to be taken.
+pub(super) struct Found {
+    pub slot: Slot,
+    pub item: Item,
+    pub priority: u32,
+    pub because: Because,
+}
+
+/// A search, and what it found out on the way.
+pub(super) struct Search<'a> {
+    wishes: &'a Wishes<'a>,
+    has_files: bool,
+    first: Option<Found>,
+    looked: usize,
+    own: bool,
+    /// What was passed over in all.
+    pub skipped: Skipped,
+    /// The first of these, when they are to be told.
+    pub passed: Vec<Passed>,
+    /// What later searches may leave out.
+    pub ranges: Vec<Skip>,
+}
+
+/// What was passed over in one segment, and why.
+#[derive(Default, Clone)]
+struct Part {
+    skipped: Skipped,
+    held: BTreeSet<RepoPath>,
+    by_hand: bool,
+}
+
+/// What one segment came to.
+#[derive(Default)]
+struct Seen {
+    passed: Part,
+    /// The first item that may be taken, and what was passed over before it.
+    candidate: Option<(usize, Part)>,
+    over: bool,
+}
+
+impl<'a> Search<'a> {
+    pub(super) fn new(wishes: &'a Wishes<'a>) -> Self {
+        let has_files = wishes.session.leases.iter().any(|l| l.all_paths().next().is_some());
+        Search {
+            wishes,
+            has_files,
+            first: None,
+            looked: 0,
+            own: false,
+            skipped: Skipped::default(),
+            passed: Vec::new(),
+            ranges: Vec::new(),
+        }
+    }
+
+    /// Finds the item to take: the most urgent one that may be taken; among the first of that
+    /// priority, one whose files the session holds already. `known`: what earlier searches found.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub(super) fn run(
+        &mut self,
+        txn: &Txn<'_>,
+        queues: &[Queue],
+        known: &[Skip],
+    ) -> Result<Option<Found>, ViewError> {
+        let mut priorities = Vec::new();
+        for queue in queues {
+            for priority in queue::open_priorities(txn, &queue.name)? {
+                priorities.push((priority, queue));
+            }
+        }
+        // Stable: within one priority, queues in the order in which they were named.
+        priorities.sort_by_key(|(priority, _)| *priority);
+        for (position, (priority, queue)) in priorities.iter().enumerate() {
+            let over = self.look_through(txn, queue, *priority, known)?;
+            let last_of_priority = priorities.get(position + 1).is_none_or(|(next, _)| next != priority);
+            if over || (last_of_priority && self.first.is_some()) {
+                break;
+            }
+        }
+        Ok(self.first.take())
+    }
+
+    /// Looks through one priority of a queue; true when the search is over.
+    fn look_through(
+        &mut self,
+        txn: &Txn<'_>,
+        queue: &Queue,
+        priority: u32,
+        known: &[Skip],
+    ) -> Result<bool, ViewError> {
+        let help = self.wishes.help;
+        let fits = |s: &&Skip| s.queue == queue.name && s.priority == priority && s.help == help;
+        let old = known.iter().find(fits).and_then(|s| Some((s, queue.returns_since(s.returned)?)));
+        let (again, mut range) = match old {
+            Some((skip, returns)) => {
+                self.skipped.add(&skip.skipped);
+                (returns.to_vec(), Skip { returned: queue.returned, ..skip.clone() })
+            }
+            None => (Vec::new(), new_range(queue, priority, help)),
+        };
+        let (before, index) = (range.before, range.index);
+        let mut growing = self.first.is_none();
+        let over = queue::each_open_segment(txn, &queue.name, priority, |segment| {
+            let changed = again.contains(&segment);
+            if segment < before && !changed {
+                return Ok(false);
+            }
+            let from = if segment == before && !changed { index } else { 0 };
+            let seen = self.visit(txn, &queue.name, segment, priority, from)?;
+            let (at, part) = match &seen.candidate {
+                None => ((segment + 1, 0), &seen.passed),
+                Some((index, part)) => ((segment, *index), part),
+            };
+            growing &= range.held.len() + part.held.len() <= HELD_MAX;
+            if growing && (seen.candidate.is_none() || at >= (before, index)) {
+                grow(&mut range, at, part, changed && segment <= before);
+            } else if changed && segment <= before {
+                // This segment has to be looked at again, so what was known stays as it was.
+                range = old.map_or_else(|| range.clone(), |(skip, _)| skip.clone());
+            }
+            growing &= seen.candidate.is_none();
+            Ok(seen.over)
+        })?;
+        if (range.before, range.index) > (0, 0) {
+            self.ranges.push(range);
+        }
+        Ok(over)
+    }
+
+    /// Looks through one segment.
+    fn visit(
+        &mut self,
+        txn: &Txn<'_>,
+        queue: &QueueName,
+        segment: u32,
+        priority: u32,
+        from: usize,
+    ) -> Result<Seen, ViewError> {
+        let states = queue::states(txn, queue, segment)?;
+        let content = queue::content(txn, queue, segment)?;
+        let lines = segment::lines(&content);
+        let key = queue::items_key(queue, segment);
+        let mut seen = Seen::default();
+        for index in (from..states.len()).filter(|i| states.get(*i) == Some(ItemState::Pending)) {
+            let facts: Facts = segment::parse_at(&lines, index, &key)?;
+            if let Some(why) = self.wishes.objection(&facts) {
+                self.pass(&mut seen, facts.id, queue, priority, why);
+                continue;
+            }
+            let session = self.wishes.session;
+            let own = !facts.files.is_empty() && facts.files.iter().all(|f| session.may_edit(f));
+            let claims = if own { Vec::new() } else { in_the_way(txn, session, &facts.files)? };
+            if claims.is_empty() {
+                if seen.candidate.is_none() {
+                    seen.candidate = Some((index, seen.passed.clone()));
+                }
+                if (own && !self.own) || self.first.is_none() {
+                    let slot = Slot { queue: queue.clone(), segment, index };
+                    let because = if own { Because::OwnFiles } else { Because::First };
+                    let item = segment::item_at(&lines, index, &key)?;
+                    self.own = own;
+                    self.first = Some(Found { slot, item, priority, because });
+                }
+                if own || !self.has_files {
+                    seen.over = true;
+                    return Ok(seen);
+                }
+            } else {
+                self.note_claims(txn, &mut seen, &facts, queue, priority, &claims)?;
+            }
+            self.looked += 1;
+            if self.first.is_some() && self.looked >= AFFINITY_WINDOW {
+                seen.over = true;
+                return Ok(seen);
+            }
+        }
+        Ok(seen)
+    }
+
+    /// An item is passed over because of claims.
+    fn note_claims(
+        &mut self,
+        txn: &Txn<'_>,
+        seen: &mut Seen,
+        facts: &Facts,
+        queue: &QueueName,
+        priority: u32,
+        claims: &[Claim],
+    ) -> Result<(), ViewError> {
+        let session = &self.wishes.session.name;
+        for claim in claims {
+            let by_hand = claim
+                .conflicts(session, Mode::Exclusive)
+                .any(|holder| holder.grants.iter().any(|grant| grant.item.is_none()));
+            seen.passed.by_hand |= by_hand;
+            if !by_hand {
+                seen.passed.held.insert(claim.path.clone());
+            }
+        }
+        let mut holders = Vec::new();
+        if self.explains() {
+            for file in &facts.files {
+                holders.extend(super::claim::blockers_of(txn, file, session, Mode::Exclusive)?);
+            }
+        }
+        self.pass(seen, facts.id.clone(), queue, priority, NotTaken::FilesHeld { holders });
+        Ok(())
+    }
+
+    fn explains(&self) -> bool {
+        self.wishes.choice.explain && self.passed.len() < PASSED_MAX
+    }
+
+    fn pass(&mut self, seen: &mut Seen, id: ItemId, queue: &QueueName, priority: u32, why: NotTaken) {
+        let mut one = Skipped::default();
+        match &why {
+            NotTaken::FilesHeld { .. } => one.files_held = 1,
+            NotTaken::OutsideArea => one.outside_area = 1,
+            NotTaken::OtherShare => one.other_share = 1,
+            NotTaken::OtherKind => one.other_kind = 1,
+        }
+        seen.passed.skipped.add(&one);
+        self.skipped.add(&one);
+        if self.explains() {
+            self.passed.push(Passed { id, queue: queue.clone(), priority, why });
+        }
+    }
+}
+
+/// Notes that up to `at` there was nothing to take. `again`: a part of it was counted before.
+fn grow(range: &mut Skip, at: (u32, usize), part: &Part, again: bool) {
+    (range.before, range.index) = at.max((range.before, range.index));
+    range.by_hand |= part.by_hand;
+    if !again {
+        range.skipped.add(&part.skipped);
+    }
+    for path in &part.held {
+        if !range.held.contains(path) {
+            range.held.push(path.clone());
+        }
+    }
+}
+
+fn new_range(queue: &Queue, priority: u32, help: bool) -> Skip {
+    Skip {
+        queue: queue.name.clone(),
+        priority,
+        help,
+        before: 0,
+        index: 0,
+        returned: queue.returned,
+        held: Vec::new(),
+        by_hand: false,
+        skipped: Skipped::default(),
+    }
+}
+
+/// The claims of others that overlap one of the files.
+fn in_the_way(view: &dyn View, session: &Session, files: &[RepoPath]) -> Result<Vec<Claim>, ViewError> {
+    for file in files {
+        let mut found = claim::overlapping(view, file)?;
+        found.retain(|claim| claim.conflicts(&session.name, Mode::Exclusive).next().is_some());
+        if !found.is_empty() {
+            // One file that is held is enough.
+            return Ok(found);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// The parts of a hint that still hold.
+///
+/// # Errors
+/// When the state cannot be read.
+pub(super) fn still_true(
+    view: &dyn View,
+    session: &Session,
+    skips: &[Skips],
+    wishes: &str,
+) -> Result<Vec<Skip>, ViewError> {
+    let head = head::read(view)?;
+    let same = |s: &&Skips| s.store == head.store && s.generation <= head.generation && s.wishes == wishes;
+    let Some(skips) = skips.iter().find(same) else { return Ok(Vec::new()) };
+    let mut list = Vec::new();
+    for range in &skips.ranges {
+        let mut holds = !range.by_hand || skips.released == head.released;
+        for path in &range.held {
+            let claim = claim::get(view, path)?;
+            holds &= claim.is_some_and(|c| c.conflicts(&session.name, Mode::Exclusive).next().is_some());
+        }
+        if holds {
+            list.push(range.clone());
+        }
+    }
+    Ok(list)
+}

@@ -1,0 +1,70 @@
+//! The settings of a queue, and what its items must have passed to be done.
+
+use super::super::event::Event;
+use super::super::op::Outcome;
+use super::super::queue;
+use super::super::rules::Rule;
+use super::super::session::Verified;
+use super::super::view::ViewError;
+use super::super::{ItemId, QueueName, SessionName, Txn, head, session as sessions};
+use super::leases::{loss_of_item, renew_due};
+use super::{Context, active, granted};
+
+/// Changes settings; the queue comes to be if need be.
+///
+/// # Errors
+/// When the state cannot be read.
+pub(super) fn set(
+    txn: &mut Txn<'_>,
+    name: &QueueName,
+    max_attempts: Option<u32>,
+    rules: &[Rule],
+    context: &Context,
+) -> Result<Outcome, ViewError> {
+    let mut queue = queue::get(txn, name)?.unwrap_or_else(|| queue::Queue::new(name.clone(), context.now));
+    queue.max_attempts = max_attempts.unwrap_or(queue.max_attempts).max(1);
+    rules.iter().for_each(|rule| queue.rules.set(rule.clone()));
+    queue::put(txn, &queue);
+    head::next_generation(txn)?;
+    let mut event = Event::new(context.now, None, "queue")
+        .with("queue", name.as_str())
+        .with("max_attempts", queue.max_attempts);
+    if !rules.is_empty() {
+        event = event.with("rules", &queue.rules);
+    }
+    txn.record(event);
+    Ok(Outcome::Done)
+}
+
+/// Notes what a check of an item came to, with the lease under which the session holds it.
+///
+/// # Errors
+/// When the state cannot be read.
+pub(super) fn verify(
+    txn: &mut Txn<'_>,
+    name: &SessionName,
+    id: &ItemId,
+    verified: &Verified,
+    context: &Context,
+) -> Result<Outcome, ViewError> {
+    let mut session = granted!(active(txn, name)?);
+    let Some(lease) = session.item_lease(id).map(|lease| lease.id) else {
+        return super::claim::lost(txn, vec![loss_of_item(&session, id)], name);
+    };
+    for item in session.leases.iter_mut().filter(|l| l.id == lease).filter_map(|l| l.item.as_mut()) {
+        item.verified = Some(Box::new(verified.clone()));
+    }
+    renew_due(&mut session, context);
+    sessions::put(txn, &session);
+    head::next_generation(txn)?;
+    let mut event = Event::new(context.now, Some(name), "verify")
+        .with("items", [id.as_str()])
+        .with("ok", verified.ok)
+        .with("lease", lease)
+        .with("command", &verified.command);
+    if let Some(exit) = verified.exit {
+        event = event.with("exit", exit);
+    }
+    txn.record(event);
+    Ok(Outcome::Done)
+}
