@@ -266,6 +266,8 @@ impl QueueStats {
             *n = n.saturating_sub(1);
             tally.fails = tally.fails.saturating_sub(fails);
         }
+        // A name that no item has any more would never be found again by counting.
+        self.forget_unused();
     }
 
     /// The same names and times, with nothing counted: for counting anew.

@@ -192,7 +192,7 @@ fn items_are_in_the_hands_of_those_who_have_the_lease() {
 
 #[test]
 fn what_is_done_is_not_handed_out_again() {
-    let world = broken("done, but leased", &["claim", "counters", "lease-item"], |w| {
+    let world = broken("done, but leased", &["claim", "counters", "lease-item", "sets"], |w| {
         w.edit(&states(0), |s| s["states"] = json!("dd"));
     });
     assert!(record(&world, "one").lost.iter().any(|l| l.why.contains("is done already")));
