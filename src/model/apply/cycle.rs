@@ -8,6 +8,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::super::view::ViewError;
 use super::super::{Item, ItemId, Txn, deps, ids, queue, sets};
 
+/// Most items of a circle that are named: enough to find it.
+const CIRCLE_MAX: usize = 12;
+
 /// The new items, and the members that they add to groups and phases.
 pub(super) struct Cycles<'a> {
     needs: HashMap<&'a ItemId, &'a [ItemId]>,
@@ -50,6 +53,10 @@ impl<'a> Cycles<'a> {
                     Some(next) => {
                         let names = trail.iter().map(|(id, _)| id.as_str());
                         let mut names: Vec<&str> = names.skip_while(|id| *id != next.as_str()).collect();
+                        if names.len() > CIRCLE_MAX {
+                            names.truncate(CIRCLE_MAX);
+                            names.push("…");
+                        }
                         names.push(next.as_str());
                         return Ok(Some(names.join(" → ")));
                     }
