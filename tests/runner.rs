@@ -17,6 +17,7 @@ mod suite {
     mod damage;
     mod demo;
     mod environment;
+    mod faults;
     mod formats;
     mod guard;
     mod input;

@@ -133,7 +133,7 @@ impl Store {
     ) -> Result<Turn, StoreError> {
         crash_point!("lock taken");
         let mut turn = Turn::begin(self)?;
-        self.settle_push(&mut turn).map_err(|e| match e {
+        let settled = self.settle_push(&mut turn).map_err(|e| match e {
             // The own act may be part of the push that cannot be settled now.
             StoreError::Remote(RemoteError::Unreachable { remote, reason })
                 if ticket.is_some_and(Ticket::is_prepared) =>
@@ -142,7 +142,11 @@ impl Store {
             }
             other => other,
         })?;
-        room.settle(|commit| self.is_recent(commit))?;
+        // The settled push may lie far back by now, or its history may be cut.
+        room.settle(|commit| match settled {
+            Some((pushed, applied)) if pushed == commit => applied,
+            _ => self.is_recent(commit),
+        })?;
         Ok(turn)
     }
 
