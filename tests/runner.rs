@@ -28,6 +28,7 @@ mod suite {
     mod races;
     mod room;
     mod sessions;
+    mod storm;
     mod untouched;
     mod upkeep;
     mod workers;
