@@ -32,6 +32,7 @@ mod suite {
     mod untouched;
     mod upkeep;
     mod workers;
+    mod zombies;
 }
 
 /// A file that nobody names in a `mod` line would never run, and nobody would notice.

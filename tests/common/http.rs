@@ -1,6 +1,6 @@
 //! Smart HTTP: a small server that runs `git http-backend`, and misbehaves as it is told.
 
-use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
