@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::common::clones::Hub;
 use crate::common::faults::{self, Fault, Transport};
@@ -44,12 +44,16 @@ impl Worker<'_> {
     /// Runs a command once; now and then it is killed.
     fn once(&mut self, words: &[&str]) -> Call {
         let run = self.clone.run(&self.clone.root).session(&self.name).args(words);
+        let begin = Instant::now();
         let mut child = run.spawn();
         if self.dice.below(15) == 0 {
             std::thread::sleep(Duration::from_millis(self.dice.below(250)));
             child.kill().unwrap();
         }
         let call = Call::wait(child);
+        if begin.elapsed() > Duration::from_secs(10) {
+            eprintln!("{} {words:?} took {:?}: {:?} {}", self.name, begin.elapsed(), call.code, call.json);
+        }
         match call.code {
             Some(6) if call.json["error"]["details"]["outcome"] == "unknown" => {
                 one_more(&self.ledger.unknown);
@@ -148,7 +152,7 @@ fn storm(items: usize, replay: usize) {
         .collect();
     hub.clones[0].import(&lines).ok();
     let ledger = Ledger::default();
-    let begin = std::time::Instant::now();
+    let begin = Instant::now();
     let names = |i: usize| (0..3).map(|s| format!("s{i}{s}")).collect::<Vec<_>>();
     hub.clones.iter().enumerate().for_each(|(i, clone)| clone.sessions(&names(i)));
     ways.iter().for_each(|way| way.set(&faults::mixed()));
