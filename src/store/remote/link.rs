@@ -48,6 +48,9 @@ impl Head {
     }
 }
 
+/// The values of two refs, as far as they exist.
+pub(super) type Listed = (Option<String>, Option<String>);
+
 /// The way to one remote, for the time of one command.
 pub(super) struct Link {
     store: PathBuf,
@@ -125,7 +128,7 @@ impl Link {
     }
 
     /// The values of the state and of another ref on the remote; `None` without an answer.
-    pub fn list(&self, other: &str) -> Result<Option<(Option<String>, Option<String>)>, StoreError> {
+    pub fn list(&self, other: &str) -> Result<Option<Listed>, StoreError> {
         if self.excuse().is_some() {
             return Ok(None);
         }

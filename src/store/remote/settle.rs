@@ -41,10 +41,14 @@ pub(super) struct Pending {
     nonce: String,
 }
 
+fn is_named(id: ObjectId, hex: &str) -> bool {
+    ObjectId::from_hex(hex.as_bytes()).is_ok_and(|named| named == id)
+}
+
 impl Pending {
     /// True when `tip` is what the push was to replace.
     pub(super) fn expects(&self, tip: ObjectId) -> bool {
-        tip.to_string() == self.old
+        is_named(tip, &self.old)
     }
 }
 
@@ -153,7 +157,7 @@ impl Store {
         pending: &Pending,
         tip: ObjectId,
     ) -> Result<bool, StoreError> {
-        if tip.to_string() == pending.commit {
+        if is_named(tip, &pending.commit) {
             return Ok(true);
         }
         let record = clone::get(&self.view_of(tip)?, &authority.clone)?;
