@@ -18,6 +18,7 @@ mod suite {
     mod damage;
     mod demo;
     mod environment;
+    mod faults;
     mod formats;
     mod guard;
     mod imports;
@@ -34,9 +35,11 @@ mod suite {
     mod run_stop;
     mod sessions;
     mod status;
+    mod storm;
     mod untouched;
     mod upkeep;
     mod workers;
+    mod zombies;
 }
 
 /// A file that nobody names in a `mod` line would never run, and nobody would notice.

@@ -192,6 +192,11 @@ fn remote(error: &RemoteError, message: String) -> CliError {
         RemoteError::Unknown { .. } => {
             outcome("unknown", "repeat the command: it is settled then, and done once")
         }
+        // A server that died while it moved the ref; it does not mend that by itself.
+        RemoteError::Refused { reason, .. } if reason.contains(".lock': File exists") => outcome(
+            "unchanged",
+            "a git on the server has died: remove that file there, or ask who runs the server; then try again",
+        ),
         RemoteError::Refused { .. } => {
             outcome("unchanged", "see what the server allows with: git coord remote probe")
         }

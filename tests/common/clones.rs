@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use git_coord::store::{Store, StoreOptions};
+
 use super::TestEnv;
 
 /// A bare repository and clones of it, each in a temporary folder of its own.
@@ -53,6 +55,25 @@ impl Hub {
         let refs = self.clones[0]
             .git_in(&self.bare, &["for-each-ref", "--format=%(objectname)", "refs/coord/state"]);
         refs.trim().to_owned()
+    }
+
+    /// Checks every state that the remote's history holds, or one in `step` of them: how often
+    /// each was sound is not seen at the end.
+    #[track_caller]
+    pub fn replay(&self, step: usize, when: &str) -> usize {
+        let clone = &self.clones[0];
+        let copy = tempfile::tempdir_in(super::memory()).unwrap();
+        super::copy_tree(&clone.store_dir(), &copy.path().join("coord"));
+        let ids = clone.git_in(&self.bare, &["rev-list", "refs/coord/state"]);
+        let mut seen = 0;
+        for id in ids.lines().step_by(step) {
+            std::fs::write(copy.path().join("coord/refs/coord/state"), format!("{id}\n")).unwrap();
+            let store = Store::open(copy.path(), StoreOptions::default()).unwrap();
+            let problems = store.read(|view| super::invariants::problems(view)).unwrap();
+            assert!(problems.is_empty(), "{when}: state {id}:\n{}", problems.join("\n"));
+            seen += 1;
+        }
+        seen
     }
 
     /// Brings every clone up to the remote's state and checks that all agree on it.

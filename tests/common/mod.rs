@@ -2,8 +2,11 @@
 
 pub mod clones;
 mod counters;
+pub mod faults;
+pub mod http;
 pub mod invariants;
 pub mod run;
+pub mod ssh;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -256,6 +259,16 @@ fn memory() -> PathBuf {
     match std::env::var_os("COORD_TEST_DIR") {
         Some(place) => place.into(),
         None => "/dev/shm".into(),
+    }
+}
+
+/// Waits for something that must come about, however slow the machine is.
+#[track_caller]
+pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !is_so() {
+        assert!(std::time::Instant::now() < end, "not within a minute: {what}");
+        std::thread::sleep(std::time::Duration::from_millis(20));
     }
 }
 

@@ -71,6 +71,13 @@ impl Run {
         self.env("GIT_COORD_CRASH_AT", n.to_string())
     }
 
+    /// Puts it and all that it starts into a process group of its own.
+    pub fn in_own_group(mut self) -> Self {
+        use std::os::unix::process::CommandExt;
+        self.command.process_group(0);
+        self
+    }
+
     /// Starts it; its output is kept.
     pub fn spawn(mut self) -> Child {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -14,6 +14,7 @@ use super::super::{Store, StoreError, durable};
 use super::RemoteError;
 use super::link::{Fetched, Link};
 use super::report::Pushed;
+use super::settle::Pending;
 
 /// Most compare-and-swaps that are lost to local writers that do not use the lock.
 const MAX_SWAPS: u32 = 50;
@@ -161,20 +162,26 @@ impl Store {
     ) -> Result<Swap, StoreError> {
         let link = turn.link(self, authority);
         let pending = self.note_push(old, new)?;
-        let pushed = link.push(Some(old), new)?;
-        crash_point!("pushed");
-        let swap = match pushed {
-            Pushed::Won => {
-                // Only a git run by hand moves the local ref beside us.
-                cas::swap(self, Some(old), new)?;
-                self.count_win()?;
-                Ok(Swap::Won)
-            }
-            Pushed::Rejected(reason) => self.after_rejection(turn, &link, old, reason),
-            Pushed::Unreachable(reason) => {
-                Err(RemoteError::Unreachable { remote: authority.remote.clone(), reason }.into())
-            }
-            Pushed::Unknown(_) => self.settle(authority, &link, &pending),
+        let swap = loop {
+            let pushed = link.push(Some(old), new)?;
+            crash_point!("pushed");
+            break match pushed {
+                Pushed::Won => {
+                    // Only a git run by hand moves the local ref beside us.
+                    cas::swap(self, Some(old), new)?;
+                    self.count_win()?;
+                    Ok(Swap::Won)
+                }
+                Pushed::Rejected(reason) => match self.after_rejection(turn, &link, &pending, reason) {
+                    Ok(None) => continue,
+                    Ok(Some(swap)) => Ok(swap),
+                    Err(e) => Err(e),
+                },
+                Pushed::Unreachable(reason) => {
+                    Err(RemoteError::Unreachable { remote: authority.remote.clone(), reason }.into())
+                }
+                Pushed::Unknown(_) => self.settle(authority, &link, &pending),
+            };
         };
         if !matches!(swap, Err(StoreError::Remote(RemoteError::Unknown { .. }))) {
             self.forget_push()?;
@@ -182,35 +189,47 @@ impl Store {
         swap
     }
 
-    /// The server has said no: because somebody else was faster, or for a reason of its own.
+    /// The server has said no: because somebody else was faster, or for a reason of its own. Or
+    /// the request came to it twice (curl repeats one whose connection breaks before the answer,
+    /// and so do proxies), and this is the answer to the second.
+    ///
+    /// `None`: nobody has moved the ref, so the same commit is pushed again. Another one would
+    /// compete with the first request, if that is still being worked at.
     fn after_rejection(
         &self,
         turn: &mut Turn,
         link: &Link,
-        old: ObjectId,
+        pending: &Pending,
         reason: String,
-    ) -> Result<Swap, StoreError> {
+    ) -> Result<Option<Swap>, StoreError> {
         turn.fetched = true;
         let remote = link.remote().to_owned();
         match link.fetch()? {
-            Fetched::Tip(tip) if tip == old => {
+            Fetched::Tip(tip) if pending.expects(tip) => {
                 turn.refusals += 1;
                 if turn.refusals >= MAX_REFUSALS {
                     return Err(RemoteError::Refused { remote, reason }.into());
                 }
-                Ok(Swap::Lost)
+                std::thread::sleep(Duration::from_millis(20 + random_below(20 << turn.refusals)));
+                Ok(None)
             }
             Fetched::Tip(tip) => {
                 self.adopt(&remote, tip)?;
-                Ok(Swap::Lost)
+                let applied = match turn.authority() {
+                    Some(authority) => self.is_applied(authority, pending, tip)?,
+                    None => false,
+                };
+                Ok(Some(if applied { Swap::Won } else { Swap::Lost }))
             }
             Fetched::Absent => Err(self.vanished(link)?),
-            Fetched::Unreachable(reason) => Err(RemoteError::Unreachable { remote, reason }.into()),
+            // For the same reason a rejection is not believed until the state has been seen.
+            Fetched::Unreachable(reason) => Err(RemoteError::Unknown { remote, reason }.into()),
         }
     }
 
-    /// Waits a little after a lost swap, at random and longer each time, so that those who lost
-    /// together do not meet again.
+    /// Waits a little after a lost swap, at random, so that those who lost together do not meet
+    /// again. Not longer and longer: who has lost most would wait longest, and whoever has just won
+    /// not at all (`examples/pushes.rs`: with 50 machines, a third of the worst wait).
     fn after_loss(&self, turn: &mut Turn) -> Result<(), StoreError> {
         turn.tries += 1;
         let Some(authority) = &turn.authority else {
@@ -225,7 +244,7 @@ impl Store {
         }
         if turn.tries > 1 {
             self.ask_for_pause(turn, &turn.link(self, authority), turn.tries)?;
-            let longest = (10u64 << turn.tries.min(7)).min(1000);
+            let longest = 10u64 << turn.tries.min(3);
             std::thread::sleep(Duration::from_millis(random_below(longest)));
         }
         Ok(())

@@ -165,8 +165,8 @@ impl Store {
         std::fs::write(&path, "").map_err(StoreError::io("note an exchange", &path))
     }
 
-    /// Reads the remote's state, unless that was done within `age`. False when the store decides
-    /// by itself, or another process is at it.
+    /// Reads the remote's state, unless that was done within `age`, and no push is waiting to be
+    /// settled. False when the store decides by itself, or another process is at it.
     ///
     /// # Errors
     /// When the remote cannot be used.
@@ -176,7 +176,8 @@ impl Store {
             return Ok(false);
         }
         let fetched = std::fs::metadata(&head).and_then(|m| m.modified()).ok();
-        if fetched.is_some_and(|at| at.elapsed().is_ok_and(|passed| passed < age)) {
+        let recent = fetched.is_some_and(|at| at.elapsed().is_ok_and(|passed| passed < age));
+        if recent && !self.has_unsettled_push() {
             return Ok(false);
         }
         let Some(guard) = lock::try_lock(&self.lock_path())? else { return Ok(false) };

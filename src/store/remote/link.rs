@@ -27,6 +27,33 @@ pub(super) enum Fetched {
     Unreachable(String),
 }
 
+/// What stands in `FETCH_HEAD`.
+///
+/// Our own fetches write this file, and they run under the kernel lock. But when a git-coord is
+/// killed its git lives on, and may add its line, of an older state, to that of the next: git
+/// empties the file when it begins and adds the line when it ends.
+#[derive(Debug, PartialEq, Eq)]
+enum Head {
+    Tip(ObjectId),
+    /// The answers of two fetches.
+    Mixed,
+    Nothing,
+}
+
+impl Head {
+    fn read(text: &str) -> Self {
+        let mut ids = text.lines().map(|l| l.split_ascii_whitespace().next().unwrap_or_default());
+        match (ids.next().map(|id| ObjectId::from_hex(id.as_bytes())), ids.next()) {
+            (Some(Ok(tip)), None) => Head::Tip(tip),
+            (Some(_), Some(_)) => Head::Mixed,
+            _ => Head::Nothing,
+        }
+    }
+}
+
+/// The values of two refs, as far as they exist.
+pub(super) type Listed = (Option<String>, Option<String>);
+
 /// The way to one remote, for the time of one command.
 pub(super) struct Link {
     store: PathBuf,
@@ -93,10 +120,11 @@ impl Link {
         let output = self.run(git)?;
         let (_, stderr) = texts(&output);
         if output.status == Some(0) {
-            return Ok(match self.fetch_head() {
-                Some(tip) => Fetched::Tip(tip),
-                None => Fetched::Unreachable("git fetch left no FETCH_HEAD".into()),
-            });
+            return match self.fetch_head() {
+                Head::Tip(tip) => Ok(Fetched::Tip(tip)),
+                Head::Mixed => self.fetch(),
+                Head::Nothing => Ok(Fetched::Unreachable("git fetch left no FETCH_HEAD".into())),
+            };
         }
         // git's words for a ref that is not there vary; asking for the list does not.
         if output.status.is_some() && self.lists_nothing()? {
@@ -124,7 +152,7 @@ impl Link {
     }
 
     /// The values of the state and of another ref on the remote; `None` without an answer.
-    pub fn list(&self, other: &str) -> Result<Option<(Option<String>, Option<String>)>, StoreError> {
+    pub fn list(&self, other: &str) -> Result<Option<Listed>, StoreError> {
         if self.excuse().is_some() {
             return Ok(None);
         }
@@ -150,10 +178,8 @@ impl Link {
         Ok(output.status == Some(0) && !String::from_utf8_lossy(&output.stdout).contains(STATE_REF))
     }
 
-    /// Only our own fetches write this file, and they run under the kernel lock.
-    fn fetch_head(&self) -> Option<ObjectId> {
-        let text = std::fs::read_to_string(self.store.join("FETCH_HEAD")).ok()?;
-        ObjectId::from_hex(text.split_ascii_whitespace().next()?.as_bytes()).ok()
+    fn fetch_head(&self) -> Head {
+        Head::read(&std::fs::read_to_string(self.store.join("FETCH_HEAD")).unwrap_or_default())
     }
 
     fn excuse(&self) -> Option<String> {
@@ -195,4 +221,21 @@ impl Link {
 fn texts(output: &GitOutput) -> (String, String) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (text(&output.stdout), text(&output.stderr))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_answers_in_fetch_head_are_believed_neither() {
+        let (a, b) = ("a".repeat(40), "b".repeat(40));
+        let one = format!("{a}\t\t'refs/coord/state' of /srv/hub\n");
+        let other = format!("{b}\t\t'refs/coord/state' of /srv/hub\n");
+        let tip = ObjectId::from_hex(a.as_bytes()).expect("an id");
+        assert_eq!(Head::read(&one), Head::Tip(tip));
+        assert_eq!(Head::read(&(other + &one)), Head::Mixed);
+        assert_eq!(Head::read(""), Head::Nothing);
+        assert_eq!(Head::read("half"), Head::Nothing);
+    }
 }

@@ -41,6 +41,17 @@ pub(super) struct Pending {
     nonce: String,
 }
 
+fn is_named(id: ObjectId, hex: &str) -> bool {
+    ObjectId::from_hex(hex.as_bytes()).is_ok_and(|named| named == id)
+}
+
+impl Pending {
+    /// True when `tip` is what the push was to replace.
+    pub(super) fn expects(&self, tip: ObjectId) -> bool {
+        is_named(tip, &self.old)
+    }
+}
+
 impl Store {
     /// Notes that `commit` is about to be pushed.
     pub(super) fn note_push(&self, old: ObjectId, commit: ObjectId) -> Result<Pending, StoreError> {
@@ -52,6 +63,11 @@ impl Store {
         Ok(pending)
     }
 
+    /// True when it is not known what became of a push, or one is under way.
+    pub(super) fn has_unsettled_push(&self) -> bool {
+        self.path().join(FILE).exists()
+    }
+
     /// Forgets the push: its outcome is known.
     pub(super) fn forget_push(&self) -> Result<(), StoreError> {
         let path = self.path().join(FILE);
@@ -61,24 +77,31 @@ impl Store {
         }
     }
 
-    /// Finds out what became of a push that a process before us has left. Does nothing when there
-    /// is none. The caller holds the kernel lock.
+    /// Finds out what became of a push that a process before us has left: the commit, and whether
+    /// it was applied. `None` when there is no such push. The caller holds the kernel lock.
     ///
     /// # Errors
     /// [`RemoteError::Unreachable`] when it cannot be found out now.
-    pub(in super::super) fn settle_push(&self, turn: &mut Turn) -> Result<(), StoreError> {
+    pub(in super::super) fn settle_push(
+        &self,
+        turn: &mut Turn,
+    ) -> Result<Option<(ObjectId, bool)>, StoreError> {
         let path = self.path().join(FILE);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(StoreError::io("read a noted push", &path)(e)),
         };
-        let Some(authority) = turn.authority().cloned() else { return self.forget_push() };
         // Half a note: the process died before it began to push.
-        let Ok(pending) = serde_json::from_slice::<Pending>(&bytes) else { return self.forget_push() };
+        let pending = serde_json::from_slice::<Pending>(&bytes).ok();
+        let commit = pending.as_ref().and_then(|p| ObjectId::from_hex(p.commit.as_bytes()).ok());
+        let (Some(authority), Some(pending), Some(commit)) = (turn.authority().cloned(), pending, commit)
+        else {
+            return self.forget_push().map(|()| None);
+        };
         let link = turn.link(self, &authority);
         match self.settle(&authority, &link, &pending) {
-            Ok(_) => self.forget_push(),
+            Ok(swap) => self.forget_push().map(|()| Some((commit, swap == Swap::Won))),
             // The present act has not been sent; only that earlier one is in doubt.
             Err(StoreError::Remote(RemoteError::Unknown { remote, reason })) => {
                 Err(RemoteError::Unreachable { remote, reason }.into())
@@ -103,12 +126,12 @@ impl Store {
                     if self.is_applied(authority, pending, tip)? {
                         return Ok(Swap::Won);
                     }
-                    if tip.to_string() != pending.old {
+                    if !pending.expects(tip) {
                         return Ok(Swap::Lost);
                     }
                     match self.fence(authority, link, tip)? {
-                        Some(swap) => return Ok(swap),
-                        None => "the remote answers, and takes nothing".to_owned(),
+                        Ok(swap) => return Ok(swap),
+                        Err(reason) => reason,
                     }
                 }
                 Fetched::Absent => return Err(self.vanished(link)?),
@@ -128,22 +151,27 @@ impl Store {
         Ok(RemoteError::Vanished { remote: link.remote().to_owned(), known }.into())
     }
 
-    fn is_applied(
+    pub(super) fn is_applied(
         &self,
         authority: &Authority,
         pending: &Pending,
         tip: ObjectId,
     ) -> Result<bool, StoreError> {
-        if tip.to_string() == pending.commit {
+        if is_named(tip, &pending.commit) {
             return Ok(true);
         }
         let record = clone::get(&self.view_of(tip)?, &authority.clone)?;
         Ok(record.is_some_and(|r| r.nonce == pending.nonce))
     }
 
-    /// Pushes an empty act onto `tip`. `Some(Lost)` when it has won: the push before it never
-    /// will. `None`: try again.
-    fn fence(&self, authority: &Authority, link: &Link, tip: ObjectId) -> Result<Option<Swap>, StoreError> {
+    /// Pushes an empty act onto `tip`. `Lost` when it has won: the push before it never
+    /// will. The inner error says why it has not: try again.
+    fn fence(
+        &self,
+        authority: &Authority,
+        link: &Link,
+        tip: ObjectId,
+    ) -> Result<Result<Swap, String>, StoreError> {
         let view = self.view_of(tip)?;
         let mut txn = Txn::new(&view);
         self.stamp(&mut txn, Some(authority))?;
@@ -156,9 +184,11 @@ impl Store {
             Pushed::Won => {
                 cas::swap(self, Some(tip), fence)?;
                 durable::sync_ref(self)?;
-                Ok(Some(Swap::Lost))
+                Ok(Ok(Swap::Lost))
             }
-            Pushed::Rejected(_) | Pushed::Unreachable(_) | Pushed::Unknown(_) => Ok(None),
+            Pushed::Rejected(reason) | Pushed::Unreachable(reason) | Pushed::Unknown(reason) => {
+                Ok(Err(reason))
+            }
         }
     }
 }

@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Compares acts through a remote in a local folder with one plain `git push` of one new commit on
+# one ref to the same kind of repository. Whole processes, in one run: the commands take turns.
+#
+#   cargo build --release && benches/remote.sh [ROUNDS [ITEMS]]
+#
+# Prints medians in microseconds and their ratio to the plain push; then what a clone that joins
+# gets, what a fetch after one act gets, in bytes of the packs on the wire, and the number of refs.
+set -euo pipefail
+export LC_ALL=C GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
+rounds=${1:-100} items=${2:-1000}
+coord=${GIT_COORD:-$(cd "$(dirname "$0")/.." && pwd)/target/release/git-coord}
+[ -x "$coord" ] || { echo "no $coord: run cargo build --release first" >&2; exit 1; }
+export GIT_AUTHOR_NAME=bench GIT_AUTHOR_EMAIL=bench@example.invalid
+export GIT_COMMITTER_NAME=bench GIT_COMMITTER_EMAIL=bench@example.invalid
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+mkdir "$dir/bin" "$dir/times" && cp "$coord" "$dir/bin/git-coord"
+export PATH=$dir/bin:$PATH
+cd "$dir"
+for hub in hub plain; do
+	git init -q --bare -b main $hub.git
+	git -C $hub.git config transfer.fsckObjects true
+	git init -q -b main $hub && git -C $hub remote add origin "$dir/$hub.git"
+	echo one >$hub/file && git -C $hub add . && git -C $hub commit -qm base
+	git -C $hub push -q origin main
+done
+cd hub
+git coord init -q --remote origin >/dev/null
+git coord session start bench -q >/dev/null
+seq "$items" | awk '{ printf "{\"id\":\"T%d\",\"title\":\"item %d\",\"files\":[\"work/file%d.rs\"]}\n", $1, $1, $1 }' |
+	git coord queue import - -q >/dev/null
+
+# name, then the command
+run() {
+	local name=$1 start end
+	shift
+	start=$EPOCHREALTIME
+	"$@" >/dev/null
+	end=$EPOCHREALTIME
+	echo $((${end/./} - ${start/./})) >>"$dir/times/$name"
+}
+tree=$(git -C ../plain rev-parse 'main^{tree}')
+last=$(git -C ../plain rev-parse main)
+refs_before=$(git -C "$dir/hub.git" for-each-ref | wc -l)
+for i in $(seq "$rounds"); do
+	last=$(git -C ../plain commit-tree -p "$last" -m "state $i" "$tree")
+	run 'git push (one commit, one ref)' git -C ../plain push -q origin "$last:refs/bench/state"
+	run 'git coord claim' git coord claim -q "lib/file$i.rs"
+	run 'git coord next' git coord next -q
+	item=$(git coord --offline queue list --mine --limit 1 --json 2>/dev/null | sed 's/.*"id":"\([^"]*\)".*/\1/')
+	run 'git coord done' git coord done -q "$item"
+	run 'git coord release' git coord release -q "lib/file$i.rs"
+done
+median() { sort -n "$dir/times/$1" | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+base=$(median 'git push (one commit, one ref)')
+printf '%-34s %9s  %s\n' "median of $rounds, $items items" 'us' 'x git push'
+for name in 'git push (one commit, one ref)' 'git coord claim' 'git coord next' 'git coord done' \
+	'git coord release'; do
+	us=$(median "$name")
+	awk -v n="$name" -v us="$us" -v b="$base" 'BEGIN { printf "%-34s %9d  %.2f\n", n, us, us / b }'
+done
+
+# Bytes that pass between client and server: the server's program runs under two `tee`s.
+cat >"$dir/metered" <<EOF
+#!/bin/sh
+for words; do :; done
+tee -a "$dir/up" | sh -c "\$words" | tee -a "$dir/down"
+EOF
+chmod +x "$dir/metered"
+cd "$dir" && git clone -q hub.git joining && cd joining
+git config core.sshCommand "$dir/metered" && git config ssh.variant simple
+git config remote.origin.url "ssh://hub$dir/hub.git"
+bytes() { cat "$dir/$1" 2>/dev/null | wc -c; }
+metered() {
+	: >"$dir/up" && : >"$dir/down"
+	local name=$1 start end
+	shift
+	start=$EPOCHREALTIME
+	"$@" >/dev/null
+	end=$EPOCHREALTIME
+	printf '%-34s %9d bytes up, %9d down, %6d ms\n' "$name" "$(bytes up)" "$(bytes down)" \
+		$(((${end/./} - ${start/./}) / 1000))
+}
+echo
+metered 'a clone joins' git coord init -q --remote origin
+git coord session start other -q >/dev/null
+metered 'a claim' git coord claim -q other-path
+git -C "$dir/hub" coord claim -q one-more >/dev/null
+metered 'sync after one act elsewhere' git coord sync -q
+echo "refs on the remote: $refs_before before $((rounds * 4)) acts, $(git -C "$dir/hub.git" for-each-ref | wc -l) after them"
