@@ -41,6 +41,11 @@ pub(super) struct Pending {
     nonce: String,
 }
 
+/// True when `hex` names this object.
+fn is(id: ObjectId, hex: &str) -> bool {
+    ObjectId::from_hex(hex.as_bytes()).is_ok_and(|found| found == id)
+}
+
 impl Store {
     /// Notes that `commit` is about to be pushed.
     pub(super) fn note_push(&self, old: ObjectId, commit: ObjectId) -> Result<Pending, StoreError> {
@@ -103,7 +108,7 @@ impl Store {
                     if self.is_applied(authority, pending, tip)? {
                         return Ok(Swap::Won);
                     }
-                    if tip.to_string() != pending.old {
+                    if !is(tip, &pending.old) {
                         return Ok(Swap::Lost);
                     }
                     match self.fence(authority, link, tip)? {
@@ -134,7 +139,7 @@ impl Store {
         pending: &Pending,
         tip: ObjectId,
     ) -> Result<bool, StoreError> {
-        if tip.to_string() == pending.commit {
+        if is(tip, &pending.commit) {
             return Ok(true);
         }
         let record = clone::get(&self.view_of(tip)?, &authority.clone)?;
