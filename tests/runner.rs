@@ -25,7 +25,9 @@ mod suite {
     mod model_oracle;
     mod names;
     mod races;
+    mod remote;
     mod room;
+    mod server;
     mod sessions;
     mod untouched;
     mod upkeep;

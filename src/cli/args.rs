@@ -7,7 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use super::output::Ui;
 use super::text::parse_duration;
 use super::{
-    check, claims, demo, doctor, generate, hook, hooks, init, items, log, queue, session, status, uninstall,
+    check, claims, demo, doctor, generate, hook, hooks, init, items, log, queue, remote, server, session,
+    status, uninstall,
 };
 
 /// Coordinate many coding sessions on one repository
@@ -96,6 +97,11 @@ pub enum Command {
     Log(log::LogArgs),
     /// Exchange state and notes with the remote, both ways
     Sync,
+    /// Show the remote that arbitrates, or try out what one can do
+    Remote(remote::RemoteArgs),
+    /// Guard a bare repository that you own with a hook
+    #[command(subcommand)]
+    Server(server::ServerCommand),
     /// Install, remove or look at the git hooks
     #[command(subcommand)]
     Hooks(hooks::HooksCommand),

@@ -17,6 +17,7 @@ mod objects;
 pub mod remote;
 pub(crate) mod rescue;
 mod room;
+mod scratch;
 mod submit;
 mod upkeep;
 mod view;
@@ -36,6 +37,7 @@ pub use error::StoreError;
 pub(crate) use history::{LOG_SEGMENT, log_key};
 pub use lock::StoreLock;
 use objects::Objects;
+pub use scratch::Scratch;
 pub use upkeep::Upkeep;
 pub use view::GitView;
 
