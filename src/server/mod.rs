@@ -29,6 +29,7 @@ use crate::store::{STATE_REF, Scratch, Store, StoreError};
 pub struct Bare {
     /// Its folder, absolute and free of symbolic links.
     pub dir: PathBuf,
+    objects: PathBuf,
     sha256: bool,
     env: GitEnv,
 }
@@ -131,14 +132,17 @@ impl Bare {
     /// When it is no bare repository.
     pub fn open(dir: &Path, env: &GitEnv) -> Result<Self, ServerError> {
         let dir = dir.canonicalize().map_err(|source| ServerError::Io { dir: dir.to_owned(), source })?;
-        let asked = Git::new(&dir).args(["rev-parse", "--is-bare-repository"]).output()?;
-        if asked.status != Some(0) || asked.stdout != b"true\n" {
+        let words = ["--is-bare-repository", "--show-object-format", "--path-format=absolute"];
+        let asked = Git::new(&dir).arg("rev-parse").args(words);
+        let asked = asked.args(["--git-dir", "--git-path", "objects"]).output()?;
+        let text = String::from_utf8_lossy(&asked.stdout);
+        let lines: Vec<&str> = text.lines().collect();
+        let (Some(0), ["true", format, top, objects]) = (asked.status, &lines[..]) else {
             return Err(ServerError::NotBare { dir });
-        }
-        // `objects` is inside of it as well.
-        let top = Git::new(&dir).args(["rev-parse", "--absolute-git-dir"]).text()?;
-        let sha256 = Git::new(&dir).args(["rev-parse", "--show-object-format"]).text()? == "sha256";
-        Ok(Bare { dir: PathBuf::from(top), sha256, env: env.clone() })
+        };
+        // The folder may be one inside of it.
+        let (top, objects) = (PathBuf::from(top), PathBuf::from(objects));
+        Ok(Bare { dir: top, objects, sha256: *format == "sha256", env: env.clone() })
     }
 
     /// git here, which sees the objects of a push that is not accepted yet.
@@ -173,9 +177,8 @@ impl Bare {
     }
 
     fn store_at(&self, tip: ObjectId) -> Result<(Scratch, Store), ServerError> {
-        let main = Git::new(&self.dir).args(["rev-parse", "--path-format=absolute", "--git-path", "objects"]);
         let mut folders: Vec<PathBuf> = self.env.object_dir.iter().map(|d| self.dir.join(d)).collect();
-        folders.push(PathBuf::from(main.text()?));
+        folders.push(self.objects.clone());
         let scratch = Scratch::new(self.sha256)?;
         scratch.see(&folders)?;
         let store = scratch.at(tip)?;
