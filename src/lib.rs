@@ -11,7 +11,7 @@
 //!   that changes the state. No git, clock, file or environment.
 //! - [`mod@git`]: the `git` program, the user's repository, what a commit changes.
 //! - [`store`]: the state in a bare repository: reading, group commit, compare-and-swap, upkeep.
-//! - [`import`], [`hook`], [`guard`], [`notes`], [`doctor`], [`mod@uninstall`], [`demo`]: one capability
+//! - [`import`], [`hook`], [`guard`], [`notes`], [`server`], [`doctor`], [`mod@uninstall`], [`demo`]: one capability
 //!   each. They print nothing.
 //! - [`cli`]: words, output, exit statuses; the only part that knows a terminal and the environment.
 //! - [`binding`], [`settings`], [`clock`], [`process`], [`crash`]: small things that have one home.
@@ -30,6 +30,7 @@ pub mod model;
 pub mod notes;
 pub mod process;
 pub mod runner;
+pub mod server;
 pub mod settings;
 pub mod store;
 pub mod uninstall;

@@ -29,10 +29,12 @@ mod suite {
     mod names;
     mod needs;
     mod races;
+    mod remote;
     mod room;
     mod rules;
     mod run;
     mod run_stop;
+    mod server;
     mod sessions;
     mod status;
     mod storm;

@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use super::output::Ui;
 use super::text::parse_duration;
 use super::{
-    check, claims, demo, doctor, generate, hook, hooks, init, items, log, next, queue, run, session, status,
-    uninstall, verify,
+    check, claims, demo, doctor, generate, hook, hooks, init, items, log, next, queue, remote, run, server,
+    session, status, uninstall, verify,
 };
 
 /// Coordinate many coding sessions on one repository
@@ -103,6 +103,11 @@ pub enum Command {
     Log(log::LogArgs),
     /// Exchange state and notes with the remote, both ways
     Sync,
+    /// Show the remote that arbitrates, or try out what one can do
+    Remote(remote::RemoteArgs),
+    /// Guard a bare repository that you own with a hook
+    #[command(subcommand)]
+    Server(server::ServerCommand),
     /// Install, remove or look at the git hooks
     #[command(subcommand)]
     Hooks(hooks::HooksCommand),

@@ -9,6 +9,7 @@ use crate::git::changes;
 use crate::guard::range::Fault;
 use crate::guard::{self, Verdict};
 use crate::model::RepoPath;
+use crate::store::remote::read_from;
 
 use super::app::App;
 use super::error::{CliError, CliResult, exit, holders_json};
@@ -31,6 +32,9 @@ pub struct CheckArgs {
     /// Check the commits of A..B by the leases that they name
     #[arg(long, value_name = "A..B", conflicts_with = "paths")]
     range: Option<String>,
+    /// Judge by the state that this remote has, without joining it: for CI
+    #[arg(long, value_name = "REMOTE", requires = "range")]
+    from: Option<String>,
     /// Check these files or folders
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
@@ -49,18 +53,10 @@ impl From<changes::ChangesError> for CliError {
 
 /// Runs `check`.
 pub fn check(app: &App, args: &CheckArgs) -> CliResult<Answer> {
-    let store = app.store()?;
     if let Some(range) = &args.range {
-        let commits = changes::in_range(&app.repo, range)?;
-        let pusher = app.session_if_any()?;
-        let faults = guard::range::judge(&store, &commits, pusher.as_ref())?;
-        let paths: usize = commits.iter().map(|c| c.paths.len()).sum();
-        if !faults.is_empty() {
-            return Err(range_refusal(&faults));
-        }
-        let text = format!("{} {}", paint(GOOD, "fine:"), text::count(commits.len(), "commit"));
-        return Ok(Answer::new(json!({ "checked": paths, "commits": commits.len() }), text));
+        return check_range(app, range, args.from.as_deref());
     }
+    let store = app.store()?;
     let paths = if args.paths.is_empty() {
         changes::staged(&app.repo, app.env.git.index_file.as_deref())?.paths
     } else {
@@ -74,6 +70,29 @@ pub fn check(app: &App, args: &CheckArgs) -> CliResult<Answer> {
     }
     let text = format!("{} {}", paint(GOOD, "fine:"), text::count(verdict.checked, "path"));
     Ok(Answer::new(json!({ "checked": verdict.checked }), text))
+}
+
+fn check_range(app: &App, range: &str, from: Option<&str>) -> CliResult<Answer> {
+    let commits = changes::in_range(&app.repo, range)?;
+    let faults = match from {
+        None => guard::range::judge(&app.store()?, &commits, app.session_if_any()?.as_ref())?,
+        Some(remote) => {
+            let sha256 = app.repo.git().args(["rev-parse", "--show-object-format"]).text()? == "sha256";
+            let patience = app.store_options().patience;
+            let Some((_scratch, store)) = read_from(&app.repo.common_dir, sha256, remote, patience)? else {
+                return Err(CliError::failed("no-state", format!("{remote} has no refs/coord/state"))
+                    .hint("let a clone make it the arbiter: git coord init --remote origin"));
+            };
+            // Whoever runs this is nobody in particular: sessions have no worktree here.
+            guard::range::judge(&store, &commits, None)?
+        }
+    };
+    let paths: usize = commits.iter().map(|c| c.paths.len()).sum();
+    if !faults.is_empty() {
+        return Err(range_refusal(&faults));
+    }
+    let text = format!("{} {}", paint(GOOD, "fine:"), text::count(commits.len(), "commit"));
+    Ok(Answer::new(json!({ "checked": paths, "commits": commits.len() }), text))
 }
 
 fn list(paths: &[RepoPath]) -> String {

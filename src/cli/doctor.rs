@@ -17,6 +17,9 @@ pub struct DoctorArgs {
     /// Mend what can be mended
     #[arg(long)]
     repair: bool,
+    /// Look at the remote's state, too; with --repair, put it back from this clone
+    #[arg(long)]
+    remote: bool,
 }
 
 /// Columns that a message may take: 80 without what stands before it in an error.
@@ -26,7 +29,11 @@ const WIDTH: usize = 62;
 pub fn doctor(app: &App, args: &DoctorArgs) -> CliResult<Answer> {
     let program = process::own_program()
         .map_err(|e| CliError::failed("io", format!("cannot find this program: {e}")))?;
-    let options = Options { repair: args.repair, store: app.store_options(), program };
+    if args.remote && app.store()?.authority()?.is_none() {
+        return Err(super::remote::no_remote());
+    }
+    let (repair, remote) = (args.repair, args.remote);
+    let options = Options { repair, remote, store: app.store_options(), program };
     let report = examine(&app.repo, &options)?;
     let findings: Vec<Value> = report.findings.iter().map(|f| finding_json(app, f)).collect();
     if report.is_well() {
@@ -38,13 +45,14 @@ pub fn doctor(app: &App, args: &DoctorArgs) -> CliResult<Answer> {
     let mut error = CliError::refused(unwell(app, &report, left.len()))
         .detail("findings", Value::Array(findings))
         .detail("notes", json!(report.notes));
-    error.hint = Some(hint(args.repair, &left));
+    error.hint = Some(hint(args, &left));
     Err(error)
 }
 
-fn hint(repair: bool, left: &[&Finding]) -> String {
-    if !repair && left.iter().any(|f| f.repairable) {
-        return "mend it with: git coord doctor --repair".into();
+fn hint(args: &DoctorArgs, left: &[&Finding]) -> String {
+    if !args.repair && left.iter().any(|f| f.repairable) {
+        let remote = if args.remote { " --remote" } else { "" };
+        return format!("mend it with: git coord doctor{remote} --repair");
     }
     if left.iter().all(|f| f.code == "hook") {
         return "see what stands in the way of the hooks with: git coord hooks status".into();

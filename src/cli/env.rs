@@ -38,6 +38,8 @@ impl Env {
                 work_tree: path("GIT_WORK_TREE"),
                 common_dir: path("GIT_COMMON_DIR"),
                 index_file: path("GIT_INDEX_FILE"),
+                object_dir: path("GIT_OBJECT_DIRECTORY"),
+                alternates: std::env::var_os("GIT_ALTERNATE_OBJECT_DIRECTORIES"),
             },
             merging: std::env::vars_os()
                 .filter_map(|(name, _)| name.to_str()?.strip_prefix("GITHEAD_").map(str::to_owned))

@@ -201,10 +201,11 @@ fn remote(error: &RemoteError, message: String) -> CliError {
             outcome("unchanged", "see what the server allows with: git coord remote probe")
         }
         RemoteError::Contended { .. } => outcome("unchanged", "nothing was changed; try again"),
-        RemoteError::Vanished { .. } | RemoteError::Backwards { .. } | RemoteError::Foreign { .. } => {
-            CliError::failed("remote-state", message)
-                .hint("nothing was changed; see what can be restored with: git coord doctor --remote")
-        }
+        RemoteError::Vanished { .. }
+        | RemoteError::Backwards { .. }
+        | RemoteError::LeftOut { .. }
+        | RemoteError::Foreign { .. } => CliError::failed("remote-state", message)
+            .hint("nothing was changed; see what can be restored with: git coord doctor --remote"),
     }
 }
 

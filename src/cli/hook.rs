@@ -33,6 +33,13 @@ pub struct HookArgs {
     args: Vec<OsString>,
 }
 
+impl HookArgs {
+    /// What git gave to the hook of a server; `None` for the hooks of a clone.
+    pub fn on_server(&self) -> Option<&[OsString]> {
+        (self.name == Hook::Update.command()).then_some(&self.args)
+    }
+}
+
 /// Runs `hook`.
 pub fn run(app: &App, args: &HookArgs) -> CliResult<Answer> {
     let Some(which) = Hook::parse(&args.name) else {
@@ -57,6 +64,8 @@ pub fn run(app: &App, args: &HookArgs) -> CliResult<Answer> {
         Hook::PostCommit => only_record(store.map_err(CliError::from).and_then(|s| record_commit(app, &s))),
         Hook::PostRewrite => only_record(record_rewrite(app)),
         Hook::PostCheckout => only_record(greet(app, &arg(0).to_string_lossy())),
+        // Not parsed: it has a name of its own, and no worktree; see `server`.
+        Hook::Update => Ok(Answer::default()),
     }
 }
 

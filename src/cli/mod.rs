@@ -22,8 +22,10 @@ mod next;
 mod output;
 mod progress;
 mod queue;
+mod remote;
 mod rules;
 mod run;
+mod server;
 mod session;
 mod split;
 mod status;
@@ -95,7 +97,12 @@ fn dispatch(cli: Cli) -> CliResult<Answer> {
         Command::Log(args) => log::log(&app()?, &args, global.session.as_deref()),
         Command::Sync => sync::sync(&app()?),
         Command::Hooks(command) => hooks::run(&app()?, &command),
-        Command::Hook(args) => hook::run(&app()?, &args),
+        Command::Hook(args) => match args.on_server() {
+            Some(words) => server::update(&app::start_dir(&global), &env, words),
+            None => hook::run(&app()?, &args),
+        },
+        Command::Remote(args) => remote::run(&app()?, &args),
+        Command::Server(command) => server::run(&app::start_dir(&global), &env, &command),
         Command::Demo(args) => demo::run(global.ui(), &args),
         Command::DemoWorker(args) => demo::worker(args),
         Command::Doctor(args) => doctor::doctor(&app()?, &args),

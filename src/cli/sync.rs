@@ -14,11 +14,7 @@ use super::text;
 pub fn sync(app: &App) -> CliResult<Answer> {
     let store = app.store()?;
     let Some(authority) = store.authority()? else {
-        return Err(CliError::failed(
-            "no-remote",
-            "this clone decides by itself; there is nothing to exchange",
-        )
-        .hint("to share the state between clones: git coord init --remote origin"));
+        return Err(super::remote::no_remote());
     };
     store.sync_begins()?;
     let waiting = store.posted()?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::uninstall::{Footprint, UninstallError, footprint, remove};
+use crate::uninstall::{Footprint, UninstallError, footprint, refs_on, remove, remove_refs_on};
 
 use super::app::App;
 use super::error::{CliError, CliResult};
@@ -18,34 +18,84 @@ pub struct UninstallArgs {
     /// Do it; without this, only say what would be removed
     #[arg(long)]
     yes: bool,
+    /// Delete what the remote has, too: the state and notes of all clones
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    remote: Option<String>,
+}
+
+/// The refs on a remote.
+#[derive(Debug, Default)]
+struct There {
+    remote: String,
+    refs: Vec<(String, String)>,
+}
+
+/// What is to be deleted on the remote: nothing, unless asked for.
+fn there(app: &App, args: &UninstallArgs, arbiter: Option<&str>) -> CliResult<There> {
+    let Some(named) = &args.remote else { return Ok(There::default()) };
+    let named = Some(named.as_str()).filter(|name| !name.is_empty()).or(arbiter);
+    let Some(remote) = named else {
+        return Err(CliError::usage("which remote? None arbitrates for this clone")
+            .hint("name it: git coord uninstall --remote=origin"));
+    };
+    let refs = refs_on(&app.repo, remote).map_err(|e| CliError::remote(e.to_string()))?;
+    Ok(There { remote: remote.to_owned(), refs })
 }
 
 /// Runs `uninstall`.
 pub fn uninstall(app: &App, args: &UninstallArgs) -> CliResult<Answer> {
     let found = footprint(&app.repo)?;
-    if found.is_empty() && !args.yes {
+    // Of a store that cannot be read nobody knows the remote; it can be removed all the same.
+    let arbiter = app.store().ok().and_then(|store| store.authority().ok().flatten()).map(|a| a.remote);
+    let there = there(app, args, arbiter.as_deref())?;
+    if found.is_empty() && there.refs.is_empty() && !args.yes {
         return Ok(nothing(app, &found));
     }
     if !args.yes {
-        let message = format!("this would remove\n{}{}", lines(app, &found).join("\n"), at_work(&found));
+        let mut all = lines(app, &found);
+        all.extend(line_there(&there));
+        let message = format!("this would remove\n{}{}", all.join("\n"), at_work(&found));
+        let more = if args.remote.is_some() { " --remote" } else { "" };
+        let mut would = listing(app, &found);
+        would["remote_refs"] = names_there(&there);
         return Err(CliError::refused(message)
-            .hint("to do it: git coord uninstall --yes")
-            .detail("would_remove", listing(app, &found))
+            .hint(format!("to do it: git coord uninstall --yes{more}"))
+            .detail("would_remove", would)
             .detail("at_work", json!(found.at_work.iter().map(|(name, _)| name).collect::<Vec<_>>())));
     }
     // Also when nothing was seen: hooks may stand where git does not look any more.
+    remove_refs_on(&app.repo, &there.remote, &there.refs).map_err(|e| CliError::remote(e.to_string()))?;
     let removed = remove(&app.repo)?;
-    if removed.is_empty() {
+    if removed.is_empty() && there.refs.is_empty() {
         return Ok(nothing(app, &removed));
     }
-    let mut answer = Answer::new(
-        json!({ "removed": listing(app, &removed) }),
-        format!("{}\n{}", paint(GOOD, "removed"), lines(app, &removed).join("\n")),
-    );
+    let mut all = lines(app, &removed);
+    all.extend(line_there(&there));
+    let mut list = listing(app, &removed);
+    list["remote_refs"] = names_there(&there);
+    let mut answer =
+        Answer::new(json!({ "removed": list }), format!("{}\n{}", paint(GOOD, "removed"), all.join("\n")));
+    if let (Some(remote), None) = (&arbiter, &args.remote) {
+        answer = answer.note(format!(
+            "{remote} keeps refs/coord/* and refs/notes/coord/* for other clones; to delete them for all:\n  \
+             git coord uninstall --yes --remote={remote}"
+        ));
+    }
     if !removed.notes.is_empty() {
         answer = answer.note("objects of the notes stay until git's own gc finds them old enough");
     }
     Ok(answer)
+}
+
+fn names_there(there: &There) -> Value {
+    json!(there.refs.iter().map(|(name, _)| name).collect::<Vec<_>>())
+}
+
+fn line_there(there: &There) -> Option<String> {
+    let (first, _) = there.refs.first()?;
+    let what = format!("{} on {}", count(there.refs.len(), "ref"), there.remote);
+    let more = if there.refs.len() > 1 { " …" } else { "" };
+    Some(format!("  {what:<24} {first}{more} (of all clones)"))
 }
 
 fn nothing(app: &App, found: &Footprint) -> Answer {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use gix::ObjectId;
 use gix::objs::Kind;
 
+use crate::model::event::Event;
 use crate::model::head::{self, Head};
 use crate::model::{read_json, session};
 use crate::store::rescue::{Bad, Commit, try_lock_upkeep};
@@ -163,6 +164,7 @@ impl Look {
         let mut states = 1;
         let mut newer = self.commit.as_ref().and_then(|c| head_of(store, c));
         let mut at = self.commit.as_ref().and_then(|c| c.parent);
+        let mut parted = self.commit.as_ref().is_some_and(leaves);
         while let Some(id) = at {
             let fault = match store.sound_commit(id) {
                 Err(reason) => {
@@ -171,7 +173,10 @@ impl Look {
                 }
                 Ok(commit) => {
                     at = commit.parent;
-                    let fault = self.old_state(store, &commit, newer.as_ref());
+                    // A clone that has left its remote goes on as a store of its own.
+                    let same_store = newer.as_ref().filter(|_| !parted);
+                    let fault = self.old_state(store, &commit, same_store);
+                    parted = leaves(&commit);
                     newer = head_of(store, &commit).or(newer);
                     fault
                 }
@@ -241,6 +246,11 @@ impl Look {
             || !self.packs.is_empty()
             || (matches!(self.tip, Tip::At(_)) && self.commit.is_none())
     }
+}
+
+/// True when this state made the store part from its remote.
+fn leaves(commit: &Commit) -> bool {
+    commit.events.iter().filter_map(|line| Event::from_line(line)).any(|event| event.event == "leave")
 }
 
 /// The head of a state, if it can be read.

@@ -4,9 +4,10 @@
 //! each later step copes with what the earlier ones found.
 //!
 //! 1. `files`: the store's own files, lock files and leftovers of killed processes;
-//! 2. `look`: the ref, every object, the history; `salvage` and `state` mend them;
-//! 3. `records`: whether the records agree;
-//! 4. `outside`: hooks, and which worktree belongs to which session.
+//! 2. `remote`: the state on the remote that decides, if asked for;
+//! 3. `look`: the ref, every object, the history; `salvage` and `state` mend them;
+//! 4. `records`: whether the records agree;
+//! 5. `outside`: hooks, and which worktree belongs to which session.
 //!
 //! Guarantees of a repair:
 //! - It holds the store's lock throughout, so no git-coord writes meanwhile. What others write
@@ -26,6 +27,7 @@ mod look;
 mod outside;
 mod rebuild;
 pub mod records;
+mod remote;
 mod salvage;
 mod state;
 #[cfg(test)]
@@ -45,6 +47,8 @@ pub(crate) use outside::git_dirs;
 pub struct Options {
     /// Mend what can be mended.
     pub repair: bool,
+    /// Examine the remote that decides, too.
+    pub remote: bool,
     /// Settings of this clone.
     pub store: StoreOptions,
     /// The program that hooks are to call.
@@ -107,12 +111,16 @@ pub fn examine(repo: &HostRepo, options: &Options) -> Result<Report, DoctorError
     if !place.is_dir() {
         return Err(StoreError::Absent { path: place }.into());
     }
-    let guard = if options.repair { Some(rescue::lock_folder(&place)?) } else { None };
+    let locked = if options.repair || options.remote { Some(rescue::lock_folder(&place)?) } else { None };
+    let guard = if options.repair { locked.as_ref() } else { None };
     let mut report = Report::default();
-    files::examine(repo, &place, guard.as_ref(), &mut report)?;
+    files::examine(repo, &place, guard, &mut report)?;
     match Store::open(&repo.common_dir, options.store) {
         Ok(store) => {
-            let sessions = state::examine(&store, guard.as_ref(), &mut report)?;
+            if let Some(locked) = locked.as_ref().filter(|_| options.remote) {
+                remote::examine(&store, locked, options.repair, &mut report)?;
+            }
+            let sessions = state::examine(&store, guard, &mut report)?;
             outside::bindings(repo, sessions.as_ref(), options.repair, &mut report);
         }
         Err(e) => {

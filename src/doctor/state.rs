@@ -2,6 +2,7 @@
 
 use crate::model::event::Event;
 use crate::model::{Txn, head};
+use crate::store::remote::Refetched;
 use crate::store::rescue::{file_name, keep_events};
 use crate::store::{Store, StoreError, StoreLock};
 
@@ -35,9 +36,14 @@ pub fn examine(
             report.findings.extend(look.findings);
             return Ok(look.sessions);
         }
+        let found = look.findings.clone();
         put_damaged_aside(&fresh, guard, &look)?;
         // Opened anew, because gix remembers which objects and packs there are.
         let fresh = fresh.reopened()?;
+        let (fresh, look) = match from_remote(&fresh, guard, look, report)? {
+            Some(found) => found,
+            None => continue,
+        };
         let mended = match salvage::base(&fresh, &look)? {
             Some(base) => mend(&fresh, guard, &look, base, report)?,
             None => Written::Nothing,
@@ -46,10 +52,38 @@ pub fn examine(
             continue;
         }
         let after = self::look(&fresh.reopened()?, &mut Report::default());
-        report.findings.extend(compare(look.findings, &after.findings));
+        report.findings.extend(compare(found, &after.findings));
         return Ok(after.sessions);
     }
     Err(StoreError::Contended { path: store.path().to_owned() }.into())
+}
+
+/// Where a remote decides, it has what is damaged here: the state is fetched from there, and
+/// looked at again. `None`: somebody has moved the ref meanwhile.
+fn from_remote(
+    store: &Store,
+    guard: &StoreLock,
+    look: Look,
+    report: &mut Report,
+) -> Result<Option<(Store, Look)>, DoctorError> {
+    let old = match look.tip {
+        Tip::At(id) => Some(id),
+        Tip::Missing | Tip::Garbage => None,
+    };
+    let is_whole = old.is_some() && look.commit.is_some() && look.bad.is_empty() && look.history_sound;
+    if is_whole {
+        return Ok(Some((store.reopened()?, look)));
+    }
+    match store.refetch(guard, old)? {
+        Refetched::Nothing => Ok(Some((store.reopened()?, look))),
+        Refetched::Lost => Ok(None),
+        Refetched::Done => {
+            report.notes.push("the state was fetched again from the remote".to_owned());
+            let fresh = store.reopened()?;
+            let look = self::look(&fresh, &mut Report::default());
+            Ok(Some((fresh, look)))
+        }
+    }
 }
 
 /// Looks without a lock. Upkeep may remove an old state while it is looked at: then once more.

@@ -30,6 +30,10 @@ pub struct GitEnv {
     pub common_dir: Option<PathBuf>,
     /// `GIT_INDEX_FILE`: the index of the commit in progress.
     pub index_file: Option<PathBuf>,
+    /// `GIT_OBJECT_DIRECTORY`: where the objects of a push stand until it is accepted.
+    pub object_dir: Option<PathBuf>,
+    /// `GIT_ALTERNATE_OBJECT_DIRECTORIES`, as it is.
+    pub alternates: Option<std::ffi::OsString>,
 }
 
 /// Why there is no repository to work on.

@@ -91,10 +91,10 @@ fn by_hand(slot: &Slot) -> Result<Change, HookError> {
     })
 }
 
-type Outcome = (Change, Option<PathBuf>);
+pub(super) type Outcome = (Change, Option<PathBuf>);
 
 /// Installs one hook. What a step finds changed under its hands starts it over.
-fn put(slot: &Slot, binary: &Path) -> Result<Outcome, HookError> {
+pub(super) fn put(slot: &Slot, binary: &Path) -> Result<Outcome, HookError> {
     let mut saved = None;
     for _ in 0..8 {
         let change = match slot::inspect(&slot.path())? {

@@ -18,6 +18,7 @@
 
 mod install;
 mod place;
+mod server;
 mod shim;
 mod slot;
 mod status;
@@ -33,11 +34,12 @@ use std::time::{Duration, Instant};
 use crate::git::GitError;
 
 pub use install::{Change, Installed, install};
+pub use server::{ServerHook, install_server, server_status, uninstall_server};
 pub use shim::{Tool, VERSION};
 pub use status::{HookStatus, State, status};
 pub use uninstall::{Removed, uninstall};
 
-/// The hooks that are installed.
+/// The hooks that are installed, in clones and on servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Hook {
     /// Refuses a commit that edits what is not claimed.
@@ -56,10 +58,12 @@ pub enum Hook {
     PostRewrite,
     /// Checks again what is about to leave this clone.
     PrePush,
+    /// Judges what arrives in a bare repository; none of a clone's hooks.
+    Update,
 }
 
 impl Hook {
-    /// All of them, in the order in which a commit meets them.
+    /// All of a clone, in the order in which a commit meets them.
     pub const ALL: [Hook; 8] = [
         Hook::PreCommit,
         Hook::PreMergeCommit,
@@ -82,6 +86,15 @@ impl Hook {
             Hook::PostCheckout => "post-checkout",
             Hook::PostRewrite => "post-rewrite",
             Hook::PrePush => "pre-push",
+            Hook::Update => "update",
+        }
+    }
+
+    /// What `git-coord hook` knows it by.
+    pub fn command(self) -> &'static str {
+        match self {
+            Hook::Update => "server-update",
+            other => other.name(),
         }
     }
 
@@ -149,6 +162,17 @@ pub enum HookError {
         common: PathBuf,
         /// True when the folder holds tracked files, false when they would show as untracked.
         tracked: bool,
+    },
+    /// `core.hooksPath` of a bare repository leads out of it.
+    #[error(
+        "core.hooksPath is {dir}, outside {bare}: hooks there run in other repositories too. Nothing was changed. \
+         To give this repository hooks of its own: git -C {bare} config core.hooksPath hooks"
+    )]
+    ServerOutside {
+        /// Where git looks for hooks.
+        dir: PathBuf,
+        /// The repository.
+        bare: PathBuf,
     },
     /// Where a hook belongs there is a folder, a device or the like.
     #[error("{path} is neither a file nor a link; move it away, then repeat: a hook belongs there")]

@@ -11,6 +11,9 @@ pub const VERSION: u32 = 1;
 
 const TEMPLATE: &str = include_str!("../../hooks/shim.sh");
 
+/// The same for the hook of a server.
+const SERVER_TEMPLATE: &str = include_str!("../../hooks/server.sh");
+
 /// Second line of every shim, followed by its version.
 const MARK: &[u8] = b"# git-coord hook shim v";
 
@@ -83,7 +86,7 @@ pub(super) fn calls_us(text: &[u8], hook: Hook) -> bool {
     String::from_utf8_lossy(text).lines().map(str::trim).filter(|line| !line.starts_with('#')).any(|line| {
         ["git coord hook ", "git-coord hook "].iter().any(|call| {
             line.split(call).skip(1).any(|rest| {
-                rest.strip_prefix(hook.name())
+                rest.strip_prefix(hook.command())
                     .is_some_and(|end| !end.starts_with(|c: char| c.is_alphanumeric() || c == '-'))
             })
         })
@@ -97,7 +100,8 @@ pub(super) fn render(hook: Hook, binary: &Path, earlier: Option<&[u8]>) -> Resul
     let via = earlier.and_then(interpreter);
     let via = via.map_or_else(|| "''".to_owned(), |words| format!("'{words}'"));
     let peer = if earlier.is_some_and(|text| tool(text).runs_legacy()) { "1" } else { "0" };
-    let text = TEMPLATE.replace("@HOOK@", hook.name()).replace("@VIA@", &via).replace("@PEER@", peer);
+    let template = if hook == Hook::Update { SERVER_TEMPLATE } else { TEMPLATE };
+    let text = template.replace("@HOOK@", hook.name()).replace("@VIA@", &via).replace("@PEER@", peer);
     // The path last and as bytes: it may hold anything, also `@VIA@`.
     let mut parts = text.splitn(2, "@BINARY@");
     let mut out = parts.next().unwrap_or_default().as_bytes().to_vec();

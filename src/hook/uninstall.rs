@@ -54,7 +54,7 @@ pub fn uninstall(repo: &HostRepo) -> Result<Vec<Removed>, HookError> {
     Ok(list)
 }
 
-fn take_out(slot: &Slot) -> Result<Option<Removed>, HookError> {
+pub(super) fn take_out(slot: &Slot) -> Result<Option<Removed>, HookError> {
     let (path, earlier) = (slot.path(), slot.earlier());
     // A folder where a hook belongs is none of ours, nor in our way here.
     let Ok(found) = slot::inspect(&path) else { return Ok(None) };

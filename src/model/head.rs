@@ -34,6 +34,18 @@ pub struct Head {
     /// Events in the log that have left the history (see `docs/format.md`).
     #[serde(default)]
     pub logged: u64,
+    /// Generations that were left out when a remote's state was put back from a clone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restored: Vec<Restored>,
+}
+
+/// A state was put back: what was between these generations is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restored {
+    /// The last generation that was known to whoever put it back.
+    pub from: u64,
+    /// The generation with which the numbering goes on.
+    pub to: u64,
 }
 
 impl Head {
@@ -47,7 +59,13 @@ impl Head {
             sweep_at: None,
             released: 0,
             logged: 0,
+            restored: Vec::new(),
         }
+    }
+
+    /// True when a state of this generation was left out when the state was put back.
+    pub fn leaves_out(&self, generation: u64) -> bool {
+        self.restored.iter().any(|r| r.from < generation && generation < r.to)
     }
 }
 

@@ -20,6 +20,7 @@ mod refused;
 pub mod remote;
 pub(crate) mod rescue;
 mod room;
+mod scratch;
 mod submit;
 mod upkeep;
 mod view;
@@ -41,6 +42,7 @@ pub(crate) use history::{LOG_SEGMENT, log_key};
 pub use import::{Batches, Import};
 pub use lock::StoreLock;
 use objects::Objects;
+pub use scratch::Scratch;
 pub use upkeep::Upkeep;
 pub use view::GitView;
 

@@ -307,7 +307,11 @@ impl Store {
         let (changes, events) = txn.finish();
         let mut writer = Writer::new(self);
         let tree = writer.tree(base, &changes)?;
-        let commit = writer.commit(tree, parent, message(&events), crate::clock::now())?;
+        let mut text = message(&events);
+        if let Some(old) = old.filter(|old| Some(*old) != parent) {
+            text.push_str(&super::upkeep::replaces(old));
+        }
+        let commit = writer.commit(tree, parent, text, crate::clock::now())?;
         durable::sync_objects(self, writer.written())?;
         // Without a local ref, the remote's next answer tells whether this state may follow.
         let swap = match old {

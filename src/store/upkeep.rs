@@ -41,6 +41,14 @@ const MANY_LOOSE: usize = 2000;
 /// First line of a state that begins a history anew.
 const CUT: &str = "upkeep: history cut";
 
+/// How the line begins that names the state in whose place another stands.
+const REPLACES: &str = "replaces ";
+
+/// That line.
+pub(super) fn replaces(old: ObjectId) -> String {
+    format!("{REPLACES}{old}\n")
+}
+
 /// A history that several clones share is cut only when it has so many states: each of them
 /// wants upkeep at about the same time, and one cut serves all.
 const SHARED_HISTORY: usize = 1000;
@@ -155,7 +163,7 @@ impl Store {
             let (changes, _) = txn.finish();
             let mut writer = Writer::new(self);
             let tree = writer.tree(&view, &changes)?;
-            let message = format!("{CUT}\n\nreplaces {old}\n");
+            let message = format!("{CUT}\n\n{}", replaces(old));
             let commit = writer.commit(tree, None, message, crate::clock::now())?;
             durable::sync_objects(self, writer.written())?;
             if self.advance(turn, old, commit)? == Swap::Won {
@@ -170,6 +178,17 @@ impl Store {
         let parsed = gix::objs::CommitRef::from_bytes(&object.data, commit.kind())
             .map_err(|e| self.unreadable(commit, e))?;
         Ok(parsed.message.starts_with(CUT.as_bytes()))
+    }
+
+    /// The state that a commit says it stands in place of, without coming from it.
+    pub(crate) fn replaced_by(&self, commit: ObjectId) -> Result<Option<ObjectId>, StoreError> {
+        let object = self.objects.find(commit).map_err(|e| self.unreadable(commit, e))?;
+        let parsed = gix::objs::CommitRef::from_bytes(&object.data, commit.kind())
+            .map_err(|e| self.unreadable(commit, e))?;
+        let message = String::from_utf8_lossy(parsed.message);
+        // The first line is made of names that users choose.
+        let id = message.lines().skip(1).find_map(|line| line.strip_prefix(REPLACES));
+        Ok(id.and_then(|id| ObjectId::from_hex(id.as_bytes()).ok()))
     }
 
     /// Step 2: what `tip` refers to goes into a pack, unless one holds it.

@@ -133,7 +133,8 @@ impl<'s> Writer<'s> {
         Ok(id)
     }
 
-    fn bytes(&mut self, kind: Kind, bytes: &[u8]) -> Result<ObjectId, StoreError> {
+    /// Writes an object of any kind.
+    pub fn bytes(&mut self, kind: Kind, bytes: &[u8]) -> Result<ObjectId, StoreError> {
         let id = gix::objs::compute_hash(self.store.objects.hash(), kind, bytes)
             .map_err(StoreError::objects("hash an object", &self.store.path))?;
         self.loose.write(id, kind, bytes)?;

@@ -8,9 +8,13 @@
 //!    none is in the middle of a change.
 //! 3. Bindings of worktrees, notes, settings, and at last the renamed folder.
 //!
+//! Other clones may go on with what a remote has: that is removed only when asked for, and before
+//! the hooks, while this clone still knows which remote it is ([`remove_refs_on`]).
+//!
 //! Repeating continues where it ended. What stays: objects of notes in the user's repository,
 //! which nothing refers to any more; git's own `gc` removes them when they are old enough.
 
+mod remote;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +27,8 @@ use crate::hook::{self, HookError, State};
 use crate::runner::tidy::{self, Remains};
 use crate::store::rescue::{file_name, files_in, lock_folder};
 use crate::store::{STORE_DIR, Store, StoreError, StoreOptions, random_hex};
+
+pub use remote::{refs_on, remove_refs_on};
 
 /// Where notes stand in the user's repository.
 const NOTES: &str = "refs/notes/coord";

@@ -76,6 +76,23 @@ impl Hub {
         seen
     }
 
+    /// Makes so many states that upkeep cuts a shared history, without a push for each.
+    pub fn many_states(&self, clone: usize, session: &str) {
+        let clone = &self.clones[clone];
+        clone.coord(&["sync"]).ok();
+        let authority = clone.store_dir().join("authority.json");
+        let aside = authority.with_extension("aside");
+        std::fs::rename(&authority, &aside).unwrap();
+        for n in 0..1010 {
+            clone.claim(session, &[&format!("many/{n}")], 600);
+        }
+        std::fs::rename(&aside, &authority).unwrap();
+        let store = clone.store_dir();
+        // Not a push: hooks of the server have no say in it.
+        let words = ["fetch", "-q", store.to_str().unwrap(), "+refs/coord/state:refs/coord/state"];
+        clone.git_in(&self.bare, &words);
+    }
+
     /// Brings every clone up to the remote's state and checks that all agree on it.
     #[track_caller]
     pub fn check(&self, when: &str) {

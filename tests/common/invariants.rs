@@ -17,7 +17,21 @@ pub fn problems(view: &dyn View) -> Result<Vec<String>, ViewError> {
     cooling(view, &mut found)?;
     items(view, &sessions, &mut found)?;
     super::counters::problems(view, &sessions, &mut found)?;
+    numbering(view, &mut found)?;
     Ok(found)
+}
+
+/// No number lies beyond the head's, and what a restored state left out is never given again.
+fn numbering(view: &dyn View, found: &mut Vec<String>) -> Result<(), ViewError> {
+    let head = head::read(view)?;
+    let mut last = 0;
+    for gap in &head.restored {
+        if gap.from < last || gap.to <= gap.from || gap.to > head.generation {
+            found.push(format!("{gap:?} is out of order; the generation is {}", head.generation));
+        }
+        last = gap.from;
+    }
+    Ok(())
 }
 
 /// Overlapping claims belong to one session or are shared; every grant is backed by a lease.

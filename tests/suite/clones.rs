@@ -66,6 +66,7 @@ fn a_store_moves_to_a_remote_and_back() {
     // Back: a store of its own, which the remote's state is never mixed up with.
     assert_eq!(b.coord(&["init", "--local"]).ok()["remote"], serde_json::Value::Null);
     b.check("after leaving");
+    b.coord(&["doctor"]).ok();
     b.coord(&["done", "T1"]).ok();
     b.coord(&["init", "--remote", "origin"]).fails(5, "refused");
     a.coord(&["claims"]).ok();

@@ -18,7 +18,7 @@ pub fn findings(view: &dyn View, census: &Census) -> Vec<Finding> {
     let right = correct(found, census);
     if found.generation != right.generation {
         let message =
-            format!("the last number given is {}, but lease {} exists", found.generation, right.generation);
+            format!("the last number given is {}, but {} was given", found.generation, right.generation);
         findings.push(Finding::at_key("generation", head::KEY, message));
     }
     if found.sweep_at != right.sweep_at {
@@ -67,7 +67,12 @@ pub fn mend(txn: &mut Txn<'_>, census: &Census, now: Timestamp) -> Result<(), Vi
 fn correct(found: &Head, census: &Census) -> Head {
     let leases = || census.sessions.values().flat_map(|s| &s.leases);
     let mut right = found.clone();
-    right.generation = leases().map(|l| l.id).chain([found.generation]).max().unwrap_or_default();
+    right.generation = leases()
+        .map(|l| l.id)
+        .chain(found.restored.iter().map(|r| r.to))
+        .chain([found.generation])
+        .max()
+        .unwrap_or_default();
     // Looking too early costs a look; looking too late keeps what has run out from others.
     if let Some(first) = leases().map(Lease::expires).chain(super::cooling::first(census)).min() {
         right.sweep_at = Some(found.sweep_at.map_or(first, |at| at.min(first)));

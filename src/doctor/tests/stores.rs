@@ -53,7 +53,8 @@ impl Clinic {
 
     fn examine(&self, repair: bool) -> Report {
         // Hooks only have to be able to call something.
-        let options = Options { repair, store: StoreOptions::default(), program: "/bin/true".into() };
+        let options =
+            Options { repair, remote: false, store: StoreOptions::default(), program: "/bin/true".into() };
         examine(&self.repo.host(), &options).unwrap()
     }
 
@@ -367,6 +368,7 @@ fn a_store_without_any_object_is_told_to_be_beyond_repair() {
     assert!(!report.is_well());
     assert!(report.findings.iter().any(|f| f.code == "state-unreadable" && !f.repairable), "{report:#?}");
     std::fs::remove_dir_all(&clinic.store).unwrap();
-    let options = Options { repair: true, store: StoreOptions::default(), program: "/bin/true".into() };
+    let options =
+        Options { repair: true, remote: false, store: StoreOptions::default(), program: "/bin/true".into() };
     assert!(examine(&clinic.repo.host(), &options).is_err());
 }

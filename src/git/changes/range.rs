@@ -57,7 +57,7 @@ pub fn in_range(repo: &HostRepo, range: &str) -> Result<Vec<CommitChanges>, Chan
     }
     // A range may be several words to git (`A ^B`); each is a revision, never an option.
     let words: Vec<&str> = range.split_whitespace().collect();
-    parse_log(&log(repo).arg("--end-of-options").args(words).arg("--").run()?)
+    parse_log(&log(repo.git()).arg("--end-of-options").args(words).arg("--").run()?)
 }
 
 /// The commits that a push brings to `remote` and that it does not have yet, newest first.
@@ -87,7 +87,16 @@ pub fn in_push(repo: &HostRepo, remote: &str, pushed: &[Pushed]) -> Result<Vec<C
     let named = !remote.is_empty()
         && repo.git().args(["config", "--get"]).arg(format!("remote.{remote}.url")).optional()?.is_some();
     let remotes = if named { format!("--remotes={remote}") } else { "--remotes".to_owned() };
-    parse_log(&log(repo).args(["--stdin", "--not", &remotes]).stdin(stdin).run()?)
+    parse_log(&log(repo.git()).args(["--stdin", "--not", &remotes]).stdin(stdin).run()?)
+}
+
+/// The commits that a push brings to a branch of a bare repository and that no branch there has
+/// yet, newest first. `git` is a git in that repository.
+///
+/// # Errors
+/// When git fails.
+pub fn in_arrival(git: Git, new: &str) -> Result<Vec<CommitChanges>, ChangesError> {
+    parse_log(&log(git).args([new, "--not", "--branches", "--"]).run()?)
 }
 
 /// Those of the remote's ids whose objects are here.
@@ -142,9 +151,8 @@ fn is_null(id: &str) -> bool {
 /// `git log` in a form that neither configuration nor odd names can bend. `--raw` although only
 /// names are wanted: with `--name-only -z` the first name of a commit follows a newline or does
 /// not, depending on the number of parents, and a name may itself begin with one.
-fn log(repo: &HostRepo) -> Git {
-    repo.git()
-        .args(["-c", "log.showRoot=true", "log", "-z", "--raw", "--abbrev=4", "--no-renames", "--topo-order"])
+fn log(git: Git) -> Git {
+    git.args(["-c", "log.showRoot=true", "log", "-z", "--raw", "--abbrev=4", "--no-renames", "--topo-order"])
         .args(["--diff-merges=combined", "--ignore-submodules=none", "--no-relative", "--no-show-signature"])
         .args(["--no-color", "--no-ext-diff", "--no-textconv", "--no-notes", "--encoding=UTF-8", FORMAT])
 }

@@ -37,13 +37,21 @@ impl Store {
     }
 
     /// Refuses a state that cannot have come from the known one.
-    fn follows(&self, remote: &str, known: ObjectId, tip: ObjectId) -> Result<(), StoreError> {
+    pub(super) fn follows(&self, remote: &str, known: ObjectId, tip: ObjectId) -> Result<(), StoreError> {
         let (before, after) = (self.head_of(known)?, self.head_of(tip)?);
         if before.store != after.store {
             return Err(RemoteError::Foreign {
                 remote: remote.to_owned(),
                 known: before.store,
                 found: after.store,
+            }
+            .into());
+        }
+        if after.leaves_out(before.generation) {
+            return Err(RemoteError::LeftOut {
+                remote: remote.to_owned(),
+                known: before.generation,
+                from: after.restored.iter().map(|r| r.from).max().unwrap_or_default(),
             }
             .into());
         }

@@ -56,6 +56,19 @@ pub enum RemoteError {
         /// The generation that is there.
         found: u64,
     },
+    /// The state there was put back from a clone that knew less.
+    #[error(
+        "remote {remote} was put back from generation {from}, and this clone knows generation {known}: what \
+         was done in between is not there"
+    )]
+    LeftOut {
+        /// Its name.
+        remote: String,
+        /// The generation that this clone knows.
+        known: u64,
+        /// The last generation that was known to whoever put it back.
+        from: u64,
+    },
     /// Another store is there.
     #[error("remote {remote} has another store's state ({found}, this clone belongs to {known})")]
     Foreign {

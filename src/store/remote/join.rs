@@ -44,8 +44,13 @@ impl Store {
         let room = Room::new(self.path());
         let mut turn = self.begin(&guard, &room, None)?;
         if turn.authority().is_some_and(|a| a.remote == remote) {
-            self.refresh(&mut turn)?;
-            return Ok(Joined::Already);
+            match self.refresh(&mut turn) {
+                // The state there cannot follow the known one, and is wanted all the same.
+                Err(StoreError::Remote(
+                    RemoteError::Backwards { .. } | RemoteError::LeftOut { .. } | RemoteError::Foreign { .. },
+                )) if discard => {}
+                other => return other.map(|_| Joined::Already),
+            }
         }
         let link = Link::new(self, remote, std::time::Instant::now() + self.options().patience);
         loop {
@@ -85,7 +90,10 @@ impl Store {
     ) -> Result<Joined, StoreError> {
         let old = self.require_tip()?;
         let same = self.head_of(old)?.store == self.head_of(tip)?.store;
-        if same {
+        if same && discard {
+            cas::swap(self, Some(old), tip)?;
+            durable::sync_ref(self)?;
+        } else if same {
             // A clone that had left, or whose own push has just arrived.
             self.adopt(link.remote(), tip)?;
         } else {
@@ -154,6 +162,13 @@ impl Store {
         let at = std::fs::metadata(path).and_then(|m| m.modified()).ok();
         let recent = at.is_some_and(|at| at.elapsed().is_ok_and(|passed| passed < age));
         Ok(!recent && self.has_remote()?)
+    }
+
+    /// When anything was last pushed to a remote or fetched from it.
+    pub fn last_exchange(&self) -> Option<jiff::Timestamp> {
+        let written = |name: &str| std::fs::metadata(self.path().join(name)).and_then(|m| m.modified()).ok();
+        let last = ["FETCH_HEAD", "courtesy.json"].into_iter().filter_map(written).max()?;
+        jiff::Timestamp::try_from(last).ok()
     }
 
     /// Notes that an exchange with the remote begins.

@@ -55,8 +55,11 @@ impl Head {
 pub(super) type Listed = (Option<String>, Option<String>);
 
 /// The way to one remote, for the time of one command.
+#[derive(Debug, Clone)]
 pub(super) struct Link {
     store: PathBuf,
+    /// The git folder whose configuration names the remote.
+    common: PathBuf,
     remote: String,
     end: Instant,
     offline: bool,
@@ -64,8 +67,20 @@ pub(super) struct Link {
 
 impl Link {
     pub fn new(store: &Store, remote: &str, end: Instant) -> Self {
-        let options = store.options();
-        Link { store: store.path().to_owned(), remote: remote.to_owned(), end, offline: options.offline }
+        let common = store.path().parent().unwrap_or(store.path());
+        Self::between(store, common, remote, end)
+    }
+
+    /// The same for a store that is not in the repository which knows the remote.
+    pub fn between(store: &Store, common: &Path, remote: &str, end: Instant) -> Self {
+        let offline = store.options().offline;
+        let (store, common) = (store.path().to_owned(), common.to_owned());
+        Link { store, common, remote: remote.to_owned(), end, offline }
+    }
+
+    /// The same way, with this much time from now on.
+    pub fn lasting(&self, limit: Duration) -> Self {
+        Link { end: Instant::now() + limit, ..self.clone() }
     }
 
     /// The name of the remote.
@@ -80,20 +95,56 @@ impl Link {
 
     /// Pushes `new`, if the ref there is still `old` (`None`: does not exist).
     pub fn push(&self, old: Option<ObjectId>, new: ObjectId) -> Result<Pushed, StoreError> {
+        self.push_ref(STATE_REF, old, Some(new))
+    }
+
+    /// The same for any ref; `new` is `None` to delete it.
+    pub fn push_ref(
+        &self,
+        name: &str,
+        old: Option<ObjectId>,
+        new: Option<ObjectId>,
+    ) -> Result<Pushed, StoreError> {
+        self.push_with(&[], name, old, new)
+    }
+
+    /// Pushes `new` to a ref that is `old`, and to one that does not exist, both or none.
+    pub fn push_pair(
+        &self,
+        name: &str,
+        old: ObjectId,
+        new: ObjectId,
+        beside: &str,
+    ) -> Result<Pushed, StoreError> {
+        let also = format!("{new}:{beside}");
+        let words = ["--atomic", &format!("--force-with-lease={beside}:"), &self.remote, &also];
+        self.push_with(&words, name, Some(old), Some(new))
+    }
+
+    /// `more` are options, or options, the remote and other refs.
+    fn push_with(
+        &self,
+        more: &[&str],
+        name: &str,
+        old: Option<ObjectId>,
+        new: Option<ObjectId>,
+    ) -> Result<Pushed, StoreError> {
         if let Some(reason) = self.excuse() {
             return Ok(Pushed::Unreachable(reason));
         }
-        let expected = old.map(|id| id.to_string()).unwrap_or_default();
+        let text = |id: Option<ObjectId>| id.map(|id| id.to_string()).unwrap_or_default();
+        let (expected, new) = (text(old), text(new));
         let git = self
             .git()
             .args(["push", "--porcelain", "--no-verify", "--no-signed", "--no-follow-tags"])
             .args(["--recurse-submodules=no", "--no-force-if-includes"])
-            .arg(format!("--force-with-lease={STATE_REF}:{expected}"))
-            .arg(&self.remote)
-            .arg(format!("{new}:{STATE_REF}"));
+            .arg(format!("--force-with-lease={name}:{expected}"))
+            .args(more)
+            .args((!more.contains(&self.remote.as_str())).then_some(&self.remote))
+            .arg(format!("{new}:{name}"));
         let output = self.run(git)?;
         let (stdout, stderr) = texts(&output);
-        Ok(match report::read(STATE_REF, &stdout, &stderr) {
+        Ok(match report::read(name, &stdout, &stderr) {
             Pushed::Unreachable(reason) => {
                 self.note_down(&reason);
                 Pushed::Unreachable(reason)
@@ -166,6 +217,15 @@ impl Link {
         Ok((output.status == Some(0)).then(|| (value(STATE_REF), value(other))))
     }
 
+    /// What git says when it is asked for a list and gives none.
+    pub fn why_silent(&self) -> Result<String, StoreError> {
+        if let Some(reason) = self.excuse() {
+            return Ok(reason);
+        }
+        let output = self.run(self.git().args(["ls-remote", "--quiet"]).arg(&self.remote).arg(STATE_REF))?;
+        Ok(report::last_words(&texts(&output).1))
+    }
+
     /// Sets a ref that nobody compares. Whether it worked does not matter.
     pub fn push_freely(&self, name: &str, new: ObjectId) -> Result<(), StoreError> {
         let git = self.git().args(["push", "--quiet", "--no-verify", "--no-signed", "--no-follow-tags"]);
@@ -199,23 +259,31 @@ impl Link {
 
     /// git on the store, with the user's remotes.
     fn git(&self) -> Git {
-        let common = self.store.parent().unwrap_or(&self.store);
+        let common = self.common.as_path();
         let mut include = std::ffi::OsString::from("include.path=");
         include.push(common.join("config"));
         let remote = &self.remote;
         // A remote with a relative path is meant from the main worktree's top folder.
         let top = if common.ends_with(".git") { common.parent().unwrap_or(common) } else { common };
-        Git::new(top)
-            .arg(Path::new("--git-dir"))
-            .arg(&self.store)
-            .arg("-c")
-            .arg(include)
-            .args(["-c", "core.hooksPath=/dev/null", "-c", "push.pushOption="])
-            // Of the store nothing is mirrored, filtered or lazily fetched, whatever the user's own
-            // refs are.
-            .args(["-c", &format!("remote.{remote}.mirror=false")])
+        let git = Git::new(top).arg(Path::new("--git-dir")).arg(&self.store).arg("-c").arg(include).args([
+            "-c",
+            "core.hooksPath=/dev/null",
+            "-c",
+            "push.pushOption=",
+        ]);
+        if is_address(remote) {
+            return git;
+        }
+        // Of the store nothing is mirrored, filtered or lazily fetched, whatever the user's own
+        // refs are.
+        git.args(["-c", &format!("remote.{remote}.mirror=false")])
             .args(["-c", &format!("remote.{remote}.promisor=false")])
     }
+}
+
+/// True for a URL or path, false for the name of a remote. Only a name has settings.
+fn is_address(remote: &str) -> bool {
+    remote.contains(':') || remote.starts_with(['/', '.', '~'])
 }
 
 fn texts(output: &GitOutput) -> (String, String) {

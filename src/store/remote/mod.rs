@@ -12,6 +12,9 @@
 //! - [`courtesy`]: a slow clone is not starved by fast ones;
 //! - [`adopt`]: taking over a state from the remote, and refusing one that cannot follow;
 //! - [`join`]: a clone and a remote that meet;
+//! - [`look`]: what the remote has, compared with what this clone knows;
+//! - [`restore`]: putting a remote's state back from a clone, and a clone's from the remote;
+//! - [`probe`]: what a server can do;
 //! - [`watch`]: leases of other clones, timed by this clone's own clock.
 
 mod adopt;
@@ -20,12 +23,17 @@ mod courtesy;
 mod error;
 mod join;
 mod link;
+mod look;
+pub mod probe;
 mod report;
+mod restore;
 mod settle;
 mod watch;
 
 pub use error::RemoteError;
 pub use join::Joined;
+pub use look::{RemoteLook, There, read_from};
+pub use restore::Refetched;
 
 pub(super) use advance::Turn;
 pub(super) use watch::Watch;

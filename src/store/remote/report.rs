@@ -40,7 +40,7 @@ pub(super) fn read(name: &str, stdout: &str, stderr: &str) -> Pushed {
         }
         return match flag {
             // `=`: the remote has this very commit, which nobody else can have made.
-            " " | "+" | "*" | "=" => Pushed::Won,
+            " " | "+" | "*" | "=" | "-" => Pushed::Won,
             "!" => {
                 let words = parts.next().unwrap_or("rejected");
                 // The connection broke while the server was at work: nobody knows.

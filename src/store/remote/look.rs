@@ -1,0 +1,124 @@
+//! What the remote has, compared with what this clone knows. Changes neither.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use gix::ObjectId;
+
+use crate::model::head::{self, Head};
+
+use super::super::authority::Authority;
+use super::super::lock::{self, StoreLock};
+use super::super::{STATE_REF, Scratch, Store, StoreError, StoreOptions};
+use super::RemoteError;
+use super::link::{Fetched, Link};
+
+/// What is there.
+#[derive(Debug)]
+pub enum There {
+    /// No answer. The words are git's.
+    Unreachable(String),
+    /// The ref does not exist.
+    Absent,
+    /// There is something, and it is no state that can be read.
+    Unreadable {
+        /// The value of the ref.
+        tip: ObjectId,
+        /// Why not.
+        reason: String,
+    },
+    /// A state; its objects are here now.
+    State {
+        /// The value of the ref.
+        tip: ObjectId,
+        /// Its head.
+        head: Head,
+        /// Why it cannot follow what this clone knows; `None`: it does.
+        fault: Option<RemoteError>,
+    },
+}
+
+/// The remote beside this clone.
+#[derive(Debug)]
+pub struct RemoteLook {
+    /// The remote, and this clone's name there.
+    pub authority: Authority,
+    /// The state that this clone knows, when it can be read.
+    pub known: Option<Head>,
+    /// The remote's.
+    pub there: There,
+}
+
+impl Store {
+    /// Looks at the remote that decides; `None` when the store does by itself.
+    ///
+    /// # Errors
+    /// When the store cannot be used. A remote that cannot be is no error.
+    pub fn look_at_remote(&self) -> Result<Option<RemoteLook>, StoreError> {
+        let guard = lock::lock(&self.lock_path())?;
+        self.look_under(&guard)
+    }
+
+    /// The same for a caller that holds the kernel lock.
+    pub(crate) fn look_under(&self, _guard: &StoreLock) -> Result<Option<RemoteLook>, StoreError> {
+        let Some(authority) = Authority::read(self.path())? else { return Ok(None) };
+        let link = Link::new(self, &authority.remote, Instant::now() + self.options().patience);
+        let known = self.tip().ok().flatten();
+        let known_head = known.and_then(|tip| self.head_of(tip).ok());
+        let there = match link.fetch()? {
+            Fetched::Absent => There::Absent,
+            Fetched::Unreachable(reason) => self.without_fetch(&link, reason)?,
+            Fetched::Tip(tip) => match self.head_of(tip) {
+                Err(e) => There::Unreadable { tip, reason: e.to_string() },
+                Ok(head) => {
+                    let known = known.filter(|known| known_head.is_some() && *known != tip);
+                    let fault = match known.map(|known| self.follows(&authority.remote, known, tip)) {
+                        None | Some(Ok(())) => None,
+                        Some(Err(StoreError::Remote(fault))) => Some(fault),
+                        Some(Err(other)) => return Err(other),
+                    };
+                    There::State { tip, head, fault }
+                }
+            },
+        };
+        Ok(Some(RemoteLook { authority, known: known_head, there }))
+    }
+
+    /// A remote that names the ref, but cannot send its objects, has a damaged state.
+    fn without_fetch(&self, link: &Link, reason: String) -> Result<There, StoreError> {
+        let listed = link.list(STATE_REF)?.and_then(|(state, _)| state);
+        let tip = listed.and_then(|id| ObjectId::from_hex(id.as_bytes()).ok());
+        Ok(match tip {
+            Some(tip) => There::Unreadable { tip, reason },
+            None => There::Unreachable(reason),
+        })
+    }
+}
+
+/// Reads the state of a remote that need not be the one that decides, without joining it: `None`
+/// when it has none. `common_dir` is the git folder that knows the remote, which may also be given
+/// by its URL.
+///
+/// # Errors
+/// When the remote cannot be reached, or its state cannot be read.
+pub fn read_from(
+    common_dir: &Path,
+    sha256: bool,
+    remote: &str,
+    patience: Duration,
+) -> Result<Option<(Scratch, Store)>, StoreError> {
+    let scratch = Scratch::new(sha256)?;
+    let empty = scratch.store(StoreOptions::default())?;
+    let link = Link::between(&empty, common_dir, remote, Instant::now() + patience);
+    match link.fetch()? {
+        Fetched::Absent => Ok(None),
+        Fetched::Unreachable(reason) => {
+            Err(RemoteError::Unreachable { remote: remote.to_owned(), reason }.into())
+        }
+        Fetched::Tip(tip) => {
+            let store = scratch.at(tip)?;
+            store.read(|view| head::read(view))?;
+            Ok(Some((scratch, store)))
+        }
+    }
+}

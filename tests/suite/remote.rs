@@ -1,0 +1,276 @@
+//! A remote that has lost or changed the state, and what a clone can tell of a remote.
+
+use crate::common::TestEnv;
+use crate::common::clones::Hub;
+
+fn joined() -> Hub {
+    let hub = Hub::new(2);
+    for (clone, name) in hub.clones.iter().zip(["alice", "bob"]) {
+        clone.coord(&["session", "start", name]).ok();
+    }
+    hub
+}
+
+fn set(hub: &Hub, id: &str) {
+    hub.clones[0].git_in(&hub.bare, &["update-ref", "refs/coord/state", id]);
+}
+
+#[track_caller]
+fn finds(clone: &TestEnv, code: &str) {
+    let call = clone.coord(&["doctor", "--remote"]);
+    let findings = call.fails(5, "refused")["details"]["findings"].clone();
+    assert_eq!(findings[0]["code"], code, "{findings}");
+}
+
+#[track_caller]
+fn mends(clone: &TestEnv, code: &str) {
+    let call = clone.coord(&["doctor", "--remote", "--repair"]);
+    let finding = call.ok()["findings"][0].clone();
+    assert_eq!(
+        (finding["code"].as_str(), finding["repaired"].as_bool()),
+        (Some(code), Some(true)),
+        "{finding}"
+    );
+    assert_eq!(clone.coord(&["doctor", "--remote"]).ok()["findings"], serde_json::json!([]));
+}
+
+#[test]
+fn a_state_that_is_gone_is_put_back() {
+    let hub = joined();
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    a.coord(&["claim", "x"]).ok();
+    b.coord(&["sync"]).ok();
+    b.coord(&["doctor", "--remote"]).ok();
+    a.git_in(&hub.bare, &["update-ref", "-d", "refs/coord/state"]);
+    b.coord(&["claim", "x"]).fails(1, "remote-state");
+    finds(b, "remote-missing");
+    assert_eq!(hub.state(), "", "looking changes nothing");
+    let before = b.generation();
+    mends(b, "remote-missing");
+    assert!(b.generation() > before + 1000, "numbers that others may have seen are not given again");
+    b.coord(&["claim", "x"]).fails(4, "held");
+    a.coord(&["claim", "y"]).ok();
+    hub.check("put back");
+    assert_eq!(b.events().iter().filter(|e| e.event == "restored").count(), 1);
+}
+
+#[test]
+fn a_state_from_a_backup_is_replaced() {
+    let hub = joined();
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    a.coord(&["claim", "x"]).ok();
+    let old = hub.state();
+    b.coord(&["claim", "y"]).ok();
+    a.coord(&["sync"]).ok();
+    set(&hub, &old);
+    finds(a, "remote-backwards");
+    mends(a, "remote-backwards");
+    b.coord(&["claim", "z"]).ok();
+    hub.check("replaced");
+    assert_eq!(a.claimed().len(), 3);
+}
+
+#[test]
+fn the_server_hook_lets_a_repair_pass() {
+    let hub = joined();
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    a.coord(&["server", "install", hub.bare.to_str().unwrap()]).ok();
+    a.coord(&["claim", "x"]).ok();
+    let old = hub.state();
+    b.coord(&["claim", "y"]).ok();
+    set(&hub, &old);
+    mends(b, "remote-backwards");
+    a.coord(&["claim", "z"]).ok();
+    hub.check("replaced past the hook");
+}
+
+/// The one that puts the state back knew less than another clone.
+#[test]
+fn who_knew_more_is_told_and_may_put_its_own_back() {
+    let hub = joined();
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    a.coord(&["sync"]).ok();
+    b.coord(&["claim", "only-b-knows"]).ok();
+    a.git_in(&hub.bare, &["update-ref", "-d", "refs/coord/state"]);
+    mends(a, "remote-missing");
+    a.coord(&["claim", "since"]).ok();
+    let error = b.coord(&["claim", "more"]).fails(1, "remote-state")["message"].to_string();
+    assert!(error.contains("put back from generation"), "{error}");
+    finds(b, "remote-left-out");
+    // However long ago it was, and although the history that tells of it is cut.
+    hub.many_states(0, "alice");
+    a.coord(&["upkeep"]).ok();
+    finds(b, "remote-left-out");
+    mends(b, "remote-left-out");
+    assert!(b.claimed().iter().any(|(path, _)| path == "only-b-knows"));
+    // Now it is the other one that has more, and it gives that up.
+    a.coord(&["claim", "more"]).fails(1, "remote-state");
+    a.coord(&["init", "--remote", "origin"]).fails(1, "remote-state");
+    a.coord(&["init", "--remote", "origin", "--discard"]).ok();
+    a.coord(&["claim", "only-b-knows"]).fails(4, "held");
+    hub.check("both agree");
+}
+
+#[test]
+fn another_stores_state_is_replaced_only_by_a_repair() {
+    let hub = joined();
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    a.coord(&["claim", "x"]).ok();
+    let other = TestEnv::new();
+    let bare = hub.bare.to_str().unwrap();
+    other.git_in(&other.store_dir(), &["--git-dir=.", "push", "-q", "-f", bare, "refs/coord/state"]);
+    b.coord(&["claim", "y"]).fails(1, "remote-state");
+    finds(a, "remote-foreign");
+    mends(a, "remote-foreign");
+    b.coord(&["claim", "y"]).ok();
+    hub.check("ours again");
+}
+
+#[test]
+fn what_is_no_state_is_replaced() {
+    let hub = joined();
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    a.coord(&["claim", "x"]).ok();
+    let main = a.git(&["rev-parse", "HEAD"]);
+    set(&hub, main.trim());
+    finds(a, "remote-unreadable");
+    mends(a, "remote-unreadable");
+    b.coord(&["claim", "y"]).ok();
+    hub.check("a state again");
+}
+
+#[test]
+fn a_damaged_clone_is_fetched_again() {
+    let hub = joined();
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    a.import("{\"id\":\"T1\",\"title\":\"one\"}\n").ok();
+    a.coord(&["claim", "x"]).ok();
+    a.store().fold().unwrap();
+    b.coord(&["claim", "y"]).ok();
+    a.coord(&["sync"]).ok();
+    let state = a.store_dir().join("refs/coord/state");
+    let good = std::fs::read(&state).unwrap();
+    let objects = a.store_dir().join("objects");
+    let damage: [(&str, &dyn Fn()); 3] = [
+        ("the ref is gone", &|| std::fs::remove_file(&state).unwrap()),
+        ("the ref is garbage", &|| std::fs::write(&state, "garbage").unwrap()),
+        ("all objects are gone", &|| {
+            std::fs::remove_dir_all(&objects).unwrap();
+            std::fs::create_dir_all(objects.join("pack")).unwrap();
+            std::fs::create_dir_all(objects.join("info")).unwrap();
+        }),
+    ];
+    for (what, harm) in damage {
+        harm();
+        a.coord(&["doctor"]).fails(5, "refused");
+        a.coord(&["doctor", "--repair"]).ok();
+        assert_eq!(std::fs::read(&state).unwrap(), good, "{what}: nothing but the remote's state");
+        a.coord(&["claim", "y"]).fails(4, "held");
+        hub.check(what);
+        a.coord(&["doctor", "--remote"]).ok();
+    }
+    // Without the remote nothing is made up that would part from it.
+    std::fs::remove_file(&state).unwrap();
+    let away = hub.bare.with_extension("away");
+    std::fs::rename(&hub.bare, &away).unwrap();
+    a.coord(&["doctor", "--repair"]).fails(6, "remote");
+    std::fs::rename(&away, &hub.bare).unwrap();
+    a.coord(&["doctor", "--repair"]).ok();
+    hub.check("after all");
+}
+
+#[test]
+fn the_remote_is_shown() {
+    let hub = joined();
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    a.coord(&["claim", "x"]).ok();
+    let call = a.coord(&["remote"]);
+    let data = call.ok();
+    assert_eq!((data["remote"].as_str(), data["state"].as_str()), (Some("origin"), Some("in-step")));
+    assert_eq!(data["generation"]["there"], a.generation());
+    assert_eq!(data["url"], hub.bare.to_str().unwrap());
+    assert!(data["exchanged"].is_string());
+    assert_eq!(b.coord(&["remote"]).ok()["state"], "behind");
+    assert!(b.generation() < a.generation(), "showing takes nothing over");
+    b.coord(&["--offline", "progress", "half"]).ok();
+    let call = b.coord(&["--offline", "remote"]);
+    assert_eq!(call.ok()["state"], "unreachable");
+    assert_eq!(call.ok()["waiting"], 1);
+    TestEnv::new().coord(&["remote"]).fails(1, "no-remote");
+}
+
+#[test]
+fn a_probe_tells_what_a_server_can_do_and_leaves_nothing() {
+    let hub = Hub::unjoined(1, &[]).unwrap();
+    let a = &hub.clones[0];
+    let call = a.coord(&["remote", "probe"]);
+    let data = call.ok();
+    for key in ["fit", "custom_refs", "compare_and_swap", "replace", "atomic", "delete"] {
+        assert_eq!(data[key], true, "{key}: {data}");
+    }
+    assert!(data["look_ms"].is_u64() && data["push_ms"].is_u64());
+    assert_eq!(a.git_in(&hub.bare, &["for-each-ref", "refs/coord"]), "");
+    assert!(!a.store_dir().exists(), "it needs no store and makes none");
+    // A server with limits.
+    a.git_in(&hub.bare, &["config", "receive.denyNonFastForwards", "true"]);
+    a.git_in(&hub.bare, &["config", "receive.denyDeletes", "true"]);
+    a.git_in(&hub.bare, &["config", "receive.advertiseAtomic", "false"]);
+    let call = a.coord(&["remote", "probe", "origin"]);
+    let data = call.ok();
+    assert_eq!((data["fit"].as_bool(), data["atomic"].as_bool()), (Some(true), Some(false)), "{data}");
+    let left = data["left"][0].as_str();
+    if data["delete"] == false {
+        assert!(a.git_in(&hub.bare, &["for-each-ref"]).contains(left.unwrap()));
+    }
+    // And one that takes no refs but branches.
+    a.git_in(&hub.bare, &["config", "receive.hideRefs", "refs/coord"]);
+    let details = a.coord(&["remote", "probe", "origin"]).fails(5, "refused")["details"].clone();
+    assert_eq!((details["rule"].as_str(), details["probe"]["fit"].as_bool()), (Some("unfit"), Some(false)));
+    a.coord(&["remote", "probe", "nowhere"]).fails(6, "remote");
+}
+
+#[test]
+fn commits_are_judged_in_ci_without_joining() {
+    let hub = joined();
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    a.coord(&["claim", "mine"]).ok();
+    for (clone, file, flags) in [(a, "mine", &[][..]), (b, "other", &["--no-verify"])] {
+        std::fs::write(clone.root.join(file), "x\n").unwrap();
+        clone.git(&["add", file]);
+        clone.git(&[&["commit", "-q", "-m", file], flags].concat());
+        clone.git(&["push", "-q", "--no-verify", "origin", &format!("HEAD:{file}")]);
+    }
+    let ci = a.temp().join("ci");
+    a.git_in(a.temp(), &["clone", "-q", hub.bare.to_str().unwrap(), ci.to_str().unwrap()]);
+    // The commits' events go out in the background; after this there is nothing left of them.
+    for clone in &hub.clones {
+        clone.coord(&["sync"]).ok();
+    }
+    let before = hub.state();
+    let check = |range: &str, from: &str| a.coord_in(&ci, &["check", "--range", range, "--from", from]);
+    assert_eq!(check("origin/main..origin/mine", "origin").ok()["commits"], 1);
+    assert_eq!(check("origin/main..origin/mine", hub.bare.to_str().unwrap()).ok()["commits"], 1);
+    let error = check("origin/main..origin/other", "origin").fails(5, "refused")["details"].clone();
+    assert_eq!(error["commits"][0]["session"], "bob", "{error}");
+    assert!(!ci.join(".git/coord").exists() && hub.state() == before, "nothing is written anywhere");
+    check("origin/main..origin/mine", "nowhere").fails(6, "remote");
+    a.git_in(&hub.bare, &["update-ref", "-d", "refs/coord/state"]);
+    check("origin/main..origin/mine", "origin").fails(1, "no-state");
+}
+
+#[test]
+fn uninstalling_leaves_the_remote_to_others_unless_told() {
+    let hub = joined();
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    b.coord(&["claim", "x"]).ok();
+    let refs = || a.git_in(&hub.bare, &["for-each-ref", "--format=%(refname)"]);
+    a.coord(&["uninstall", "--yes"]).ok();
+    assert!(!a.store_dir().exists());
+    assert!(refs().contains("refs/coord/state"));
+    let would = b.coord(&["uninstall", "--remote"]).fails(5, "refused")["details"]["would_remove"].clone();
+    assert_eq!(would["remote_refs"][0], "refs/coord/state");
+    a.coord(&["uninstall", "--yes", "--remote"]).fails(2, "usage");
+    b.coord(&["uninstall", "--yes", "--remote"]).ok();
+    assert_eq!(refs(), "refs/heads/main\n");
+    assert!(!b.store_dir().exists());
+}
