@@ -30,7 +30,7 @@ impl Default for Settings {
             durable: false,
             remote_timeout: 30,
             push_every: 0,
-            refresh: 5,
+            refresh: 0,
             protect: Vec::new(),
         }
     }

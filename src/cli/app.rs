@@ -148,10 +148,14 @@ impl App {
         Ok(())
     }
 
-    /// Brings the state up to the remote's, unless that was done a moment ago: for commands that
-    /// show it. When the remote cannot be reached, what is known is shown, and that is said.
-    fn refresh(&self, store: &Store) -> CliResult<()> {
-        match store.refresh_if_older(Duration::from_secs(self.settings.refresh)) {
+    /// Brings the state up to the remote's, unless that was done within `age`: for commands that
+    /// show or judge by it. When the remote cannot be reached, what is known counts, and that is
+    /// said.
+    ///
+    /// # Errors
+    /// When the remote's state cannot follow the known one, or from the store.
+    pub fn refresh(&self, store: &Store, age: Duration) -> CliResult<()> {
+        match store.refresh_if_older(age) {
             Err(StoreError::Remote(e @ (RemoteError::Unreachable { .. } | RemoteError::Unknown { .. }))) => {
                 self.ui.narrate(&format!("git coord: {e}; this is what was known last"));
                 Ok(())
@@ -209,7 +213,7 @@ impl App {
     /// # Errors
     /// From the store.
     pub fn sweep(&self, store: &Store) -> CliResult<()> {
-        self.refresh(store)?;
+        self.refresh(store, Duration::from_secs(self.settings.refresh))?;
         if self.offline || store.authority()?.is_some() {
             // With a remote, taking back is a push: left to those who have something to push.
             return Ok(());

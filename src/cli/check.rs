@@ -75,7 +75,11 @@ pub fn check(app: &App, args: &CheckArgs) -> CliResult<Answer> {
 fn check_range(app: &App, range: &str, from: Option<&str>) -> CliResult<Answer> {
     let commits = changes::in_range(&app.repo, range)?;
     let faults = match from {
-        None => guard::range::judge(&app.store()?, &commits, app.session_if_any()?.as_ref())?,
+        None => {
+            let store = app.store()?;
+            app.refresh(&store, std::time::Duration::ZERO)?;
+            guard::range::judge(&store, &commits, app.session_if_any()?.as_ref())?
+        }
         Some(remote) => {
             let sha256 = app.repo.git().args(["rev-parse", "--show-object-format"]).text()? == "sha256";
             let patience = app.store_options().patience;

@@ -6,6 +6,7 @@
 use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::Path;
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -194,6 +195,8 @@ fn guard_push(app: &App, store: &Store, remote: &str) -> CliResult<Answer> {
     if commits.is_empty() {
         return Ok(Answer::default());
     }
+    // What was committed while this clone did not look may stand under a lease that is lost.
+    app.refresh(store, Duration::ZERO)?;
     let pusher = app.session_if_any()?;
     let faults = guard::range::judge(store, &commits, pusher.as_ref())?;
     if faults.is_empty() { Ok(Answer::default()) } else { Err(range_refusal(&faults)) }

@@ -418,3 +418,23 @@ fn acts_in_line_behind_one_that_met_no_remote_fail_with_it() {
     hub.check("reached again");
     assert!(a.claimed().is_empty());
 }
+
+/// A commit that was fine when it was made, by a clone that has not looked since.
+#[test]
+fn what_was_committed_before_a_takeover_is_not_pushed_after_it() {
+    let hub = Hub::new(2);
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    sessions(&hub, &["alice", "bob"]);
+    a.coord(&["claim", "x", "--ttl", "4s"]).ok();
+    std::fs::write(a.root.join("x"), "mine\n").unwrap();
+    a.git(&["add", "x"]);
+    a.git(&["commit", "-q", "-m", "x"]);
+    a.coord(&["check", "--range", "origin/main..HEAD"]).ok();
+    b.coord(&["claim", "x"]).fails(4, "held");
+    b.coord(&["claim", "x", "--wait", "60s"]).ok();
+    let late = a.command("git", &a.root).args(["push", "-q", "origin", "HEAD:late"]).output().unwrap();
+    let text = String::from_utf8_lossy(&late.stderr);
+    assert!(!late.status.success(), "{text}");
+    assert!(text.contains("bob"), "{text}");
+    assert_eq!(a.coord(&["check", "--range", "origin/main..HEAD"]).code, Some(5));
+}
