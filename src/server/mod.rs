@@ -6,7 +6,7 @@
 //! was put back). So the chain of states is never broken, also by a `git push --force`. Whether
 //! an act is a fair one is not judged: it keeps honest sessions apart, and is no access control.
 //!
-//! Commits that arrive on branches are judged as before every push ([`guard::range`]), by the
+//! Commits that arrive on branches are judged as before every push ([`crate::guard::range`]), by the
 //! state that is here: a change of what a session holds is refused, unless it was made under that
 //! session's lease; so is one under a lease that was lost.
 //!
@@ -231,6 +231,8 @@ impl Bare {
             return Ok(Verdict::Fine);
         }
         let (_scratch, store) = self.store_at(tip)?;
+        // What is no state holds no claims, either.
+        store.read(|view| head::read(view))?;
         let faults = range::judge(&store, &commits, None)?;
         Ok(if faults.is_empty() { Verdict::Fine } else { Verdict::Commits(faults) })
     }
