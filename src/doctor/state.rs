@@ -3,7 +3,7 @@
 use crate::model::event::Event;
 use crate::model::{Txn, head};
 use crate::store::remote::Refetched;
-use crate::store::rescue::{file_name, keep_events};
+use crate::store::rescue::{Scope, file_name, keep_events};
 use crate::store::{Store, StoreError, StoreLock};
 
 use super::look::{Look, Tip, look, tip};
@@ -40,12 +40,12 @@ pub fn examine(
         put_damaged_aside(&fresh, guard, &look)?;
         // Opened anew, because gix remembers which objects and packs there are.
         let fresh = fresh.reopened()?;
-        let (fresh, look) = match from_remote(&fresh, guard, look, report)? {
+        let (fresh, look, scope) = match from_remote(&fresh, guard, look, report)? {
             Some(found) => found,
             None => continue,
         };
         let mended = match salvage::base(&fresh, &look)? {
-            Some(base) => mend(&fresh, guard, &look, base, report)?,
+            Some(base) => mend(&fresh, guard, scope, &look, base, report)?,
             None => Written::Nothing,
         };
         if mended == Written::Lost {
@@ -65,23 +65,24 @@ fn from_remote(
     guard: &StoreLock,
     look: Look,
     report: &mut Report,
-) -> Result<Option<(Store, Look)>, DoctorError> {
+) -> Result<Option<(Store, Look, Scope)>, DoctorError> {
     let old = match look.tip {
         Tip::At(id) => Some(id),
         Tip::Missing | Tip::Garbage => None,
     };
     let is_whole = old.is_some() && look.commit.is_some() && look.bad.is_empty() && look.history_sound;
     if is_whole {
-        return Ok(Some((store.reopened()?, look)));
+        return Ok(Some((store.reopened()?, look, Scope::Everywhere)));
     }
     match store.refetch(guard, old)? {
-        Refetched::Nothing => Ok(Some((store.reopened()?, look))),
+        Refetched::Alone => Ok(Some((store.reopened()?, look, Scope::Everywhere))),
+        Refetched::Absent => Ok(Some((store.reopened()?, look, Scope::Here))),
         Refetched::Lost => Ok(None),
         Refetched::Done => {
             report.notes.push("the state was fetched again from the remote".to_owned());
             let fresh = store.reopened()?;
             let look = self::look(&fresh, &mut Report::default());
-            Ok(Some((fresh, look)))
+            Ok(Some((fresh, look, Scope::Everywhere)))
         }
     }
 }
@@ -163,6 +164,7 @@ enum Written {
 fn mend(
     store: &Store,
     guard: &StoreLock,
+    scope: Scope,
     look: &Look,
     base: Base,
     report: &mut Report,
@@ -199,7 +201,7 @@ fn mend(
         event = event.with("lost_events", lost);
     }
     txn.record(event);
-    match store.write_mended(guard, &view, txn, base.parent, old)? {
+    match store.write_mended(guard, scope, &view, txn, base.parent, old)? {
         None => Ok(Written::Lost),
         Some(_) => {
             report.notes.extend(base.told);

@@ -231,6 +231,8 @@ impl Bare {
             return Ok(Verdict::Fine);
         }
         let (_scratch, store) = self.store_at(tip)?;
+        // What is no state holds no claims, either.
+        store.read(|view| head::read(view))?;
         let faults = range::judge(&store, &commits, None)?;
         Ok(if faults.is_empty() { Verdict::Fine } else { Verdict::Commits(faults) })
     }

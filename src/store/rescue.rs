@@ -54,6 +54,15 @@ type Graft = Option<(EntryKind, ObjectId)>;
 /// What stands in place of what is damaged, by key.
 pub(crate) type Grafts = BTreeMap<String, Graft>;
 
+/// Where a mended state counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Where every act does.
+    Everywhere,
+    /// In this clone, because the remote that decides has lost its state.
+    Here,
+}
+
 /// Takes the lock of the store in this folder, which need not be one that can be opened.
 pub(crate) fn lock_folder(store: &Path) -> Result<StoreLock, StoreError> {
     lock::lock(&store.join("coord.lock"))
@@ -297,6 +306,7 @@ impl Store {
     pub(crate) fn write_mended(
         &self,
         _guard: &StoreLock,
+        scope: Scope,
         base: &GitView<'_>,
         mut txn: Txn<'_>,
         parent: Option<ObjectId>,
@@ -315,7 +325,8 @@ impl Store {
         durable::sync_objects(self, writer.written())?;
         // Without a local ref, the remote's next answer tells whether this state may follow.
         let swap = match old {
-            Some(old) => self.advance(&mut turn, old, commit)?,
+            Some(old) if scope == Scope::Everywhere => self.advance(&mut turn, old, commit)?,
+            Some(old) => cas::swap(self, Some(old), commit)?,
             None => cas::swap(self, None, commit)?,
         };
         if swap == Swap::Lost {

@@ -174,9 +174,20 @@ fn a_damaged_clone_is_fetched_again() {
     let away = hub.bare.with_extension("away");
     std::fs::rename(&hub.bare, &away).unwrap();
     a.coord(&["doctor", "--repair"]).fails(6, "remote");
+    a.coord(&["--offline", "doctor", "--repair"]).fails(6, "remote");
+    assert!(!state.exists());
     std::fs::rename(&away, &hub.bare).unwrap();
     a.coord(&["doctor", "--repair"]).ok();
     hub.check("after all");
+    // Both have lost it: what is left here counts, and is put there.
+    a.claim("alice", &["last"], 600);
+    let tip = a.git_in(&a.store_dir(), &["--git-dir=.", "rev-parse", "refs/coord/state"]);
+    std::fs::remove_file(objects.join(&tip[..2]).join(tip[2..].trim())).unwrap();
+    a.git_in(&hub.bare, &["update-ref", "-d", "refs/coord/state"]);
+    a.coord(&["doctor", "--repair"]).ok();
+    mends(a, "remote-missing");
+    b.coord(&["claim", "x"]).fails(4, "held");
+    hub.check("from what was left");
 }
 
 #[test]

@@ -224,3 +224,19 @@ fn objects_of_a_push_are_found_before_it_is_accepted() {
     let (went, said) = push(a, &a.root, &["--no-verify", "origin", "HEAD:some"]);
     assert!(!went && said.contains(" z "), "{said}");
 }
+
+#[test]
+fn while_its_state_cannot_be_read_no_branch_is_taken() {
+    let hub = guarded();
+    let a = &hub.clones[0];
+    let good = hub.state();
+    let main = a.git(&["rev-parse", "HEAD"]);
+    a.git_in(&hub.bare, &["update-ref", "refs/coord/state", main.trim()]);
+    commit(a, "z", &["--no-verify"]);
+    let (went, said) = push(a, &a.root, &["--no-verify", "origin", "HEAD:some"]);
+    assert!(!went && said.contains("the state of this repository cannot be read"), "{said}");
+    assert!(said.contains("doctor --remote"), "{said}");
+    a.git_in(&hub.bare, &["update-ref", "refs/coord/state", &good]);
+    a.coord(&["claim", "z"]).ok();
+    assert!(push(a, &a.root, &["origin", "HEAD:some"]).0);
+}

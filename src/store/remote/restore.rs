@@ -34,8 +34,10 @@ const UNKNOWN_NUMBERS: u64 = 1_000_000;
 pub enum Refetched {
     /// The clone has the remote's state, whole.
     Done,
-    /// There is no remote, or it has no state.
-    Nothing,
+    /// No remote decides.
+    Alone,
+    /// The remote has no state.
+    Absent,
     /// Somebody else has moved the local ref.
     Lost,
 }
@@ -120,16 +122,18 @@ impl Store {
     /// its ref holds. What the remote has is compared with as much of the own state as can be read.
     pub(crate) fn refetch(&self, _guard: &StoreLock, old: Option<ObjectId>) -> Result<Refetched, StoreError> {
         let turn = Turn::begin(self)?;
-        let Some(authority) = turn.authority() else { return Ok(Refetched::Nothing) };
+        let Some(authority) = turn.authority() else { return Ok(Refetched::Alone) };
         let common = self.path().parent().unwrap_or(self.path());
         let sha256 = self.objects.hash() == gix::hash::Kind::Sha256;
-        if self.options().offline {
-            return Ok(Refetched::Nothing);
-        }
-        let found = read_from(common, sha256, &authority.remote, self.options().patience)?;
-        let Some((_scratch, fetched)) = found else { return Ok(Refetched::Nothing) };
-        let tip = fetched.require_tip()?;
         let remote = authority.remote.clone();
+        if self.options().offline {
+            // What is mended here alone would part from the remote's state.
+            let reason = "--offline was given".to_owned();
+            return Err(RemoteError::Unreachable { remote, reason }.into());
+        }
+        let found = read_from(common, sha256, &remote, self.options().patience)?;
+        let Some((_scratch, fetched)) = found else { return Ok(Refetched::Absent) };
+        let tip = fetched.require_tip()?;
         if let Some(before) = old.and_then(|old| self.head_of(old).ok()) {
             let after = fetched.head_of(tip)?;
             let (known, found) = (before.generation, after.generation);
