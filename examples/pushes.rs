@@ -84,104 +84,146 @@ struct Result {
     waits: Vec<Time>,
 }
 
-fn simulate(machines: usize, sessions: u64, think: Time, every: Time) -> Result {
-    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
-    let mut all = vec![Machine::default(); machines];
-    let (mut state, mut asked) = (0, 0);
-    let mut result = Result::default();
-    let mut events = BinaryHeap::new();
-    for machine in 0..machines {
-        for _ in 0..sessions {
-            events.push(Reverse((dice.below(think * 2), Event::Act(machine))));
+struct Model {
+    dice: Dice,
+    all: Vec<Machine>,
+    state: u64,
+    /// How many have asked for a pause so far.
+    asked: u64,
+    events: BinaryHeap<Reverse<(Time, Event)>>,
+    think: Time,
+    every: Time,
+    result: Result,
+}
+
+impl Model {
+    fn add(&mut self, at: Time, event: Event) {
+        self.events.push(Reverse((at, event)));
+    }
+
+    fn step(&mut self, now: Time, event: Event) {
+        match event {
+            Event::Act(i) => {
+                self.all[i].waiting.push(now);
+                self.add(now, Event::Look(i));
+            }
+            Event::Look(i) if self.all[i].busy || self.all[i].waiting.is_empty() => {}
+            Event::Look(i) => self.look(now, i),
+            Event::Asked(i, count) => {
+                let (end, own) = (now + 3000, self.all[i].known);
+                let new = std::mem::replace(&mut self.all[i].seen, count) != count;
+                self.add(now, if new { Event::Pause(i, end, own) } else { Event::Greeting(i) });
+            }
+            Event::Pause(i, end, own) => {
+                let on = now < end && self.state == own;
+                let step = if on { self.dice.latency() } else { self.dice.latency() / 2 };
+                self.add(now + step, if on { Event::Pause(i, end, own) } else { Event::Greeting(i) });
+            }
+            Event::Greeting(i) => {
+                self.result.greetings += 1;
+                let step = self.dice.latency() / 3;
+                let same = self.all[i].known == self.state;
+                self.add(
+                    if same { now + step } else { now },
+                    if same { Event::Push(i) } else { Event::Answer(i, false) },
+                );
+            }
+            Event::Push(i) => self.push(now, i),
+            Event::Answer(i, true) => self.won(now, i),
+            Event::Answer(i, false) => self.lost(now, i),
+            Event::Fetched(i, seen) => {
+                self.all[i].known = seen;
+                let longest = 10u64 << self.all[i].tries.min(3);
+                let pause = if self.all[i].tries > 1 { self.dice.below(longest) } else { 0 };
+                let step = self.dice.latency() / 2;
+                self.add(now + pause + step, Event::Greeting(i));
+            }
         }
     }
-    while let Some(Reverse((now, event))) = events.pop() {
+
+    fn look(&mut self, now: Time, i: usize) {
+        let machine = &mut self.all[i];
+        let due = if machine.moved == 0 { 0 } else { machine.moved + self.every };
+        machine.busy = true;
+        let (at, latency) = (now.max(due), self.dice.latency());
+        if machine.wins >= 8 {
+            machine.wins = 0;
+            self.add(at + latency, Event::Asked(i, self.asked));
+        } else {
+            self.add(at + latency / 2, Event::Greeting(i));
+        }
+    }
+
+    fn push(&mut self, now: Time, i: usize) {
+        let machine = &mut self.all[i];
+        // What has come meanwhile goes along, as long as the push has not begun.
+        machine.taken = machine.waiting.len();
+        self.result.pushes += 1;
+        let won = machine.known == self.state;
+        if won {
+            self.state += 1;
+            machine.known = self.state;
+        } else {
+            self.result.lost += 1;
+        }
+        let step = self.dice.latency() / 3;
+        self.add(now + step, Event::Answer(i, won));
+    }
+
+    fn won(&mut self, now: Time, i: usize) {
+        let machine = &mut self.all[i];
+        (machine.moved, machine.tries, machine.busy) = (now, 0, false);
+        if now - machine.since > 10_000 {
+            (machine.wins, machine.since) = (0, now);
+        }
+        machine.wins += 1;
+        for came in machine.waiting.drain(..machine.taken).collect::<Vec<_>>() {
+            self.result.waits.push(now - came);
+            // Its session works on it, and comes again.
+            let at = now + self.dice.below(self.think * 2);
+            self.add(at, Event::Act(i));
+        }
+        self.add(now, Event::Look(i));
+    }
+
+    fn lost(&mut self, now: Time, i: usize) {
+        let mut whole = self.dice.latency();
+        self.all[i].tries += 1;
+        if self.all[i].tries.is_multiple_of(3) {
+            self.asked += 1;
+            self.all[i].seen = self.asked;
+            self.result.pushes += 1;
+            whole += self.dice.latency();
+        }
+        self.add(now + whole, Event::Fetched(i, self.state));
+    }
+}
+
+fn simulate(machines: usize, sessions: u64, think: Time, every: Time) -> Result {
+    let mut model = Model {
+        dice: Dice(0x9e37_79b9_7f4a_7c15),
+        all: vec![Machine::default(); machines],
+        state: 0,
+        asked: 0,
+        events: BinaryHeap::new(),
+        think,
+        every,
+        result: Result::default(),
+    };
+    for machine in 0..machines {
+        for _ in 0..sessions {
+            let at = model.dice.below(think * 2);
+            model.add(at, Event::Act(machine));
+        }
+    }
+    while let Some(Reverse((now, event))) = model.events.pop() {
         if now > LENGTH {
             break;
         }
-        let mut add = |at: Time, event: Event| events.push(Reverse((at, event)));
-        match event {
-            Event::Act(i) => {
-                all[i].waiting.push(now);
-                add(now, Event::Look(i));
-            }
-            Event::Look(i) if all[i].busy || all[i].waiting.is_empty() => {}
-            Event::Look(i) => {
-                let due = if all[i].moved == 0 { 0 } else { all[i].moved + every };
-                all[i].busy = true;
-                let at = now.max(due);
-                if all[i].wins >= 8 {
-                    all[i].wins = 0;
-                    add(at + dice.latency(), Event::Asked(i, asked));
-                } else {
-                    add(at + dice.latency() / 2, Event::Greeting(i));
-                }
-            }
-            Event::Asked(i, count) => {
-                let (end, own) = (now + 3000, all[i].known);
-                let new = std::mem::replace(&mut all[i].seen, count) != count;
-                add(now, if new { Event::Pause(i, end, own) } else { Event::Greeting(i) });
-            }
-            Event::Pause(i, end, own) if now < end && state == own => {
-                add(now + dice.latency(), Event::Pause(i, end, own));
-            }
-            Event::Pause(i, ..) => add(now + dice.latency() / 2, Event::Greeting(i)),
-            Event::Greeting(i) => {
-                result.greetings += 1;
-                if all[i].known == state {
-                    add(now + dice.latency() / 3, Event::Push(i));
-                } else {
-                    add(now, Event::Answer(i, false));
-                }
-            }
-            Event::Push(i) => {
-                // What has come meanwhile goes along, as long as the push has not begun.
-                all[i].taken = all[i].waiting.len();
-                result.pushes += 1;
-                let won = all[i].known == state;
-                if won {
-                    state += 1;
-                    all[i].known = state;
-                } else {
-                    result.lost += 1;
-                }
-                add(now + dice.latency() / 3, Event::Answer(i, won));
-            }
-            Event::Answer(i, true) => {
-                let machine = &mut all[i];
-                (machine.moved, machine.tries, machine.busy) = (now, 0, false);
-                if now - machine.since > 10_000 {
-                    (machine.wins, machine.since) = (0, now);
-                }
-                machine.wins += 1;
-                for came in machine.waiting.drain(..machine.taken).collect::<Vec<_>>() {
-                    result.waits.push(now - came);
-                    // Its session works on it, and comes again.
-                    add(now + dice.below(think * 2), Event::Act(i));
-                }
-                add(now, Event::Look(i));
-            }
-            Event::Answer(i, false) => {
-                all[i].tries += 1;
-                let mut whole = dice.latency();
-                if all[i].tries % 3 == 0 {
-                    asked += 1;
-                    all[i].seen = asked;
-                    result.pushes += 1;
-                    whole += dice.latency();
-                }
-                add(now + whole, Event::Fetched(i, state));
-            }
-            Event::Fetched(i, seen) => {
-                all[i].known = seen;
-                let longest = 10u64 << all[i].tries.min(3);
-                let pause = if all[i].tries > 1 { dice.below(longest) } else { 0 };
-                add(now + pause + dice.latency() / 2, Event::Greeting(i));
-            }
-        }
+        model.step(now, event);
     }
-    result.waits.sort_unstable();
-    result
+    model.result.waits.sort_unstable();
+    model.result
 }
 
 fn main() {
