@@ -92,6 +92,10 @@ fn show(app: &App) -> CliResult<Answer> {
         "remote": name, "url": url, "clone": look.authority.clone,
         "generation": { "here": here, "there": there }, "state": state,
         "exchanged": last.map(|at| at.to_string()), "waiting": waiting,
+        "settings": {
+            "remote_timeout": app.settings.remote_timeout, "push_every": app.settings.push_every,
+            "refresh": app.settings.refresh,
+        },
     });
     let answer = Answer::new(data, lines.join("\n"));
     Ok(match state {
