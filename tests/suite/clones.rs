@@ -438,3 +438,26 @@ fn what_was_committed_before_a_takeover_is_not_pushed_after_it() {
     assert!(text.contains("bob"), "{text}");
     assert_eq!(a.coord(&["check", "--range", "origin/main..HEAD"]).code, Some(5));
 }
+
+/// The state is on the remote, and the clone died before it knew: it has gone on by itself since.
+#[test]
+fn a_move_to_a_remote_that_was_cut_off_can_be_repeated() {
+    let hub = Hub::unjoined(2, &[]).unwrap();
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    a.coord(&["init", "--remote", "origin"]).ok();
+    std::fs::remove_file(a.store_dir().join("authority.json")).unwrap();
+    a.coord(&["session", "start", "alice"]).ok();
+    a.coord(&["claim", "x"]).ok();
+    a.coord(&["init", "--remote", "origin"]).ok();
+    b.coord(&["init", "--remote", "origin"]).ok();
+    b.coord(&["session", "start", "bob"]).ok();
+    b.coord(&["claim", "x"]).fails(4, "held");
+    hub.check("moved at last");
+    // But what others have done there since is never overwritten.
+    std::fs::remove_file(a.store_dir().join("authority.json")).unwrap();
+    a.coord(&["claim", "local"]).ok();
+    b.coord(&["claim", "there"]).ok();
+    let state = hub.state();
+    a.coord(&["init", "--remote", "origin"]).fails(1, "remote-state");
+    assert_eq!(hub.state(), state);
+}

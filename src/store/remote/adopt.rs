@@ -67,6 +67,22 @@ impl Store {
         Ok(())
     }
 
+    /// True when `earlier` stands in the history of `tip`, and both are of one store.
+    pub(super) fn is_ahead(&self, tip: ObjectId, earlier: ObjectId) -> Result<bool, StoreError> {
+        if self.head_of(tip)?.store != self.head_of(earlier)?.store {
+            return Ok(false);
+        }
+        let mut at = Some(tip);
+        for _ in 0..LOOK_BACK {
+            match at {
+                Some(id) if id == earlier => return Ok(true),
+                Some(id) => at = self.parent_of(id),
+                None => break,
+            }
+        }
+        Ok(false)
+    }
+
     /// False when the history of `tip` goes back to the first state of the store without passing
     /// `known`. A history that was cut, or is too long to be looked through, gets the benefit of
     /// the doubt.

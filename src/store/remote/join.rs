@@ -54,15 +54,17 @@ impl Store {
         }
         let link = Link::new(self, remote, std::time::Instant::now() + self.options().patience);
         loop {
-            match link.fetch()? {
+            let old = self.require_tip()?;
+            let there = match link.fetch()? {
+                // A move whose answer came too late, or that died: this clone has gone on since.
+                Fetched::Tip(tip) if tip != old && !discard && self.is_ahead(old, tip)? => Some(tip),
                 Fetched::Tip(tip) => return self.take_over(&link, &guard, tip, discard),
-                Fetched::Absent => {}
+                Fetched::Absent => None,
                 Fetched::Unreachable(reason) => {
                     return Err(RemoteError::Unreachable { remote: remote.to_owned(), reason }.into());
                 }
-            }
-            let old = self.require_tip()?;
-            match link.push(None, old)? {
+            };
+            match link.push(there, old)? {
                 Pushed::Won => {
                     Authority::write(self.path(), remote)?;
                     return Ok(Joined::Gave);
