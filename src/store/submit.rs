@@ -83,12 +83,27 @@ impl Store {
                 try_at = Instant::now() + retry_every;
             }
             if last.is_none() && started.elapsed() > LOCK_PATIENCE {
-                return Err(StoreError::Busy { path: self.lock_path(), waited: started.elapsed() });
+                return Err(self.waited_in_vain(ticket.as_ref(), started.elapsed())?);
             }
             std::thread::sleep(pause);
             let longest = if last.is_some() { 20 } else { 4 };
             pause = (pause * 3 / 2).min(Duration::from_millis(longest));
         }
+    }
+
+    /// The error of an operation whose turn has not come. With a remote that is the remote's
+    /// doing: the processes before have waited for it.
+    fn waited_in_vain(&self, ticket: Option<&Ticket>, waited: Duration) -> Result<StoreError, StoreError> {
+        let Some(authority) = self.authority()? else {
+            return Ok(StoreError::Busy { path: self.lock_path(), waited });
+        };
+        let reason = format!("other commands of this clone have waited for it for {}s", waited.as_secs());
+        let remote = authority.remote;
+        Ok(match ticket {
+            // It has gone out with a push of theirs, whose answer is not known.
+            Some(ticket) if ticket.is_prepared() => RemoteError::Unknown { remote, reason }.into(),
+            _ => RemoteError::Unreachable { remote, reason }.into(),
+        })
     }
 
     /// Leaves an operation for the next push, if a remote decides and this clone's state would
@@ -133,16 +148,10 @@ impl Store {
     ) -> Result<Turn, StoreError> {
         crash_point!("lock taken");
         let mut turn = Turn::begin(self)?;
-        self.settle_push(&mut turn).map_err(|e| match e {
-            // The own act may be part of the push that cannot be settled now.
-            StoreError::Remote(RemoteError::Unreachable { remote, reason })
-                if ticket.is_some_and(Ticket::is_prepared) =>
-            {
-                RemoteError::Unknown { remote, reason }.into()
-            }
-            other => other,
-        })?;
-        room.settle(|commit| self.is_recent(commit))?;
+        // The own act may be part of a push that cannot be settled now.
+        let applied = self.settle_push(&mut turn, ticket.is_some_and(Ticket::is_prepared))?;
+        // Others may have gone on since for longer than the history is looked through.
+        room.settle(|commit| applied == Some(commit) || self.is_recent(commit))?;
         Ok(turn)
     }
 

@@ -7,6 +7,7 @@
 //!
 //! - [`link`]: the two things asked of git, pushing and fetching;
 //! - [`report`]: reading what `git push` says;
+//! - [`protocol`]: the decisions, pure; shared with the simulator;
 //! - [`advance`]: moving the state on the remote, and what follows from each answer;
 //! - [`settle`]: pushes of which it is not known whether they were applied;
 //! - [`courtesy`]: a slow clone is not starved by fast ones;
@@ -20,12 +21,15 @@ mod courtesy;
 mod error;
 mod join;
 mod link;
+pub mod protocol;
 mod report;
 mod settle;
 mod watch;
 
 pub use error::RemoteError;
 pub use join::Joined;
+pub use report::Pushed;
+pub use watch::Notes;
 
 pub(super) use advance::Turn;
 pub(super) use watch::Watch;

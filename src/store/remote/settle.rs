@@ -24,7 +24,9 @@ use super::super::authority::Authority;
 use super::super::cas::{self, Swap};
 use super::super::write::Writer;
 use super::super::{Store, StoreError, durable};
+use super::advance::random_below;
 use super::link::{Fetched, Link};
+use super::protocol::{self, Exchange, Standing, Step, Verdict};
 use super::report::Pushed;
 use super::{RemoteError, Turn};
 
@@ -32,7 +34,7 @@ const FILE: &str = "push.pending";
 
 /// The content of the file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Pending {
+struct Pending {
     /// The commit that was pushed.
     commit: String,
     /// What the ref was expected to be.
@@ -41,15 +43,31 @@ pub(super) struct Pending {
     nonce: String,
 }
 
+/// A push that was sent, or is about to be.
+pub(super) struct Sent {
+    /// What the ref was expected to be.
+    old: ObjectId,
+    /// The commit.
+    new: ObjectId,
+    nonce: String,
+}
+
+impl Pending {
+    fn parse(self) -> Option<Sent> {
+        let id = |text: &str| ObjectId::from_hex(text.as_bytes()).ok();
+        Some(Sent { old: id(&self.old)?, new: id(&self.commit)?, nonce: self.nonce })
+    }
+}
+
 impl Store {
     /// Notes that `commit` is about to be pushed.
-    pub(super) fn note_push(&self, old: ObjectId, commit: ObjectId) -> Result<Pending, StoreError> {
+    pub(super) fn note_push(&self, old: ObjectId, commit: ObjectId) -> Result<Sent, StoreError> {
         let nonce = self.head_of(commit)?.nonce;
-        let pending = Pending { commit: commit.to_string(), old: old.to_string(), nonce };
+        let pending = Pending { commit: commit.to_string(), old: old.to_string(), nonce: nonce.clone() };
         let path = self.path().join(FILE);
         fs::write(&path, crate::model::to_json(&pending)).map_err(StoreError::io("note a push", &path))?;
         crash_point!("push noted");
-        Ok(pending)
+        Ok(Sent { old, new: commit, nonce })
     }
 
     /// Forgets the push: its outcome is known.
@@ -61,65 +79,91 @@ impl Store {
         }
     }
 
-    /// Finds out what became of a push that a process before us has left. Does nothing when there
-    /// is none. The caller holds the kernel lock.
+    /// Finds out what became of a push that a process before us has left; the commit, when it was
+    /// applied. Does nothing when there is none. The caller holds the kernel lock.
     ///
     /// # Errors
-    /// [`RemoteError::Unreachable`] when it cannot be found out now.
-    pub(in super::super) fn settle_push(&self, turn: &mut Turn) -> Result<(), StoreError> {
+    /// When it cannot be found out now. The act that wanted to begin was not sent; with
+    /// `is_part_of_it` it may be part of that push.
+    pub(in super::super) fn settle_push(
+        &self,
+        turn: &mut Turn,
+        is_part_of_it: bool,
+    ) -> Result<Option<ObjectId>, StoreError> {
         let path = self.path().join(FILE);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(StoreError::io("read a noted push", &path)(e)),
         };
-        let Some(authority) = turn.authority().cloned() else { return self.forget_push() };
+        let authority = turn.authority().cloned();
         // Half a note: the process died before it began to push.
-        let Ok(pending) = serde_json::from_slice::<Pending>(&bytes) else { return self.forget_push() };
+        let pending = serde_json::from_slice::<Pending>(&bytes).ok().and_then(Pending::parse);
+        let (Some(authority), Some(pending)) = (authority, pending) else {
+            self.forget_push()?;
+            return Ok(None);
+        };
         let link = turn.link(self, &authority);
-        match self.settle(&authority, &link, &pending) {
-            Ok(_) => self.forget_push(),
-            // The present act has not been sent; only that earlier one is in doubt.
-            Err(StoreError::Remote(RemoteError::Unknown { remote, reason })) => {
-                Err(RemoteError::Unreachable { remote, reason }.into())
-            }
-            Err(other) => Err(other),
+        let verdict = self.conclude(&authority, &link, &pending, Exchange::left_behind(), Step::Ask)?;
+        if verdict.is_final() {
+            self.forget_push()?;
         }
+        let swap = self.tell(&link, verdict.for_next_act(is_part_of_it))?;
+        Ok((swap == Swap::Won).then_some(pending.new))
     }
 
-    /// Finds out whether a push was applied, and sees to it that it will not be later. The local
-    /// ref then equals the remote's.
-    pub(super) fn settle(
+    /// Carries out what the protocol asks for, until it is known what a push came to. After
+    /// [`Verdict::Won`] and [`Verdict::Lost`] the local ref is the newest known state.
+    pub(super) fn conclude(
         &self,
         authority: &Authority,
         link: &Link,
-        pending: &Pending,
-    ) -> Result<Swap, StoreError> {
+        sent: &Sent,
+        mut exchange: Exchange,
+        mut step: Step,
+    ) -> Result<Verdict, StoreError> {
         let mut pause = Duration::from_millis(50);
+        let mut found = sent.old;
         loop {
-            let reason = match link.fetch()? {
-                Fetched::Tip(tip) => {
-                    self.adopt(link.remote(), tip)?;
-                    if self.is_applied(authority, pending, tip)? {
-                        return Ok(Swap::Won);
+            step = match step {
+                Step::End(verdict) => return Ok(verdict),
+                Step::Ask => match link.fetch()? {
+                    Fetched::Tip(tip) => {
+                        self.adopt(link.remote(), tip)?;
+                        found = tip;
+                        exchange.found(self.standing(authority, sent, tip)?)
                     }
-                    if tip.to_string() != pending.old {
-                        return Ok(Swap::Lost);
-                    }
-                    match self.fence(authority, link, tip)? {
-                        Some(swap) => return Ok(swap),
-                        None => "the remote answers, and takes nothing".to_owned(),
-                    }
+                    Fetched::Absent => exchange.absent(),
+                    Fetched::Unreachable(reason) => exchange.silent(reason),
+                },
+                Step::Fence => exchange.fenced(self.fence(authority, link, found)?),
+                Step::Wait | Step::Again if link.is_over() => return Ok(exchange.give_up()),
+                Step::Wait => {
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(Duration::from_secs(2));
+                    Step::Ask
                 }
-                Fetched::Absent => return Err(self.vanished(link)?),
-                Fetched::Unreachable(reason) => reason,
+                Step::Again => {
+                    std::thread::sleep(pause + Duration::from_millis(random_below(50)));
+                    pause = (pause * 2).min(Duration::from_secs(2));
+                    exchange.pushed(self.send(link, sent.old, sent.new)?)
+                }
             };
-            if link.is_over() {
-                return Err(RemoteError::Unknown { remote: link.remote().to_owned(), reason }.into());
-            }
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_secs(2));
         }
+    }
+
+    /// A verdict in the words of the store.
+    pub(super) fn tell(&self, link: &Link, verdict: Verdict) -> Result<Swap, StoreError> {
+        let remote = link.remote().to_owned();
+        let error = match verdict {
+            Verdict::Won => return Ok(Swap::Won),
+            Verdict::Lost => return Ok(Swap::Lost),
+            Verdict::Vanished => return Err(self.vanished(link)?),
+            Verdict::Unreachable(reason) => RemoteError::Unreachable { remote, reason },
+            Verdict::Refused(reason) => RemoteError::Refused { remote, reason },
+            Verdict::Unknown(reason) => RemoteError::Unknown { remote, reason },
+        };
+        Err(error.into())
     }
 
     /// The error for a remote that has lost the ref.
@@ -128,22 +172,14 @@ impl Store {
         Ok(RemoteError::Vanished { remote: link.remote().to_owned(), known }.into())
     }
 
-    fn is_applied(
-        &self,
-        authority: &Authority,
-        pending: &Pending,
-        tip: ObjectId,
-    ) -> Result<bool, StoreError> {
-        if tip.to_string() == pending.commit {
-            return Ok(true);
-        }
-        let record = clone::get(&self.view_of(tip)?, &authority.clone)?;
-        Ok(record.is_some_and(|r| r.nonce == pending.nonce))
+    fn standing(&self, authority: &Authority, sent: &Sent, tip: ObjectId) -> Result<Standing, StoreError> {
+        protocol::standing((&sent.old, &sent.new, &sent.nonce), &tip, || {
+            Ok(clone::get(&self.view_of(tip)?, &authority.clone)?.map(|record| record.nonce))
+        })
     }
 
-    /// Pushes an empty act onto `tip`. `Some(Lost)` when it has won: the push before it never
-    /// will. `None`: try again.
-    fn fence(&self, authority: &Authority, link: &Link, tip: ObjectId) -> Result<Option<Swap>, StoreError> {
+    /// Pushes an empty act onto `tip`.
+    fn fence(&self, authority: &Authority, link: &Link, tip: ObjectId) -> Result<Pushed, StoreError> {
         let view = self.view_of(tip)?;
         let mut txn = Txn::new(&view);
         self.stamp(&mut txn, Some(authority))?;
@@ -152,13 +188,11 @@ impl Store {
         let fence = writer.state(&view, tip, changes, &events)?;
         durable::sync_objects(self, writer.written())?;
         crash_point!("before a fence");
-        match link.push(Some(tip), fence)? {
-            Pushed::Won => {
-                cas::swap(self, Some(tip), fence)?;
-                durable::sync_ref(self)?;
-                Ok(Some(Swap::Lost))
-            }
-            Pushed::Rejected(_) | Pushed::Unreachable(_) | Pushed::Unknown(_) => Ok(None),
+        let pushed = link.push(Some(tip), fence)?;
+        if pushed == Pushed::Won {
+            cas::swap(self, Some(tip), fence)?;
+            durable::sync_ref(self)?;
         }
+        Ok(pushed)
     }
 }
