@@ -111,7 +111,7 @@ impl Store {
 
     /// Asks the other clones for a pause, when this turn has lost some races.
     pub(super) fn ask_for_pause(&self, turn: &Turn, link: &Link, tries: u32) -> Result<(), StoreError> {
-        if tries % ASK_AFTER != 0 || turn.authority().is_none() {
+        if !tries.is_multiple_of(ASK_AFTER) || turn.authority().is_none() {
             return Ok(());
         }
         let nonce = super::super::random_hex(8);

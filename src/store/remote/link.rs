@@ -24,6 +24,9 @@ pub(super) enum Fetched {
     Unreachable(String),
 }
 
+/// The values of two refs, as far as they exist.
+pub(super) type Listed = (Option<String>, Option<String>);
+
 /// The way to one remote, for the time of one command.
 pub(super) struct Link {
     store: PathBuf,
@@ -73,34 +76,43 @@ impl Link {
 
     /// Fetches the state.
     pub fn fetch(&self) -> Result<Fetched, StoreError> {
-        if let Some(reason) = self.excuse() {
-            return Ok(Fetched::Unreachable(reason));
+        loop {
+            if let Some(reason) = self.excuse() {
+                return Ok(Fetched::Unreachable(reason));
+            }
+            let output = self.run(self.fetching())?;
+            let (_, stderr) = texts(&output);
+            if output.status == Some(0) {
+                return Ok(match self.fetch_head() {
+                    Some(tip) => Fetched::Tip(tip),
+                    None => Fetched::Unreachable("git fetch left no FETCH_HEAD".into()),
+                });
+            }
+            // git's words for a ref that is not there vary; asking for the list does not.
+            if output.status.is_some() {
+                match self.lists_state()? {
+                    Some(false) => return Ok(Fetched::Absent),
+                    // Another clone has just brought it in.
+                    Some(true) if stderr.contains("remote ref") => continue,
+                    _ => {}
+                }
+            }
+            let late = if output.status.is_none() { "no answer in time: " } else { "" };
+            return Ok(Fetched::Unreachable(format!("{late}{}", report::last_words(&stderr))));
         }
-        let git = self
-            .git()
+    }
+
+    fn fetching(&self) -> Git {
+        self.git()
             .args(["fetch", "--quiet", "--no-tags", "--no-auto-maintenance", "--no-prune", "--refmap="])
             .args(["--no-recurse-submodules", "--no-show-forced-updates", "--no-filter"])
             .args(["--write-fetch-head", "--no-write-commit-graph"])
             .arg(&self.remote)
-            .arg(STATE_REF);
-        let output = self.run(git)?;
-        let (_, stderr) = texts(&output);
-        if output.status == Some(0) {
-            return Ok(match self.fetch_head() {
-                Some(tip) => Fetched::Tip(tip),
-                None => Fetched::Unreachable("git fetch left no FETCH_HEAD".into()),
-            });
-        }
-        // git's words for a ref that is not there vary; asking for the list does not.
-        if output.status.is_some() && self.lists_nothing()? {
-            return Ok(Fetched::Absent);
-        }
-        let late = if output.status.is_none() { "no answer in time: " } else { "" };
-        Ok(Fetched::Unreachable(format!("{late}{}", report::last_words(&stderr))))
+            .arg(STATE_REF)
     }
 
     /// The values of the state and of another ref on the remote; `None` without an answer.
-    pub fn list(&self, other: &str) -> Result<Option<(Option<String>, Option<String>)>, StoreError> {
+    pub fn list(&self, other: &str) -> Result<Option<Listed>, StoreError> {
         if self.excuse().is_some() {
             return Ok(None);
         }
@@ -120,10 +132,11 @@ impl Link {
         self.run(git.arg(&self.remote).arg(format!("+{new}:{name}"))).map(|_| ())
     }
 
-    /// True when the remote answers and has no state.
-    fn lists_nothing(&self) -> Result<bool, StoreError> {
+    /// Whether the remote has a state; `None` without an answer.
+    fn lists_state(&self) -> Result<Option<bool>, StoreError> {
         let output = self.run(self.git().args(["ls-remote", "--quiet"]).arg(&self.remote).arg(STATE_REF))?;
-        Ok(output.status == Some(0) && !String::from_utf8_lossy(&output.stdout).contains(STATE_REF))
+        let found = String::from_utf8_lossy(&output.stdout).contains(STATE_REF);
+        Ok((output.status == Some(0)).then_some(found))
     }
 
     /// Only our own fetches write this file, and they run under the kernel lock.
