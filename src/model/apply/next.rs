@@ -8,8 +8,8 @@ use super::super::queue::{self, Slot};
 use super::super::segment::{self, Note, States, item_at};
 use super::super::session::{Lease, LeasedItem, Session};
 use super::super::view::ViewError;
-use super::super::{Item, ItemState, QueueName, RepoPath, Txn, head, session as sessions};
-use super::leases::renew_due;
+use super::super::{Item, ItemState, QueueName, RepoPath, Txn, head};
+use super::leases::{put, renew_due};
 use super::{Context, active, granted};
 
 /// How many free items are looked at for one whose files the session holds already, before the
@@ -43,8 +43,7 @@ pub(super) fn next(txn: &mut Txn<'_>, op: &TakeNext, context: &Context) -> Resul
     }
     let reason = if taken.len() < op.count { Some(explain(txn, &queues, &skipped)?) } else { None };
     if !taken.is_empty() {
-        sessions::put(txn, &session);
-        head::note_expiry(txn, sessions::later(context.now, op.ttl))?;
+        put(txn, &session)?;
         let ids: Vec<_> = taken.iter().map(|t| t.item.id.to_string()).collect();
         let leases: Vec<_> = taken.iter().map(|t| t.lease).collect();
         let event = Event::new(context.now, Some(&op.session), "next").with("items", ids);
