@@ -10,7 +10,9 @@
 )]
 
 mod common;
+mod sim;
 mod suite {
+    mod clocks;
     mod clones;
     mod crash_room;
     mod crashes;
@@ -27,10 +29,13 @@ mod suite {
     mod races;
     mod room;
     mod sessions;
+    mod simulator;
     mod untouched;
     mod upkeep;
     mod workers;
 }
+
+use common::invariants;
 
 /// A file that nobody names in a `mod` line would never run, and nobody would notice.
 #[test]
