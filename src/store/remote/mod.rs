@@ -3,17 +3,17 @@
 //! With a remote, nothing counts before the compare-and-swap push of `refs/coord/state` has
 //! succeeded there; the local ref then equals the last state that is known to be on the remote.
 //! What a push came to is one of three: won, lost, **unknown** (the answer did not arrive). An
-//! unknown push is settled before anything else happens, see [`settle`].
+//! unknown push is settled before anything else happens, see `settle`.
 //!
-//! - [`link`]: the two things asked of git, pushing and fetching;
-//! - [`report`]: reading what `git push` says;
+//! - `link`: the two things asked of git, pushing and fetching;
+//! - `report`: reading what `git push` says;
 //! - [`protocol`]: the decisions, pure; shared with the simulator;
-//! - [`advance`]: moving the state on the remote, and what follows from each answer;
-//! - [`settle`]: pushes of which it is not known whether they were applied;
-//! - [`courtesy`]: a slow clone is not starved by fast ones;
-//! - [`adopt`]: taking over a state from the remote, and refusing one that cannot follow;
-//! - [`join`]: a clone and a remote that meet;
-//! - [`watch`]: leases of other clones, timed by this clone's own clock.
+//! - `advance`: moving the state on the remote, and what follows from each answer;
+//! - `settle`: pushes of which it is not known whether they were applied;
+//! - `courtesy`: a slow clone is not starved by fast ones;
+//! - `adopt`: taking over a state from the remote, and refusing one that cannot follow;
+//! - `join`: a clone and a remote that meet;
+//! - `watch`: leases of other clones, timed by this clone's own clock.
 
 mod adopt;
 mod advance;

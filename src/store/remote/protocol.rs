@@ -1,7 +1,7 @@
 //! The decisions of the push protocol, without git, clock or file.
 //!
 //! [`Exchange`] is told what has happened and says what to do next; the store carries that out
-//! ([`super::advance`], [`super::settle`]), and so does the simulator in `tests/sim`, on a network
+//! (`advance.rs`, `settle.rs`), and so does the simulator in `tests/sim`, on a network
 //! that loses, delays and repeats what is sent.
 //!
 //! What must hold: who is told *won* finds the act in the history, once; who is told that nothing
