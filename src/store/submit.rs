@@ -149,9 +149,16 @@ impl Store {
         crash_point!("lock taken");
         let mut turn = Turn::begin(self)?;
         // The own act may be part of a push that cannot be settled now.
-        let applied = self.settle_push(&mut turn, ticket.is_some_and(Ticket::is_prepared))?;
-        // Others may have gone on since for longer than the history is looked through.
-        room.settle(|commit| applied == Some(commit) || self.is_recent(commit))?;
+        let settled = self.settle_push(&mut turn, ticket.is_some_and(Ticket::is_prepared))?;
+        // The settled push may lie far back by now, or its history may be cut.
+        room.settle(|commit| match settled {
+            Some((pushed, applied)) if pushed == commit => applied,
+            _ => self.is_recent(commit),
+        })?;
+        if settled.is_some() {
+            crash_point!("room settled");
+            self.forget_push()?;
+        }
         Ok(turn)
     }
 

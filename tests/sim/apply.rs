@@ -43,8 +43,9 @@ impl Sim {
             }
         }
         self.hand_out(clone, &published);
-        let at = &self.clones[clone];
+        let at = &mut self.clones[clone];
         let Some(turn) = &at.turn else { return };
+        at.pending = None;
         // Answered between the look and the lock?
         let answer = turn.ticket.and_then(|t| at.room.get(&t)).and_then(|g| g.out.clone());
         match answer {

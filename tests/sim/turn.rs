@@ -206,12 +206,12 @@ impl Sim {
     /// It is known what a push came to, or it cannot be found out.
     fn conclude(&mut self, clone: usize, verdict: Verdict) {
         let at = &mut self.clones[clone];
-        if verdict.is_final() {
-            at.pending = None;
-        }
         let turn = at.turn.as_mut().expect("a turn is on");
         let sent = turn.sent.clone().expect("something was pushed");
         let settling = turn.phase == Phase::Settling;
+        if !settling && verdict.may_forget(at.tip.id == sent.new.id) {
+            at.pending = None;
+        }
         let prepared = turn.ticket.is_some_and(|t| at.room.get(&t).is_some_and(|g| g.pre.is_some()));
         self.note(|| format!("clone{clone}: push of {:04x}: {verdict:?}", sent.new.id & 0xffff));
         if self.dies_here(clone, "after a verdict") {

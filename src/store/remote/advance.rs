@@ -145,7 +145,7 @@ impl Store {
         // Whatever follows a push that was not won at once begins with a look at the remote.
         turn.fetched |= first == Step::Ask;
         let verdict = self.conclude(authority, &link, &pending, exchange, first)?;
-        if verdict.is_final() {
+        if verdict.may_forget(self.require_tip()? == new) {
             self.forget_push()?;
         }
         self.tell(&link, verdict)

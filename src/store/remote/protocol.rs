@@ -79,10 +79,16 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// True when the note of the push may be forgotten. A state that has vanished may be put back, and
-    /// may then hold the act.
-    pub fn is_final(&self) -> bool {
-        !matches!(self, Verdict::Unknown(_) | Verdict::Vanished)
+    /// True when the note of the push may be forgotten at once. `is_tip`: the commit is the newest known
+    /// state. Otherwise whether the answers in the waiting room came true may not be seen from the
+    /// history any more, so the note stays until they are handed over: the next turn does both. A
+    /// state that has vanished may be put back, and may then hold the act.
+    pub fn may_forget(&self, is_tip: bool) -> bool {
+        match self {
+            Verdict::Won => is_tip,
+            Verdict::Unknown(_) | Verdict::Vanished => false,
+            Verdict::Lost | Verdict::Unreachable(_) | Verdict::Refused(_) => true,
+        }
     }
 
     /// What an act is told that could not begin, because a push before it is not settled: nothing
@@ -280,7 +286,7 @@ mod tests {
             assert_eq!(exchange.fenced(answer), Step::Wait);
         }
         assert_eq!(exchange.fenced(Pushed::Won), Step::End(Verdict::Lost));
-        assert!(!exchange.give_up().is_final());
+        assert!(!exchange.give_up().may_forget(true));
         // The same for a push of a dead process.
         assert_eq!(Exchange::left_behind().found(Standing::Unchanged), Step::Fence);
     }
@@ -293,6 +299,12 @@ mod tests {
         exchange.pushed(no("cannot lock ref"));
         assert_eq!(exchange.pushed(down()), Step::Wait);
         assert_eq!(exchange.give_up(), Verdict::Unknown("down".into()));
+    }
+
+    #[test]
+    fn a_push_is_not_forgotten_before_its_answers_can_be_handed_over() {
+        assert!(Verdict::Won.may_forget(true) && !Verdict::Won.may_forget(false));
+        assert!(Verdict::Lost.may_forget(false) && !Verdict::Vanished.may_forget(false));
     }
 
     #[test]

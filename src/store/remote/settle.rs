@@ -71,7 +71,7 @@ impl Store {
     }
 
     /// Forgets the push: its outcome is known.
-    pub(super) fn forget_push(&self) -> Result<(), StoreError> {
+    pub(in super::super) fn forget_push(&self) -> Result<(), StoreError> {
         let path = self.path().join(FILE);
         match fs::remove_file(&path) {
             Err(e) if e.kind() != ErrorKind::NotFound => Err(StoreError::io("forget a push", &path)(e)),
@@ -79,8 +79,9 @@ impl Store {
         }
     }
 
-    /// Finds out what became of a push that a process before us has left; the commit, when it was
-    /// applied. Does nothing when there is none. The caller holds the kernel lock.
+    /// Finds out what became of a push that a process before us has left: the commit, and whether it
+    /// was applied. `None` when there is no such push. The caller holds the kernel lock, and forgets
+    /// the push when the waiting room is settled, too.
     ///
     /// # Errors
     /// When it cannot be found out now. The act that wanted to begin was not sent; with
@@ -89,7 +90,7 @@ impl Store {
         &self,
         turn: &mut Turn,
         is_part_of_it: bool,
-    ) -> Result<Option<ObjectId>, StoreError> {
+    ) -> Result<Option<(ObjectId, bool)>, StoreError> {
         let path = self.path().join(FILE);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
@@ -105,11 +106,8 @@ impl Store {
         };
         let link = turn.link(self, &authority);
         let verdict = self.conclude(&authority, &link, &pending, Exchange::left_behind(), Step::Ask)?;
-        if verdict.is_final() {
-            self.forget_push()?;
-        }
         let swap = self.tell(&link, verdict.for_next_act(is_part_of_it))?;
-        Ok((swap == Swap::Won).then_some(pending.new))
+        Ok(Some((pending.new, swap == Swap::Won)))
     }
 
     /// Carries out what the protocol asks for, until it is known what a push came to. After
