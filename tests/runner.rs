@@ -10,8 +10,10 @@
 )]
 
 mod common;
+mod sim;
 mod suite {
     mod backlog;
+    mod clocks;
     mod clones;
     mod crash_room;
     mod crashes;
@@ -36,6 +38,7 @@ mod suite {
     mod run_stop;
     mod server;
     mod sessions;
+    mod simulator;
     mod status;
     mod storm;
     mod untouched;
@@ -43,6 +46,8 @@ mod suite {
     mod workers;
     mod zombies;
 }
+
+use common::invariants;
 
 /// A file that nobody names in a `mod` line would never run, and nobody would notice.
 #[test]

@@ -93,9 +93,10 @@ impl Lease {
         later(self.renewed, self.ttl)
     }
 
-    /// True when more than half of its time has passed.
+    /// True when more than half of its time has passed, or its clock was set back meanwhile: nobody
+    /// knows then how much has, and other clones go by clocks of their own.
     pub fn is_due(&self, now: Timestamp) -> bool {
-        now >= later(self.renewed, self.ttl / 2)
+        now < self.renewed || now >= later(self.renewed, self.ttl / 2)
     }
 
     /// True when it may be taken back: its time is over by the clock of this clone, which granted

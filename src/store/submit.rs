@@ -146,20 +146,17 @@ impl Store {
     ) -> Result<Turn, StoreError> {
         crash_point!("lock taken");
         let mut turn = Turn::begin(self)?;
-        let settled = self.settle_push(&mut turn).map_err(|e| match e {
-            // The own act may be part of the push that cannot be settled now.
-            StoreError::Remote(RemoteError::Unreachable { remote, reason })
-                if ticket.is_some_and(Ticket::is_prepared) =>
-            {
-                RemoteError::Unknown { remote, reason }.into()
-            }
-            other => other,
-        })?;
+        // The own act may be part of a push that cannot be settled now.
+        let settled = self.settle_push(&mut turn, ticket.is_some_and(Ticket::is_prepared))?;
         // The settled push may lie far back by now, or its history may be cut.
         room.settle(|commit| match settled {
             Some((pushed, applied)) if pushed == commit => applied,
             _ => self.is_recent(commit),
         })?;
+        if settled.is_some() {
+            crash_point!("room settled");
+            self.forget_push()?;
+        }
         Ok(turn)
     }
 

@@ -6,7 +6,7 @@ use super::super::op::{Blocker, ClaimPaths, Held, Outcome};
 use super::super::session::{Lease, Loss, Session};
 use super::super::view::{View, ViewError};
 use super::super::{RepoPath, SessionName, Txn, head, session as sessions};
-use super::leases::{loss_of_path, renew_due};
+use super::leases::{loss_of_path, put, renew_due};
 use super::{Context, active, granted};
 
 /// Claims paths, all or nothing.
@@ -62,8 +62,7 @@ pub(super) fn claim(txn: &mut Txn<'_>, op: &ClaimPaths, context: &Context) -> Re
         });
     }
     session.stats.grant(0, context.now);
-    sessions::put(txn, &session);
-    head::note_expiry(txn, sessions::later(context.now, op.ttl))?;
+    put(txn, &session)?;
     let mut event = Event::new(context.now, Some(&op.session), "claim").with("paths", &op.paths);
     if op.mode == Mode::Shared {
         event = event.with("mode", op.mode);
@@ -197,7 +196,7 @@ pub(super) fn release(
     }
     session.leases.retain(|l| !l.paths.is_empty() || l.item.is_some());
     renew_due(&mut session, context);
-    sessions::put(txn, &session);
+    put(txn, &session)?;
     head::next_generation(txn)?;
     txn.record(Event::new(context.now, Some(name), "release").with("paths", &chosen));
     Ok(Outcome::Released { paths: chosen })

@@ -7,7 +7,7 @@ use super::super::view::ViewError;
 use super::super::{
     ItemId, ItemState, SessionName, Txn, cooling, deps, head, ids, queue, session as sessions,
 };
-use super::leases::{free, loss_of_item, renew_due};
+use super::leases::{free, loss_of_item, put, renew_due};
 use super::{Context, active, granted};
 
 /// Finishes items, or gives them back; all or nothing.
@@ -66,7 +66,7 @@ pub(super) fn finish(
     }
     if !held.is_empty() {
         renew_due(&mut session, context);
-        sessions::put(txn, &session);
+        put(txn, &session)?;
         head::next_generation(txn)?;
         let ids: Vec<_> = held.iter().map(|(_, item)| item.id.to_string()).collect();
         let mut event = Event::new(context.now, Some(name), how.word()).with("items", ids);

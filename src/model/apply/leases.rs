@@ -153,10 +153,7 @@ pub(super) fn renew(
     if renewed.is_empty() {
         return Ok(Outcome::Renewed { leases: renewed });
     }
-    sessions::put(txn, &session);
-    for (_, expires) in &renewed {
-        head::note_expiry(txn, *expires)?;
-    }
+    put(txn, &session)?;
     head::next_generation(txn)?;
     let ids: Vec<u64> = renewed.iter().map(|(id, _)| *id).collect();
     txn.record(Event::new(context.now, Some(name), "renew").with("leases", ids));
@@ -187,6 +184,19 @@ pub(super) fn loss_of_item(session: &Session, item: &ItemId) -> Loss {
         by: None,
         why: "this session does not hold it".into(),
     })
+}
+
+/// Writes the record of a session whose leases may have been renewed. A lease can run out sooner than
+/// before: when the clock was set back, or it is another clone's.
+///
+/// # Errors
+/// When the state cannot be read.
+pub(super) fn put(txn: &mut Txn<'_>, session: &Session) -> Result<(), ViewError> {
+    if let Some(first) = session.leases.iter().map(Lease::expires).min() {
+        head::note_expiry(txn, first)?;
+    }
+    sessions::put(txn, session);
+    Ok(())
 }
 
 /// Renews the leases of a session that are past half of their time, as part of another operation.

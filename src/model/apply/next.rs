@@ -12,8 +12,8 @@ use super::super::segment::Note;
 use super::super::session::{Lease, LeasedItem, Session};
 use super::super::stats::{self, Kind};
 use super::super::view::ViewError;
-use super::super::{ItemState, QueueName, Txn, head, session as sessions, to_json};
-use super::leases::renew_due;
+use super::super::{ItemState, QueueName, Txn, head, to_json};
+use super::leases::{put, renew_due};
 use super::search::{Found, Search, Wishes, still_true};
 use super::{Context, active, granted, named};
 
@@ -49,10 +49,7 @@ pub(super) fn next(txn: &mut Txn<'_>, op: &TakeNext, context: &Context) -> Resul
         let from: BTreeSet<&QueueName> = taken.iter().map(|t| &t.queue).collect();
         stats::begin(txn, from.into_iter(), context.now)?;
         session.stats.grant(taken.len() as u64, context.now);
-        sessions::put(txn, &session);
-        for item in &taken {
-            head::note_expiry(txn, item.expires)?;
-        }
+        put(txn, &session)?;
         let ids: Vec<_> = taken.iter().map(|t| t.item.id.to_string()).collect();
         let leases: Vec<_> = taken.iter().map(|t| t.lease).collect();
         let event = Event::new(context.now, Some(&op.session), "next").with("items", ids);

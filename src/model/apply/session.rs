@@ -5,7 +5,7 @@ use super::super::op::{Blocker, Outcome, StartSession};
 use super::super::session::{Session, SessionState};
 use super::super::view::ViewError;
 use super::super::{ItemState, RepoPath, SessionName, Txn, head, queue, session as sessions};
-use super::leases::{free, renew_due};
+use super::leases::{free, put, renew_due};
 use super::{Context, granted};
 
 /// Starts a session, or resumes it.
@@ -67,7 +67,7 @@ pub(super) fn start(txn: &mut Txn<'_>, op: &StartSession, context: &Context) -> 
     session.help_others = op.help_others.unwrap_or(session.help_others);
     renew_due(&mut session, context);
     if !resumed || session != before {
-        sessions::put(txn, &session);
+        put(txn, &session)?;
         head::next_generation(txn)?;
         let word = if resumed { "session resume" } else { "session start" };
         txn.record(Event::new(context.now, Some(&op.name), word));

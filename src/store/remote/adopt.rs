@@ -10,6 +10,7 @@ use crate::model::head::{self, Head};
 use super::super::cas;
 use super::super::{Store, StoreError};
 use super::RemoteError;
+use super::protocol::{self, Succession};
 
 /// Commits that are looked through for the known state. A clone that has missed more is told
 /// whether the state follows by the generation alone.
@@ -39,32 +40,19 @@ impl Store {
     /// Refuses a state that cannot have come from the known one.
     pub(super) fn follows(&self, remote: &str, known: ObjectId, tip: ObjectId) -> Result<(), StoreError> {
         let (before, after) = (self.head_of(known)?, self.head_of(tip)?);
-        if before.store != after.store {
-            return Err(RemoteError::Foreign {
-                remote: remote.to_owned(),
-                known: before.store,
-                found: after.store,
-            }
-            .into());
+        let remote = remote.to_owned();
+        if before.store == after.store && after.leaves_out(before.generation) {
+            let from = after.restored.iter().map(|r| r.from).max().unwrap_or_default();
+            return Err(RemoteError::LeftOut { remote, known: before.generation, from }.into());
         }
-        if after.leaves_out(before.generation) {
-            return Err(RemoteError::LeftOut {
-                remote: remote.to_owned(),
-                known: before.generation,
-                from: after.restored.iter().map(|r| r.from).max().unwrap_or_default(),
+        let refusal = match protocol::succession(&before, &after, || self.comes_from(tip, known))? {
+            Succession::Follows => return Ok(()),
+            Succession::Foreign => RemoteError::Foreign { remote, known: before.store, found: after.store },
+            Succession::Backwards => {
+                RemoteError::Backwards { remote, known: before.generation, found: after.generation }
             }
-            .into());
-        }
-        // Every state has a higher generation than the one before.
-        if after.generation <= before.generation || !self.comes_from(tip, known)? {
-            return Err(RemoteError::Backwards {
-                remote: remote.to_owned(),
-                known: before.generation,
-                found: after.generation,
-            }
-            .into());
-        }
-        Ok(())
+        };
+        Err(refusal.into())
     }
 
     /// True when `earlier` stands in the history of `tip`, and both are of one store.

@@ -6,29 +6,24 @@ use std::time::{Duration, Instant};
 use gix::ObjectId;
 
 use crate::crash_point;
-use crate::model::{Txn, clone, head};
+use crate::model::{Txn, clone};
 
 use super::super::authority::Authority;
 use super::super::cas::{self, Swap};
 use super::super::{Store, StoreError, durable};
 use super::RemoteError;
 use super::link::{Fetched, Link};
+use super::protocol::{self, Exchange, Step};
 use super::report::Pushed;
-use super::settle::Pending;
 
 /// Most compare-and-swaps that are lost to local writers that do not use the lock.
 const MAX_SWAPS: u32 = 50;
-
-/// How often a server may refuse although nobody has moved the ref: its own lock file may have
-/// been in the way.
-const MAX_REFUSALS: u32 = 6;
 
 /// One act's turn at changing the state: who decides, and how much time there is.
 pub(in super::super) struct Turn {
     authority: Option<Authority>,
     end: Instant,
     tries: u32,
-    refusals: u32,
     fetched: bool,
 }
 
@@ -37,7 +32,7 @@ impl Turn {
     pub fn begin(store: &Store) -> Result<Self, StoreError> {
         let authority = Authority::read(store.path())?;
         let end = Instant::now() + store.options().patience;
-        Ok(Turn { authority, end, tries: 0, refusals: 0, fetched: false })
+        Ok(Turn { authority, end, tries: 0, fetched: false })
     }
 
     /// The remote that decides; `None` when the store does by itself.
@@ -137,20 +132,16 @@ impl Store {
         txn: &mut Txn<'_>,
         authority: Option<&Authority>,
     ) -> Result<(), StoreError> {
-        // A damaged state that is being mended may have no head.
-        let before = head::read(txn.base()).map_or(0, |head| head.generation);
-        let mut head = head::read(txn)?;
-        head.generation = head.generation.max(before + 1);
-        head.nonce = super::super::random_hex(8);
-        txn.put_json(head::KEY, &head);
-        if let Some(authority) = authority {
-            let mut record = clone::get(txn, &authority.clone)?.unwrap_or_default();
-            record.nonce = head.nonce;
-            record.host = Some(super::super::authority::host_name());
-            record.at = Some(crate::clock::now());
-            clone::put(txn, &authority.clone, &record);
-        }
-        Ok(())
+        let by = match authority {
+            None => None,
+            Some(authority) => {
+                let mut record = clone::get(txn, &authority.clone)?.unwrap_or_default();
+                record.host = Some(super::super::authority::host_name());
+                record.at = Some(crate::clock::now());
+                Some((authority.clone.as_str(), record))
+            }
+        };
+        Ok(protocol::stamp(txn, super::super::random_hex(8), by)?)
     }
 
     fn push(
@@ -162,69 +153,27 @@ impl Store {
     ) -> Result<Swap, StoreError> {
         let link = turn.link(self, authority);
         let pending = self.note_push(old, new)?;
-        let swap = loop {
-            let pushed = link.push(Some(old), new)?;
-            crash_point!("pushed");
-            break match pushed {
-                Pushed::Won => {
-                    // Only a git run by hand moves the local ref beside us.
-                    cas::swap(self, Some(old), new)?;
-                    self.count_win()?;
-                    Ok(Swap::Won)
-                }
-                Pushed::Rejected(reason) => match self.after_rejection(turn, &link, &pending, reason) {
-                    Ok(None) => continue,
-                    Ok(Some(swap)) => Ok(swap),
-                    Err(e) => Err(e),
-                },
-                Pushed::Unreachable(reason) => {
-                    Err(RemoteError::Unreachable { remote: authority.remote.clone(), reason }.into())
-                }
-                Pushed::Unknown(_) => self.settle(authority, &link, &pending),
-            };
-        };
-        if !matches!(swap, Err(StoreError::Remote(RemoteError::Unknown { .. }))) {
+        let mut exchange = Exchange::begin();
+        let first = exchange.pushed(self.send(&link, old, new)?);
+        // Whatever follows a push that was not won at once begins with a look at the remote.
+        turn.fetched |= first == Step::Ask;
+        let verdict = self.conclude(authority, &link, &pending, exchange, first)?;
+        if verdict.may_forget(self.require_tip()? == new) {
             self.forget_push()?;
         }
-        swap
+        self.tell(&link, verdict)
     }
 
-    /// The server has said no: because somebody else was faster, or for a reason of its own. Or
-    /// the request came to it twice (curl repeats one whose connection breaks before the answer,
-    /// and so do proxies), and this is the answer to the second.
-    ///
-    /// `None`: nobody has moved the ref, so the same commit is pushed again. Another one would
-    /// compete with the first request, if that is still being worked at.
-    fn after_rejection(
-        &self,
-        turn: &mut Turn,
-        link: &Link,
-        pending: &Pending,
-        reason: String,
-    ) -> Result<Option<Swap>, StoreError> {
-        turn.fetched = true;
-        let remote = link.remote().to_owned();
-        match link.fetch()? {
-            Fetched::Tip(tip) if pending.expects(tip) => {
-                turn.refusals += 1;
-                if turn.refusals >= MAX_REFUSALS {
-                    return Err(RemoteError::Refused { remote, reason }.into());
-                }
-                std::thread::sleep(Duration::from_millis(20 + random_below(20 << turn.refusals)));
-                Ok(None)
-            }
-            Fetched::Tip(tip) => {
-                self.adopt(&remote, tip)?;
-                let applied = match turn.authority() {
-                    Some(authority) => self.is_applied(authority, pending, tip)?,
-                    None => false,
-                };
-                Ok(Some(if applied { Swap::Won } else { Swap::Lost }))
-            }
-            Fetched::Absent => Err(self.vanished(link)?),
-            // For the same reason a rejection is not believed until the state has been seen.
-            Fetched::Unreachable(reason) => Err(RemoteError::Unknown { remote, reason }.into()),
+    /// Pushes once; when that has won, the local ref follows.
+    pub(super) fn send(&self, link: &Link, old: ObjectId, new: ObjectId) -> Result<Pushed, StoreError> {
+        let pushed = link.push(Some(old), new)?;
+        crash_point!("pushed");
+        if pushed == Pushed::Won {
+            // Only a git run by hand moves the local ref beside us.
+            cas::swap(self, Some(old), new)?;
+            self.count_win()?;
         }
+        Ok(pushed)
     }
 
     /// Waits a little after a lost swap, at random, so that those who lost together do not meet
@@ -251,7 +200,8 @@ impl Store {
     }
 }
 
-fn random_below(bound: u64) -> u64 {
+/// A number below `bound`, so that those who collide do not meet again.
+pub(super) fn random_below(bound: u64) -> u64 {
     let mut bytes = [0; 8];
     // Without a random source everybody waits half of the time, which is better than nothing.
     if getrandom::fill(&mut bytes).is_err() {

@@ -158,33 +158,44 @@ impl Link {
 
     /// Fetches the state.
     pub fn fetch(&self) -> Result<Fetched, StoreError> {
-        if let Some(reason) = self.excuse() {
+        loop {
+            if let Some(reason) = self.excuse() {
+                return Ok(Fetched::Unreachable(reason));
+            }
+            let output = self.run(self.fetching())?;
+            let (_, stderr) = texts(&output);
+            if output.status == Some(0) {
+                match self.fetch_head() {
+                    Head::Tip(tip) => return Ok(Fetched::Tip(tip)),
+                    Head::Mixed => continue,
+                    Head::Nothing => {
+                        return Ok(Fetched::Unreachable("git fetch left no FETCH_HEAD".into()));
+                    }
+                }
+            }
+            // git's words for a ref that is not there vary; asking for the list does not.
+            if output.status.is_some() {
+                match self.lists_state()? {
+                    Some(false) => return Ok(Fetched::Absent),
+                    // Another clone has just brought it in.
+                    Some(true) if stderr.contains("remote ref") => continue,
+                    _ => {}
+                }
+            }
+            let late = if output.status.is_none() { "no answer in time: " } else { "" };
+            let reason = format!("{late}{}", report::last_words(&stderr));
+            self.note_down(&reason);
             return Ok(Fetched::Unreachable(reason));
         }
-        let git = self
-            .git()
+    }
+
+    fn fetching(&self) -> Git {
+        self.git()
             .args(["fetch", "--quiet", "--no-tags", "--no-auto-maintenance", "--no-prune", "--refmap="])
             .args(["--no-recurse-submodules", "--no-show-forced-updates", "--no-filter"])
             .args(["--write-fetch-head", "--no-write-commit-graph"])
             .arg(&self.remote)
-            .arg(STATE_REF);
-        let output = self.run(git)?;
-        let (_, stderr) = texts(&output);
-        if output.status == Some(0) {
-            return match self.fetch_head() {
-                Head::Tip(tip) => Ok(Fetched::Tip(tip)),
-                Head::Mixed => self.fetch(),
-                Head::Nothing => Ok(Fetched::Unreachable("git fetch left no FETCH_HEAD".into())),
-            };
-        }
-        // git's words for a ref that is not there vary; asking for the list does not.
-        if output.status.is_some() && self.lists_nothing()? {
-            return Ok(Fetched::Absent);
-        }
-        let late = if output.status.is_none() { "no answer in time: " } else { "" };
-        let reason = format!("{late}{}", report::last_words(&stderr));
-        self.note_down(&reason);
-        Ok(Fetched::Unreachable(reason))
+            .arg(STATE_REF)
     }
 
     /// Notes that the remote could not be reached, for the acts that wait in line behind this one:
@@ -232,10 +243,11 @@ impl Link {
         self.run(git.arg(&self.remote).arg(format!("+{new}:{name}"))).map(|_| ())
     }
 
-    /// True when the remote answers and has no state.
-    fn lists_nothing(&self) -> Result<bool, StoreError> {
+    /// Whether the remote has a state; `None` without an answer.
+    fn lists_state(&self) -> Result<Option<bool>, StoreError> {
         let output = self.run(self.git().args(["ls-remote", "--quiet"]).arg(&self.remote).arg(STATE_REF))?;
-        Ok(output.status == Some(0) && !String::from_utf8_lossy(&output.stdout).contains(STATE_REF))
+        let found = String::from_utf8_lossy(&output.stdout).contains(STATE_REF);
+        Ok((output.status == Some(0)).then_some(found))
     }
 
     fn fetch_head(&self) -> Head {

@@ -7,6 +7,7 @@
 //!
 //! - `link`: the two things asked of git, pushing and fetching;
 //! - `report`: reading what `git push` says;
+//! - `protocol`: the decisions, pure; shared with the simulator;
 //! - `advance`: moving the state on the remote, and what follows from each answer;
 //! - `settle`: pushes of which it is not known whether they were applied;
 //! - `courtesy`: a slow clone is not starved by fast ones;
@@ -25,6 +26,7 @@ mod join;
 mod link;
 mod look;
 pub mod probe;
+pub mod protocol;
 mod report;
 mod restore;
 mod settle;
@@ -33,7 +35,9 @@ mod watch;
 pub use error::RemoteError;
 pub use join::Joined;
 pub use look::{RemoteLook, There, read_from};
+pub use report::Pushed;
 pub use restore::Refetched;
+pub use watch::Notes;
 
 pub(super) use advance::Turn;
 pub(super) use watch::Watch;

@@ -5,7 +5,7 @@
 
 /// What a push came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Pushed {
+pub enum Pushed {
     /// The ref is moved.
     Won,
     /// It is not; usually because somebody else has moved it. The words are git's.

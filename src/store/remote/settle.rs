@@ -24,7 +24,9 @@ use super::super::authority::Authority;
 use super::super::cas::{self, Swap};
 use super::super::write::Writer;
 use super::super::{Store, StoreError, durable};
+use super::advance::random_below;
 use super::link::{Fetched, Link};
+use super::protocol::{self, Exchange, Standing, Step, Verdict};
 use super::report::Pushed;
 use super::{RemoteError, Turn};
 
@@ -32,7 +34,7 @@ const FILE: &str = "push.pending";
 
 /// The content of the file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Pending {
+struct Pending {
     /// The commit that was pushed.
     commit: String,
     /// What the ref was expected to be.
@@ -41,26 +43,31 @@ pub(super) struct Pending {
     nonce: String,
 }
 
-fn is_named(id: ObjectId, hex: &str) -> bool {
-    ObjectId::from_hex(hex.as_bytes()).is_ok_and(|named| named == id)
+/// A push that was sent, or is about to be.
+pub(super) struct Sent {
+    /// What the ref was expected to be.
+    old: ObjectId,
+    /// The commit.
+    new: ObjectId,
+    nonce: String,
 }
 
 impl Pending {
-    /// True when `tip` is what the push was to replace.
-    pub(super) fn expects(&self, tip: ObjectId) -> bool {
-        is_named(tip, &self.old)
+    fn parse(self) -> Option<Sent> {
+        let id = |text: &str| ObjectId::from_hex(text.as_bytes()).ok();
+        Some(Sent { old: id(&self.old)?, new: id(&self.commit)?, nonce: self.nonce })
     }
 }
 
 impl Store {
     /// Notes that `commit` is about to be pushed.
-    pub(super) fn note_push(&self, old: ObjectId, commit: ObjectId) -> Result<Pending, StoreError> {
+    pub(super) fn note_push(&self, old: ObjectId, commit: ObjectId) -> Result<Sent, StoreError> {
         let nonce = self.head_of(commit)?.nonce;
-        let pending = Pending { commit: commit.to_string(), old: old.to_string(), nonce };
+        let pending = Pending { commit: commit.to_string(), old: old.to_string(), nonce: nonce.clone() };
         let path = self.path().join(FILE);
         fs::write(&path, crate::model::to_json(&pending)).map_err(StoreError::io("note a push", &path))?;
         crash_point!("push noted");
-        Ok(pending)
+        Ok(Sent { old, new: commit, nonce })
     }
 
     /// True when it is not known what became of a push, or one is under way.
@@ -69,7 +76,7 @@ impl Store {
     }
 
     /// Forgets the push: its outcome is known.
-    pub(super) fn forget_push(&self) -> Result<(), StoreError> {
+    pub(in super::super) fn forget_push(&self) -> Result<(), StoreError> {
         let path = self.path().join(FILE);
         match fs::remove_file(&path) {
             Err(e) if e.kind() != ErrorKind::NotFound => Err(StoreError::io("forget a push", &path)(e)),
@@ -77,14 +84,17 @@ impl Store {
         }
     }
 
-    /// Finds out what became of a push that a process before us has left: the commit, and whether
-    /// it was applied. `None` when there is no such push. The caller holds the kernel lock.
+    /// Finds out what became of a push that a process before us has left: the commit, and whether it
+    /// was applied. `None` when there is no such push. The caller holds the kernel lock, and forgets
+    /// the push when the waiting room is settled, too.
     ///
     /// # Errors
-    /// [`RemoteError::Unreachable`] when it cannot be found out now.
+    /// When it cannot be found out now. The act that wanted to begin was not sent; with
+    /// `is_part_of_it` it may be part of that push.
     pub(in super::super) fn settle_push(
         &self,
         turn: &mut Turn,
+        is_part_of_it: bool,
     ) -> Result<Option<(ObjectId, bool)>, StoreError> {
         let path = self.path().join(FILE);
         let bytes = match fs::read(&path) {
@@ -92,57 +102,71 @@ impl Store {
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(StoreError::io("read a noted push", &path)(e)),
         };
+        let authority = turn.authority().cloned();
         // Half a note: the process died before it began to push.
-        let pending = serde_json::from_slice::<Pending>(&bytes).ok();
-        let commit = pending.as_ref().and_then(|p| ObjectId::from_hex(p.commit.as_bytes()).ok());
-        let (Some(authority), Some(pending), Some(commit)) = (turn.authority().cloned(), pending, commit)
-        else {
-            return self.forget_push().map(|()| None);
+        let pending = serde_json::from_slice::<Pending>(&bytes).ok().and_then(Pending::parse);
+        let (Some(authority), Some(pending)) = (authority, pending) else {
+            self.forget_push()?;
+            return Ok(None);
         };
         let link = turn.link(self, &authority);
-        match self.settle(&authority, &link, &pending) {
-            Ok(swap) => self.forget_push().map(|()| Some((commit, swap == Swap::Won))),
-            // The present act has not been sent; only that earlier one is in doubt.
-            Err(StoreError::Remote(RemoteError::Unknown { remote, reason })) => {
-                Err(RemoteError::Unreachable { remote, reason }.into())
-            }
-            Err(other) => Err(other),
-        }
+        let verdict = self.conclude(&authority, &link, &pending, Exchange::left_behind(), Step::Ask)?;
+        let swap = self.tell(&link, verdict.for_next_act(is_part_of_it))?;
+        Ok(Some((pending.new, swap == Swap::Won)))
     }
 
-    /// Finds out whether a push was applied, and sees to it that it will not be later. The local
-    /// ref then equals the remote's.
-    pub(super) fn settle(
+    /// Carries out what the protocol asks for, until it is known what a push came to. After
+    /// [`Verdict::Won`] and [`Verdict::Lost`] the local ref is the newest known state.
+    pub(super) fn conclude(
         &self,
         authority: &Authority,
         link: &Link,
-        pending: &Pending,
-    ) -> Result<Swap, StoreError> {
+        sent: &Sent,
+        mut exchange: Exchange,
+        mut step: Step,
+    ) -> Result<Verdict, StoreError> {
         let mut pause = Duration::from_millis(50);
+        let mut found = sent.old;
         loop {
-            let reason = match link.fetch()? {
-                Fetched::Tip(tip) => {
-                    self.adopt(link.remote(), tip)?;
-                    if self.is_applied(authority, pending, tip)? {
-                        return Ok(Swap::Won);
+            step = match step {
+                Step::End(verdict) => return Ok(verdict),
+                Step::Ask => match link.fetch()? {
+                    Fetched::Tip(tip) => {
+                        self.adopt(link.remote(), tip)?;
+                        found = tip;
+                        exchange.found(self.standing(authority, sent, tip)?)
                     }
-                    if !pending.expects(tip) {
-                        return Ok(Swap::Lost);
-                    }
-                    match self.fence(authority, link, tip)? {
-                        Ok(swap) => return Ok(swap),
-                        Err(reason) => reason,
-                    }
+                    Fetched::Absent => exchange.absent(),
+                    Fetched::Unreachable(reason) => exchange.silent(reason),
+                },
+                Step::Fence => exchange.fenced(self.fence(authority, link, found)?),
+                Step::Wait | Step::Again if link.is_over() => return Ok(exchange.give_up()),
+                Step::Wait => {
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(Duration::from_secs(2));
+                    Step::Ask
                 }
-                Fetched::Absent => return Err(self.vanished(link)?),
-                Fetched::Unreachable(reason) => reason,
+                Step::Again => {
+                    std::thread::sleep(pause + Duration::from_millis(random_below(50)));
+                    pause = (pause * 2).min(Duration::from_secs(2));
+                    exchange.pushed(self.send(link, sent.old, sent.new)?)
+                }
             };
-            if link.is_over() {
-                return Err(RemoteError::Unknown { remote: link.remote().to_owned(), reason }.into());
-            }
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_secs(2));
         }
+    }
+
+    /// A verdict in the words of the store.
+    pub(super) fn tell(&self, link: &Link, verdict: Verdict) -> Result<Swap, StoreError> {
+        let remote = link.remote().to_owned();
+        let error = match verdict {
+            Verdict::Won => return Ok(Swap::Won),
+            Verdict::Lost => return Ok(Swap::Lost),
+            Verdict::Vanished => return Err(self.vanished(link)?),
+            Verdict::Unreachable(reason) => RemoteError::Unreachable { remote, reason },
+            Verdict::Refused(reason) => RemoteError::Refused { remote, reason },
+            Verdict::Unknown(reason) => RemoteError::Unknown { remote, reason },
+        };
+        Err(error.into())
     }
 
     /// The error for a remote that has lost the ref.
@@ -151,27 +175,14 @@ impl Store {
         Ok(RemoteError::Vanished { remote: link.remote().to_owned(), known }.into())
     }
 
-    pub(super) fn is_applied(
-        &self,
-        authority: &Authority,
-        pending: &Pending,
-        tip: ObjectId,
-    ) -> Result<bool, StoreError> {
-        if is_named(tip, &pending.commit) {
-            return Ok(true);
-        }
-        let record = clone::get(&self.view_of(tip)?, &authority.clone)?;
-        Ok(record.is_some_and(|r| r.nonce == pending.nonce))
+    fn standing(&self, authority: &Authority, sent: &Sent, tip: ObjectId) -> Result<Standing, StoreError> {
+        protocol::standing((&sent.old, &sent.new, &sent.nonce), &tip, || {
+            Ok(clone::get(&self.view_of(tip)?, &authority.clone)?.map(|record| record.nonce))
+        })
     }
 
-    /// Pushes an empty act onto `tip`. `Lost` when it has won: the push before it never
-    /// will. The inner error says why it has not: try again.
-    fn fence(
-        &self,
-        authority: &Authority,
-        link: &Link,
-        tip: ObjectId,
-    ) -> Result<Result<Swap, String>, StoreError> {
+    /// Pushes an empty act onto `tip`.
+    fn fence(&self, authority: &Authority, link: &Link, tip: ObjectId) -> Result<Pushed, StoreError> {
         let view = self.view_of(tip)?;
         let mut txn = Txn::new(&view);
         self.stamp(&mut txn, Some(authority))?;
@@ -180,15 +191,11 @@ impl Store {
         let fence = writer.state(&view, tip, changes, &events)?;
         durable::sync_objects(self, writer.written())?;
         crash_point!("before a fence");
-        match link.push(Some(tip), fence)? {
-            Pushed::Won => {
-                cas::swap(self, Some(tip), fence)?;
-                durable::sync_ref(self)?;
-                Ok(Ok(Swap::Lost))
-            }
-            Pushed::Rejected(reason) | Pushed::Unreachable(reason) | Pushed::Unknown(reason) => {
-                Ok(Err(reason))
-            }
+        let pushed = link.push(Some(tip), fence)?;
+        if pushed == Pushed::Won {
+            cas::swap(self, Some(tip), fence)?;
+            durable::sync_ref(self)?;
         }
+        Ok(pushed)
     }
 }

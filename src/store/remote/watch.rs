@@ -28,8 +28,8 @@ const FILE: &str = "watch.json";
 const LOOK_EVERY: u64 = 15_000;
 
 /// The notes; the content of the file.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Notes {
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Notes {
     /// The run of the machine to which the times belong.
     boot: String,
     /// When to look again, in milliseconds of the steady clock.
@@ -73,7 +73,7 @@ impl Watch {
 
     /// What an act needs to know of clocks and clones.
     pub fn context(&mut self, view: &dyn View) -> Result<Context, StoreError> {
-        if self.clone.is_some() && steady_ms() >= self.notes.next {
+        if self.clone.is_some() && self.notes.is_due(steady_ms()) {
             self.look(view)?;
         }
         Ok(Context { now: clock::now(), clone: self.clone.clone(), stale: self.notes.stale(steady_ms()) })
@@ -101,8 +101,9 @@ impl Watch {
 }
 
 impl Notes {
-    /// Notes what is seen now; true when that is worth writing down.
-    fn update(&mut self, leases: impl Iterator<Item = (u64, u64, u64)>, now: u64) -> bool {
+    /// Notes what is seen now: lease, number of renewals, seconds that it lasts. True when that is
+    /// worth writing down.
+    pub fn update(&mut self, leases: impl Iterator<Item = (u64, u64, u64)>, now: u64) -> bool {
         let mut seen = BTreeMap::new();
         let mut shortest = LOOK_EVERY * 2;
         for (id, renewals, ttl) in leases {
@@ -123,8 +124,13 @@ impl Notes {
         self.seen.get(&id).is_some_and(|s| s.renewals == seen.renewals && s.since == seen.since)
     }
 
+    /// True when it is time to look at all leases again.
+    pub fn is_due(&self, now: u64) -> bool {
+        now >= self.next
+    }
+
     /// Leases that were watched unchanged for longer than they last.
-    fn stale(&self, now: u64) -> BTreeSet<(u64, u64)> {
+    pub fn stale(&self, now: u64) -> BTreeSet<(u64, u64)> {
         let over = |s: &Seen| now.saturating_sub(s.since) > s.ttl.saturating_mul(1000);
         self.seen.iter().filter(|(_, s)| over(s)).map(|(id, s)| (*id, s.renewals)).collect()
     }

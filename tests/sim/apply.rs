@@ -1,0 +1,217 @@
+//! Applying what waits: what `submit.rs`, `room.rs` and `watch.rs` of the store do.
+
+use std::rc::Rc;
+
+use git_coord::model::clone::CloneRecord;
+use git_coord::model::session::Lease;
+use git_coord::model::{Context, Op, Txn, apply, head, session};
+use git_coord::store::remote::protocol::{self, Exchange};
+use jiff::Timestamp;
+
+use super::clone::{Answer, Phase, Sent, Told};
+use super::net::Ask;
+use super::state::{Act, State};
+use super::{Mistake, Sim};
+
+/// How far back the history is looked through for a commit. In the store it is a hundred states; so
+/// few show that nothing depends on it.
+const LOOK_BACK: usize = 3;
+
+/// What an attempt at a commit consists of.
+struct Attempt {
+    own: Answer,
+    guests: Vec<(u64, Answer)>,
+    acts: Vec<(Act, Rc<Op>)>,
+}
+
+impl Sim {
+    /// Ends what dead writers have left in the waiting room. `applied` is the commit of the push
+    /// that was settled just now.
+    pub fn settle_room(&mut self, clone: usize, applied: Option<u64>) {
+        let applied = applied.filter(|_| self.config.mistake != Some(Mistake::ShortMemory));
+        let at = &mut self.clones[clone];
+        let mut published = Vec::new();
+        for (id, guest) in &mut at.room {
+            let Some(pre) = &guest.pre else { continue };
+            let happened = pre.state.as_ref().is_none_or(|state| {
+                applied == Some(state.id) || self.judge.is_recent(at.tip.id, state.id, LOOK_BACK)
+            });
+            if happened {
+                published.push(*id);
+            } else {
+                guest.pre = None;
+            }
+        }
+        self.hand_out(clone, &published);
+        let at = &mut self.clones[clone];
+        let Some(turn) = &at.turn else { return };
+        at.pending = None;
+        // Answered between the look and the lock?
+        let answer = turn.ticket.and_then(|t| at.room.get(&t)).and_then(|g| g.out.clone());
+        match answer {
+            Some(answer) => self.end(clone, Told::Answer(answer)),
+            None => self.drain(clone),
+        }
+    }
+
+    /// Hands answers over; the process may die in between.
+    fn hand_out(&mut self, clone: usize, ids: &[u64]) {
+        for id in ids {
+            let Some(guest) = self.clones[clone].room.get_mut(id) else { continue };
+            guest.out = guest.pre.take().or_else(|| guest.out.take());
+            if guest.owner.is_none() || !guest.alive {
+                self.clones[clone].room.remove(id);
+            }
+            if self.dies_here(clone, "after a published answer") {
+                return;
+            }
+        }
+    }
+
+    /// Applies everything that waits, then the own act, and pushes.
+    pub fn drain(&mut self, clone: usize) {
+        let context = self.context(clone);
+        let tip = self.clones[clone].tip.clone();
+        let mut txn = Txn::new(&tip.view);
+        let attempt = self.serve(clone, &mut txn, &context);
+        let turn = self.clones[clone].turn.as_mut().expect("a turn is on");
+        if txn.is_empty() && !turn.fetched {
+            (turn.fetched, turn.phase) = (true, Phase::Refreshing);
+            return self.send(clone, Ask::Fetch);
+        }
+        turn.phase = Phase::Pushing;
+        let refused = attempt.guests.iter().map(|(_, a)| a).chain([&attempt.own]);
+        if refused.into_iter().any(|a| a.outcome.is_refusal()) {
+            self.watch(clone, &tip);
+        }
+        if txn.is_empty() {
+            self.prepare(clone, attempt.own, attempt.guests, None);
+            return self.publish(clone);
+        }
+        if self.config.mistake == Some(Mistake::NoSweepTime) {
+            let mut record = head::read(&txn).expect("a state has a head");
+            record.sweep_at = None;
+            txn.put_json(head::KEY, &record);
+        }
+        self.stamp(&mut txn, clone);
+        let new = tip.child(txn, attempt.acts, clone);
+        self.prepare(clone, attempt.own, attempt.guests, Some(&new));
+        if self.dies_here(clone, "with prepared answers") {
+            return;
+        }
+        let sent = Sent { old: tip.id, new: new.clone() };
+        let at = &mut self.clones[clone];
+        at.pending = Some(sent.clone());
+        let turn = at.turn.as_mut().expect("a turn is on");
+        (turn.sent, turn.exchange) = (Some(sent), Exchange::begin());
+        let renewal = matches!(&*turn.op, Op::Renew { .. });
+        if self.dies_here(clone, "with a noted push") {
+            return;
+        }
+        let blind = renewal && self.config.mistake == Some(Mistake::RenewWithoutCompare);
+        self.send(clone, Ask::Push { old: (!blind).then_some(tip.id), new });
+    }
+
+    /// Applies in order of arrival.
+    fn serve(&mut self, clone: usize, txn: &mut Txn<'_>, context: &Context) -> Attempt {
+        let at = &mut self.clones[clone];
+        at.room.retain(|_, guest| guest.out.is_some() || guest.pre.is_some() || guest.alive);
+        let turn = at.turn.as_ref().expect("a turn is on");
+        let mut acts = Vec::new();
+        let mut serve = |act: Act, op: &Rc<Op>| {
+            let before = txn.events().len();
+            let outcome = apply(txn, op, context).expect("memory can be read");
+            let changed = txn.events()[before..].iter().any(|e| e.event != "expired");
+            if changed {
+                acts.push((act, op.clone()));
+            }
+            let forward = at.clock.forward;
+            Answer { outcome, state: None, changed, at: self.now, wall: context.now, forward }
+        };
+        let (mut own, mut guests) = (None, Vec::new());
+        let waiting =
+            at.room.iter().filter(|(id, g)| Some(**id) != turn.ticket && g.alive && g.out.is_none());
+        for (id, guest) in waiting {
+            if own.is_none() && turn.ticket.is_some_and(|t| t < *id) {
+                own = Some(serve(turn.act, &turn.op));
+            }
+            guests.push((*id, serve(guest.act, &guest.op)));
+        }
+        let own = own.unwrap_or_else(|| serve(turn.act, &turn.op));
+        Attempt { own, guests, acts }
+    }
+
+    /// Writes the answers that a state will make true.
+    fn prepare(&mut self, clone: usize, own: Answer, answers: Vec<(u64, Answer)>, state: Option<&Rc<State>>) {
+        let at = &mut self.clones[clone];
+        let turn = at.turn.as_mut().expect("a turn is on");
+        turn.own = Some(Answer { state: state.cloned(), ..own });
+        turn.guests = answers.iter().map(|(id, _)| *id).collect();
+        for (id, answer) in answers {
+            if let Some(guest) = at.room.get_mut(&id) {
+                guest.pre = Some(Answer { state: state.cloned(), ..answer });
+            }
+        }
+    }
+
+    /// The state is the remote's: hands out the answers.
+    pub fn publish(&mut self, clone: usize) {
+        let Some(turn) = &mut self.clones[clone].turn else { return };
+        let guests = std::mem::take(&mut turn.guests);
+        let own = turn.own.take();
+        self.hand_out(clone, &guests);
+        if let Some(own) = own.filter(|_| self.clones[clone].turn.is_some()) {
+            self.end(clone, Told::Answer(own));
+        }
+    }
+
+    pub fn stamp(&mut self, txn: &mut Txn<'_>, clone: usize) {
+        let record = CloneRecord { nonce: String::new(), host: None, at: Some(self.wall(clone)) };
+        let nonce = self.dice.hex();
+        let result = if self.config.mistake == Some(Mistake::NoNonce) {
+            protocol::stamp(txn, String::new(), None)
+        } else {
+            protocol::stamp(txn, nonce, Some((&self.clones[clone].name, record)))
+        };
+        result.expect("memory can be read");
+    }
+
+    fn wall(&self, clone: usize) -> Timestamp {
+        if self.config.mistake == Some(Mistake::NoNonce) {
+            // States can only be equal when no clock tells them apart.
+            return Timestamp::from_second(1_750_000_000).expect("a time of this century");
+        }
+        self.clones[clone].clock.wall(self.now)
+    }
+
+    /// What an act needs to know of clocks and clones.
+    fn context(&mut self, clone: usize) -> Context {
+        let tip = self.clones[clone].tip.clone();
+        let steady = self.clones[clone].clock.steady(self.now);
+        if self.clones[clone].watch.is_due(steady) {
+            self.watch(clone, &tip);
+        }
+        let now = self.wall(clone);
+        let at = &self.clones[clone];
+        let stale = if self.config.mistake == Some(Mistake::ForeignWallClock) {
+            foreign(&tip, &at.name).filter(|l| l.expires() <= now).map(|l| (l.id, l.renewals)).collect()
+        } else {
+            at.watch.stale(steady)
+        };
+        Context { now, clone: Some(at.name.clone()), stale }
+    }
+
+    /// Looks at the leases of other clones.
+    fn watch(&mut self, clone: usize, tip: &State) {
+        let at = &mut self.clones[clone];
+        let leases: Vec<_> = foreign(tip, &at.name).map(|l| (l.id, l.renewals, l.ttl)).collect();
+        at.watch.update(leases.into_iter(), at.clock.steady(self.now));
+    }
+}
+
+/// The leases of other clones.
+fn foreign(state: &State, clone: &str) -> impl Iterator<Item = Lease> {
+    let all = session::all(&state.view).expect("memory can be read");
+    let clone = clone.to_owned();
+    all.into_iter().flat_map(|s| s.leases).filter(move |l| l.clone.as_deref() != Some(&clone))
+}

@@ -1,0 +1,55 @@
+//! The simulator: the protocol holds whatever happens, and mistakes in it are found.
+
+use crate::sim::{self, Config, Invariant, Mistake};
+
+#[test]
+fn everything_that_must_hold_does_in_simulated_worlds() {
+    let mut all = sim::Stats::default();
+    for seed in 1..=4 {
+        match sim::run(Config::new(seed), 5000) {
+            Ok(stats) => all += stats,
+            Err(failure) => panic!("{failure}"),
+        }
+    }
+    // A world in which nothing goes wrong would prove nothing.
+    assert!(all.steps >= 20_000 && all.states > 500, "{all}");
+    for happened in
+        [all.refused, all.unchanged, all.unknown, all.lost_races, all.fences, all.deaths, all.expired]
+    {
+        assert!(happened > 0, "{all}");
+    }
+}
+
+#[test]
+fn a_seed_tells_everything() {
+    let told =
+        |seed| sim::run(Config::new(seed), 500).map(|stats| stats.to_string()).map_err(|f| f.to_string());
+    assert_eq!(told(7), told(7));
+    assert_ne!(told(7), told(8));
+}
+
+/// Each mistake breaks something within a few worlds. Which of several things it is, depends on what
+/// happens first.
+#[test]
+fn mistakes_are_found() {
+    use Invariant::{Acknowledged, Forward, LiveHolder, NoTrace, Once, Records};
+    let expected: [(Mistake, &[Invariant]); 9] = [
+        (Mistake::NoNonce, &[Once, NoTrace, Acknowledged]),
+        (Mistake::BlindRetry, &[Acknowledged, Forward]),
+        (Mistake::RenewWithoutCompare, &[Acknowledged, Forward]),
+        (Mistake::NoFence, &[Once, NoTrace]),
+        (Mistake::NoReadBack, &[Once, NoTrace]),
+        (Mistake::RejectedIsLost, &[Once, NoTrace]),
+        (Mistake::ForeignWallClock, &[LiveHolder]),
+        (Mistake::NoSweepTime, &[Records]),
+        (Mistake::ShortMemory, &[Once, NoTrace]),
+    ];
+    assert_eq!(expected.map(|(mistake, _)| mistake), Mistake::ALL);
+    for (mistake, invariants) in expected {
+        let world = |seed| Config { mistake: Some(mistake), ..Config::new(seed) };
+        // Twenty worlds at the most; the first ones of those in which it is found soon.
+        let found = (9..29).find_map(|seed| sim::run(world(seed), 6000).err());
+        let Some(failure) = found else { panic!("{mistake:?} is not found") };
+        assert!(invariants.contains(&failure.invariant), "{mistake:?}: {failure}");
+    }
+}
