@@ -23,7 +23,7 @@ pub fn problems(view: &dyn View, sessions: &[Session], found: &mut Vec<String>) 
         each_item(view, &record, |item, state, note| {
             attempts += u64::from(note.attempt);
             failed += u64::from(note.fails);
-            let place = ItemState::ALL.iter().position(|s| *s == state).unwrap();
+            let Some(place) = ItemState::ALL.iter().position(|s| *s == state) else { return };
             for (map, name) in [(&mut categories, &item.category), (&mut phases, &item.phase)] {
                 let Some(name) = name else { continue };
                 let sums = map.entry(name.clone()).or_default();

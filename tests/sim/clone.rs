@@ -128,6 +128,7 @@ pub struct Answer {
 }
 
 /// What a process tells its session.
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Told {
     Answer(Answer),
     /// Nothing was changed.
