@@ -32,6 +32,9 @@ pub struct App {
     ui: Ui,
 }
 
+/// How long a command that only shows something waits for one that writes.
+const SHOW_WAIT: Duration = Duration::from_secs(2);
+
 /// Background exchange with the remote starts when the last one is so long ago.
 const SYNC_EVERY: Duration = Duration::from_secs(60);
 
@@ -154,8 +157,8 @@ impl App {
     ///
     /// # Errors
     /// When the remote's state cannot follow the known one, or from the store.
-    pub fn refresh(&self, store: &Store, age: Duration) -> CliResult<()> {
-        match store.refresh_if_older(age) {
+    pub fn refresh(&self, store: &Store, age: Duration, wait: Duration) -> CliResult<()> {
+        match store.refresh_if_older(age, wait) {
             Err(StoreError::Remote(e @ (RemoteError::Unreachable { .. } | RemoteError::Unknown { .. }))) => {
                 self.ui.narrate(&format!("git coord: {e}; this is what was known last"));
                 Ok(())
@@ -213,7 +216,7 @@ impl App {
     /// # Errors
     /// From the store.
     pub fn sweep(&self, store: &Store) -> CliResult<()> {
-        self.refresh(store, Duration::from_secs(self.settings.refresh))?;
+        self.refresh(store, Duration::from_secs(self.settings.refresh), SHOW_WAIT)?;
         if self.offline || store.authority()?.is_some() {
             // With a remote, taking back is a push: left to those who have something to push.
             return Ok(());

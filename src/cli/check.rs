@@ -77,7 +77,7 @@ fn check_range(app: &App, range: &str, from: Option<&str>) -> CliResult<Answer> 
     let faults = match from {
         None => {
             let store = app.store()?;
-            app.refresh(&store, std::time::Duration::ZERO)?;
+            app.refresh(&store, std::time::Duration::ZERO, app.store_options().patience)?;
             guard::range::judge(&store, &commits, app.session_if_any()?.as_ref())?
         }
         Some(remote) => {

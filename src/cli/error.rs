@@ -189,9 +189,11 @@ fn remote(error: &RemoteError, message: String) -> CliError {
         RemoteError::Unreachable { .. } => {
             outcome("unchanged", "nothing was changed; try again when the remote can be reached")
         }
-        RemoteError::Unknown { .. } => {
-            outcome("unknown", "repeat the command: it is settled then, and done once")
-        }
+        RemoteError::Unknown { .. } => outcome(
+            "unknown",
+            "repeat the command, which settles it; after next, first see what you have got: \
+                 git coord queue list --mine",
+        ),
         // A server that died while it moved the ref; it does not mend that by itself.
         RemoteError::Refused { reason, .. } if reason.contains(".lock': File exists") => outcome(
             "unchanged",

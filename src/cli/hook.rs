@@ -196,7 +196,7 @@ fn guard_push(app: &App, store: &Store, remote: &str) -> CliResult<Answer> {
         return Ok(Answer::default());
     }
     // What was committed while this clone did not look may stand under a lease that is lost.
-    app.refresh(store, Duration::ZERO)?;
+    app.refresh(store, Duration::ZERO, app.store_options().patience)?;
     let pusher = app.session_if_any()?;
     let faults = guard::range::judge(store, &commits, pusher.as_ref())?;
     if faults.is_empty() { Ok(Answer::default()) } else { Err(range_refusal(&faults)) }

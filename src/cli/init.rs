@@ -87,6 +87,15 @@ fn join(app: &App, store: &Store, remote: &str, discard: bool) -> CliResult<Stri
         };
         return Err(CliError::failed("unknown-remote", format!("there is no remote {remote}")).hint(hint));
     }
+    let urls = app.repo.git().args(["remote", "get-url", "--push", "--all", remote]).text()?;
+    if urls.lines().count() > 1 {
+        let message = format!(
+            "{remote} has {} push URLs, and only one server can be the arbiter",
+            urls.lines().count()
+        );
+        return Err(CliError::failed("several-urls", message)
+            .hint("add a remote of its own for the arbiter: git remote add coord URL"));
+    }
     match store.join(remote, discard)? {
         Joined::Already => Ok(format!("{remote} is the arbiter")),
         Joined::Took => Ok(format!("{remote} is the arbiter from now on; its state was taken over")),

@@ -5,7 +5,7 @@
 use crate::model::SessionName;
 use crate::model::choice::Skips;
 
-use super::Store;
+use super::{Store, StoreError};
 
 /// The folder of the files, one for each session.
 pub const HINTS_DIR: &str = "hints";
@@ -18,6 +18,20 @@ impl Store {
     pub fn hints(&self, session: &SessionName) -> Vec<Skips> {
         let bytes = std::fs::read(self.path.join(HINTS_DIR).join(session.as_str()));
         bytes.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+    }
+
+    /// Forgets them all: the state that they are about is replaced by another.
+    ///
+    /// # Errors
+    /// When they cannot be removed; they would hide items then.
+    pub(super) fn forget_hints(&self) -> Result<(), StoreError> {
+        let folder = self.path.join(HINTS_DIR);
+        match std::fs::remove_dir_all(&folder) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                Err(StoreError::io("forget what searches found out", &folder)(e))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Keeps what a search found out, if that is more than what was known.

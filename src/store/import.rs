@@ -112,6 +112,7 @@ impl Store {
         let mut view = self.view_of(old)?;
         let context = Watch::open(self, turn.authority())?.context(&view)?;
         self.check_format(&view)?;
+        let root = view.root();
         let mut writer = Writer::new(self);
         let mut sum = Summary::default();
         // What the last batch has changed: folded when another one comes, else part of the
@@ -138,7 +139,12 @@ impl Store {
             }
         }
         let outcome = Outcome::Imported { added: sum.added, known: sum.known };
-        let Some(changes) = last else { return Ok((None, outcome)) };
+        let changes = match last {
+            Some(changes) => changes,
+            // The last batch held only what was known: all that is new is in the tree already.
+            None if view.root() != root => Changes::new(),
+            None => return Ok((None, outcome)),
+        };
         let commit = writer.state(&view, old, changes, &sum.events(import, &context))?;
         durable::sync_objects(self, writer.written())?;
         Ok((Some(commit), outcome))

@@ -44,13 +44,21 @@ pub(super) fn try_lock(path: &Path) -> Result<Option<StoreLock>, StoreError> {
 /// # Errors
 /// When the lock file cannot be opened, or its holder does not come to an end.
 pub(super) fn lock(path: &Path) -> Result<StoreLock, StoreError> {
+    lock_within(path, PATIENCE)?.ok_or_else(|| StoreError::Busy { path: path.to_owned(), waited: PATIENCE })
+}
+
+/// Takes a lock; `None` when its holder does not come to an end within `patience`.
+///
+/// # Errors
+/// When the lock file cannot be opened.
+pub(super) fn lock_within(path: &Path, patience: Duration) -> Result<Option<StoreLock>, StoreError> {
     let started = Instant::now();
     loop {
         if let Some(guard) = try_lock(path)? {
-            return Ok(guard);
+            return Ok(Some(guard));
         }
-        if started.elapsed() > PATIENCE {
-            return Err(StoreError::Busy { path: path.to_owned(), waited: started.elapsed() });
+        if started.elapsed() > patience {
+            return Ok(None);
         }
         std::thread::sleep(Duration::from_millis(1));
     }

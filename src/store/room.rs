@@ -192,6 +192,8 @@ impl Room {
             let dead = !id.ends_with(POSTED) && file.try_lock().is_ok();
             match fs::read(&path).ok().and_then(|bytes| parse::<Waiting>(&bytes)) {
                 Some(waiting) if !dead => guests.push(Guest { id, op: waiting.op, patient: waiting.patient }),
+                // Accepted, and nobody else knows of it: a newer version, or a later look, can read it.
+                _ if id.ends_with(POSTED) => {}
                 _ => {
                     let _ = fs::remove_file(&path);
                 }

@@ -63,17 +63,16 @@ impl Store {
             let over = end.is_some_and(|end| now >= end);
             let guard = if now >= try_at || over { lock::try_lock(&self.lock_path())? } else { None };
             if let Some(guard) = guard {
-                // Answered between the look and the lock?
-                let mut turn = self.begin(&guard, &room, ticket.as_ref())?;
-                if let Some(outcome) = ticket.as_ref().map(Ticket::answer).transpose()?.flatten() {
-                    return Ok(outcome);
-                }
-                if let (Some(authority), Some(ticket)) = (turn.authority(), &ticket) {
-                    self.reached_since(authority, &ticket.path())?;
-                }
-                let outcome = self.drain(&mut turn, &room, op, ticket.as_ref())?;
+                // The ticket goes before the lock, also after an error: nobody may carry out what
+                // this process is told was not done.
+                let outcome = match self.take_turn(&guard, &room, op, ticket.as_ref()) {
+                    Ok(outcome) => outcome,
+                    Err(error) => {
+                        drop(ticket);
+                        return Err(error);
+                    }
+                };
                 if over || end.is_none() || !may_change(&outcome) {
-                    // The ticket goes before the lock, so that nobody applies it once more.
                     drop(ticket);
                     return Ok(outcome);
                 }
@@ -87,6 +86,25 @@ impl Store {
             let longest = if last.is_some() { 20 } else { 4 };
             pause = (pause * 3 / 2).min(Duration::from_millis(longest));
         }
+    }
+
+    /// One turn of an operation that waits in the room.
+    fn take_turn(
+        &self,
+        guard: &StoreLock,
+        room: &Room,
+        op: &Op,
+        ticket: Option<&Ticket>,
+    ) -> Result<Outcome, StoreError> {
+        let mut turn = self.begin(guard, room, ticket)?;
+        // Answered between the look and the lock?
+        if let Some(outcome) = ticket.map(Ticket::answer).transpose()?.flatten() {
+            return Ok(outcome);
+        }
+        if let (Some(authority), Some(ticket)) = (turn.authority(), ticket) {
+            self.reached_since(authority, &ticket.path())?;
+        }
+        self.drain(&mut turn, room, op, ticket)
     }
 
     /// The error of an operation whose turn has not come. With a remote that is the remote's

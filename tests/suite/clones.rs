@@ -461,3 +461,44 @@ fn a_move_to_a_remote_that_was_cut_off_can_be_repeated() {
     a.coord(&["init", "--remote", "origin"]).fails(1, "remote-state");
     assert_eq!(hub.state(), state);
 }
+
+/// Numbers of leases begin anew with another state: one that was watched is not one of today.
+#[test]
+fn what_was_watched_in_another_store_does_not_count() {
+    let hub = Hub::unjoined(3, &[]).unwrap();
+    let [a, b, c] = &hub.clones[..] else { unreachable!() };
+    let begin = |clone: &TestEnv, name: &str, discard: &[&str]| {
+        clone.coord(&[&["init", "--remote", "origin"], discard].concat()).ok();
+        clone.coord(&["session", "start", name]).ok();
+    };
+    begin(a, "alice", &[]);
+    let first = a.coord(&["claim", "x", "--ttl", "4s"]).ok()["claims"][0]["lease"].clone();
+    begin(b, "bob", &[]);
+    b.coord(&["claim", "x"]).fails(4, "held");
+    std::thread::sleep(Duration::from_secs(5));
+    a.git_in(&hub.bare, &["update-ref", "-d", "refs/coord/state"]);
+    begin(c, "carol", &[]);
+    assert_eq!(c.coord(&["claim", "x", "--ttl", "4s"]).ok()["claims"][0]["lease"], first, "the same number");
+    begin(b, "bob", &["--discard"]);
+    b.coord(&["claim", "x"]).fails(4, "held");
+}
+
+#[test]
+fn leaving_a_remote_can_be_repeated_after_a_death() {
+    let hub = Hub::new(1);
+    let a = &hub.clones[0];
+    a.coord(&["session", "start", "alice"]).ok();
+    for n in 1..40 {
+        a.coord(&["claim", "x", "--ttl", "1s"]).ok();
+        let call = a.run(&a.root).args(["init", "--local"]).crash_at(n).call();
+        assert_eq!(a.coord(&["init", "--local"]).ok()["remote"], serde_json::Value::Null, "died at {n}");
+        a.check(&format!("died at {n}"));
+        assert!(a.session("alice").leases.iter().all(|l| l.clone.is_none()), "died at {n}: they run out");
+        if !call.crashed() {
+            return;
+        }
+        a.git_in(&hub.bare, &["update-ref", "-d", "refs/coord/state"]);
+        a.coord(&["init", "--remote", "origin"]).ok();
+    }
+    panic!("leaving takes more than 40 steps");
+}

@@ -71,6 +71,17 @@ fn an_import_of_several_batches_is_one_act_and_again_it_is_none() {
 }
 
 #[test]
+fn what_is_new_is_kept_when_only_known_items_come_after_it() {
+    let env = TestEnv::new();
+    let import = |text: String| env.run(&env.root).args(["queue", "import", "-"]).stdin(text).call();
+    assert_eq!(counts(&import(backlog(600))), (600, 0));
+    let new: String = (0..512).map(|n| format!("{{\"id\":\"n{n}\",\"title\":\"t\"}}\n")).collect();
+    assert_eq!(counts(&import(new + &backlog(600))), (512, 600));
+    assert_eq!(totals(&env), 1112);
+    env.check("new items before known ones");
+}
+
+#[test]
 fn an_import_that_dies_has_imported_nothing_or_all() {
     let env = TestEnv::new();
     let text = backlog(600);

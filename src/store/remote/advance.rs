@@ -152,7 +152,7 @@ impl Store {
         new: ObjectId,
     ) -> Result<Swap, StoreError> {
         let link = turn.link(self, authority);
-        let pending = self.note_push(old, new)?;
+        let pending = self.note_push(authority, old, new)?;
         let mut exchange = Exchange::begin();
         let first = exchange.pushed(self.send(&link, old, new)?);
         // Whatever follows a push that was not won at once begins with a look at the remote.

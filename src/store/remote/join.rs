@@ -2,6 +2,7 @@
 
 use gix::ObjectId;
 
+use crate::crash_point;
 use crate::model::{Txn, head, queue, session};
 
 use super::super::authority::Authority;
@@ -42,7 +43,17 @@ impl Store {
     pub fn join(&self, remote: &str, discard: bool) -> Result<Joined, StoreError> {
         let guard = lock::lock(&self.lock_path())?;
         let room = Room::new(self.path());
-        let mut turn = self.begin(&guard, &room, None)?;
+        let mut turn = match self.begin(&guard, &room, None) {
+            // A push from before the remote's state changed sideways stays unsettled. Whoever gives
+            // up what this clone has gives up that push.
+            Err(StoreError::Remote(
+                RemoteError::Backwards { .. } | RemoteError::LeftOut { .. } | RemoteError::Foreign { .. },
+            )) if discard => {
+                self.forget_push()?;
+                self.begin(&guard, &room, None)?
+            }
+            other => other?,
+        };
         if turn.authority().is_some_and(|a| a.remote == remote) {
             match self.refresh(&mut turn) {
                 // The state there cannot follow the known one, and is wanted all the same.
@@ -93,8 +104,7 @@ impl Store {
         let old = self.require_tip()?;
         let same = self.head_of(old)?.store == self.head_of(tip)?.store;
         if same && discard {
-            cas::swap(self, Some(old), tip)?;
-            durable::sync_ref(self)?;
+            self.replace_state(old, tip)?;
         } else if same {
             // A clone that had left, or whose own push has just arrived.
             self.adopt(link.remote(), tip)?;
@@ -105,11 +115,20 @@ impl Store {
             if (sessions > 0 || items > 0) && !discard {
                 return Ok(Joined::Differs { sessions, items });
             }
-            cas::swap(self, Some(old), tip)?;
-            durable::sync_ref(self)?;
+            self.replace_state(old, tip)?;
         }
         Authority::write(self.path(), link.remote())?;
         Ok(Joined::Took)
+    }
+
+    /// Takes a state that does not come from the known one. What was noted about that one goes
+    /// first: numbers of leases begin anew, and a lease that was watched for long would seem to be
+    /// one that was granted a moment ago.
+    fn replace_state(&self, old: ObjectId, tip: ObjectId) -> Result<(), StoreError> {
+        super::watch::forget(self)?;
+        self.forget_hints()?;
+        cas::swap(self, Some(old), tip)?;
+        durable::sync_ref(self)
     }
 
     /// Makes the store decide by itself again. It goes on with the last known state, as a store
@@ -145,13 +164,16 @@ impl Store {
         let mut writer = Writer::new(self);
         let commit = writer.state(&view, old, changes, &events)?;
         durable::sync_objects(self, writer.written())?;
-        // The authority goes first: an act in between is lost to nobody, because the lock is held.
-        Authority::remove(self.path())?;
-        self.forget_push()?;
         if cas::swap(self, Some(old), commit)? == Swap::Lost {
             return Err(StoreError::Contended { path: self.path().to_owned() });
         }
         durable::sync_ref(self)?;
+        crash_point!("left the remote");
+        // The authority goes last. A death before this leaves a store that the remote does not know
+        // and that says so; doing it again completes it. The other way round, leases of other
+        // clones would stay for ever.
+        self.forget_push()?;
+        Authority::remove(self.path())?;
         Ok(true)
     }
 
@@ -183,11 +205,16 @@ impl Store {
     }
 
     /// Reads the remote's state, unless that was done within `age`, and no push is waiting to be
-    /// settled. False when the store decides by itself, or another process is at it.
+    /// settled. False when the store decides by itself, or another process has been writing for
+    /// longer than `wait`.
     ///
     /// # Errors
     /// When the remote cannot be used.
-    pub fn refresh_if_older(&self, age: std::time::Duration) -> Result<bool, StoreError> {
+    pub fn refresh_if_older(
+        &self,
+        age: std::time::Duration,
+        wait: std::time::Duration,
+    ) -> Result<bool, StoreError> {
         let head = self.path().join("FETCH_HEAD");
         if !self.has_remote()? {
             return Ok(false);
@@ -197,7 +224,7 @@ impl Store {
         if recent && !self.has_unsettled_push() {
             return Ok(false);
         }
-        let Some(guard) = lock::try_lock(&self.lock_path())? else { return Ok(false) };
+        let Some(guard) = lock::lock_within(&self.lock_path(), wait)? else { return Ok(false) };
         let mut turn = self.begin(&guard, &Room::new(self.path()), None)?;
         self.refresh(&mut turn)
     }

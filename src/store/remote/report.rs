@@ -32,32 +32,40 @@ const BEFORE_SENDING: &[&str] = &[
 
 /// Reads the output of a push of the ref `name`.
 pub(super) fn read(name: &str, stdout: &str, stderr: &str) -> Pushed {
+    let mut worst: Option<Pushed> = None;
     for line in stdout.lines() {
         let mut parts = line.split('\t');
         let (Some(flag), Some(refs)) = (parts.next(), parts.next()) else { continue };
         if refs.rsplit(':').next() != Some(name) {
             continue;
         }
-        return match flag {
-            // `=`: the remote has this very commit, which nobody else can have made.
-            " " | "+" | "*" | "=" | "-" => Pushed::Won,
-            "!" => {
-                let words = parts.next().unwrap_or("rejected");
-                // The connection broke while the server was at work: nobody knows.
-                if words.contains("remote failed to report status") {
-                    Pushed::Unknown(words.to_owned())
-                } else {
-                    Pushed::Rejected(with_remote_lines(words, stderr))
-                }
-            }
-            other => Pushed::Unknown(format!("git push answered {other:?}")),
-        };
+        let pushed = flagged(flag, parts.next().unwrap_or("rejected"), stderr);
+        // A remote with several push URLs answers for each of them: won is what all have taken.
+        worst = Some(match worst {
+            None | Some(Pushed::Won) => pushed,
+            Some(known) => known,
+        });
+    }
+    if let Some(pushed) = worst {
+        return pushed;
     }
     let reason = last_words(stderr);
     if BEFORE_SENDING.iter().any(|words| stderr.contains(words)) && !stderr.contains("RPC failed") {
         Pushed::Unreachable(reason)
     } else {
         Pushed::Unknown(reason)
+    }
+}
+
+/// What the line of a ref says.
+fn flagged(flag: &str, words: &str, stderr: &str) -> Pushed {
+    match flag {
+        // `=`: the remote has this very commit, which nobody else can have made.
+        " " | "+" | "*" | "=" | "-" => Pushed::Won,
+        // The connection broke while the server was at work: nobody knows.
+        "!" if words.contains("remote failed to report status") => Pushed::Unknown(words.to_owned()),
+        "!" => Pushed::Rejected(with_remote_lines(words, stderr)),
+        other => Pushed::Unknown(format!("git push answered {other:?}")),
     }
 }
 
@@ -136,6 +144,15 @@ mod tests {
         }
         let report = of(&format!("!\tabc:{NAME}\t[remote failure] (remote failed to report status)"));
         assert!(matches!(report, Pushed::Unknown(_)));
+    }
+
+    #[test]
+    fn of_several_push_urls_all_must_have_taken_it() {
+        let out =
+            |a: &str, b: &str| format!("To /mirror\n{a}\tabc:{NAME}\tx\nTo /hub\n{b}\tabc:{NAME}\tstale\n");
+        assert_eq!(read(NAME, &out("+", "+"), ""), Pushed::Won);
+        assert_eq!(read(NAME, &out("+", "!"), ""), Pushed::Rejected("stale".into()));
+        assert_eq!(read(NAME, &out("!", "+"), ""), Pushed::Rejected("x".into()));
     }
 
     #[test]

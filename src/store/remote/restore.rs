@@ -140,6 +140,10 @@ impl Store {
             if before.store != after.store {
                 return Err(RemoteError::Foreign { remote, known: before.store, found: after.store }.into());
             }
+            if after.leaves_out(known) {
+                let from = after.restored.iter().map(|r| r.from).max().unwrap_or_default();
+                return Err(RemoteError::LeftOut { remote, known, from }.into());
+            }
             if found < known {
                 return Err(RemoteError::Backwards { remote, known, found }.into());
             }

@@ -41,6 +41,10 @@ struct Pending {
     old: String,
     /// The nonce of the commit.
     nonce: String,
+    /// The name of this clone at that time: a folder that turns out to be a copy, or whose machine
+    /// was renamed, gets another one. Older notes do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    clone: Option<String>,
 }
 
 /// A push that was sent, or is about to be.
@@ -50,24 +54,36 @@ pub(super) struct Sent {
     /// The commit.
     new: ObjectId,
     nonce: String,
+    clone: Option<String>,
 }
 
 impl Pending {
     fn parse(self) -> Option<Sent> {
         let id = |text: &str| ObjectId::from_hex(text.as_bytes()).ok();
-        Some(Sent { old: id(&self.old)?, new: id(&self.commit)?, nonce: self.nonce })
+        Some(Sent { old: id(&self.old)?, new: id(&self.commit)?, nonce: self.nonce, clone: self.clone })
     }
 }
 
 impl Store {
     /// Notes that `commit` is about to be pushed.
-    pub(super) fn note_push(&self, old: ObjectId, commit: ObjectId) -> Result<Sent, StoreError> {
+    pub(super) fn note_push(
+        &self,
+        authority: &Authority,
+        old: ObjectId,
+        commit: ObjectId,
+    ) -> Result<Sent, StoreError> {
         let nonce = self.head_of(commit)?.nonce;
-        let pending = Pending { commit: commit.to_string(), old: old.to_string(), nonce: nonce.clone() };
+        let clone = Some(authority.clone.clone());
+        let pending = Pending {
+            commit: commit.to_string(),
+            old: old.to_string(),
+            nonce: nonce.clone(),
+            clone: clone.clone(),
+        };
         let path = self.path().join(FILE);
         fs::write(&path, crate::model::to_json(&pending)).map_err(StoreError::io("note a push", &path))?;
         crash_point!("push noted");
-        Ok(Sent { old, new: commit, nonce })
+        Ok(Sent { old, new: commit, nonce, clone })
     }
 
     /// True when it is not known what became of a push, or one is under way.
@@ -177,7 +193,8 @@ impl Store {
 
     fn standing(&self, authority: &Authority, sent: &Sent, tip: ObjectId) -> Result<Standing, StoreError> {
         protocol::standing((&sent.old, &sent.new, &sent.nonce), &tip, || {
-            Ok(clone::get(&self.view_of(tip)?, &authority.clone)?.map(|record| record.nonce))
+            let own = sent.clone.as_ref().unwrap_or(&authority.clone);
+            Ok(clone::get(&self.view_of(tip)?, own)?.map(|record| record.nonce))
         })
     }
 

@@ -54,6 +54,17 @@ pub(in super::super) struct Watch {
     notes: Notes,
 }
 
+/// Forgets what was noted: the state that it was about is replaced by another.
+pub(super) fn forget(store: &Store) -> Result<(), StoreError> {
+    let path = store.path().join(FILE);
+    match fs::remove_file(&path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(StoreError::io("forget the leases of other clones", &path)(e))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn steady_ms() -> u64 {
     u64::try_from(clock::steady().as_millis()).unwrap_or(u64::MAX)
 }
