@@ -49,6 +49,14 @@ pub(super) fn replaces(old: ObjectId) -> String {
     format!("{REPLACES}{old}\n")
 }
 
+/// The line of such a state that names what was cut off: the oldest generation of it, then the
+/// beginnings of the commits' ids. Without it, a remote that was put back to an old state could
+/// not be told from one that has only gone on, once somebody cuts its history.
+const CUT_OFF: &str = "cut off ";
+
+/// Hex digits of an id in that line.
+const SHORT: usize = 12;
+
 /// A history that several clones share is cut only when it has so many states: each of them
 /// wants upkeep at about the same time, and one cut serves all.
 const SHARED_HISTORY: usize = 1000;
@@ -140,15 +148,15 @@ impl Store {
         loop {
             let old = self.require_tip()?;
             let mut lines = Vec::new();
-            let mut commits = 0;
+            let mut ids = Vec::new();
             let mut at = Some(old);
             while let Some(commit) = at {
                 let state = self.state_at(commit)?;
                 lines.extend(state.events.into_iter().rev());
                 at = state.parent;
-                commits += 1;
+                ids.push(commit);
             }
-            if commits < shortest {
+            if ids.len() < shortest {
                 return Ok((0, old));
             }
             lines.reverse();
@@ -163,21 +171,45 @@ impl Store {
             let (changes, _) = txn.finish();
             let mut writer = Writer::new(self);
             let tree = writer.tree(&view, &changes)?;
-            let message = format!("{CUT}\n\n{}", replaces(old));
+            let mut message = format!("{CUT}\n\n{}", replaces(old));
+            if turn.authority().is_some() {
+                message.push_str(&self.named(&ids)?);
+            }
             let commit = writer.commit(tree, None, message, crate::clock::now())?;
             durable::sync_objects(self, writer.written())?;
             if self.advance(turn, old, commit)? == Swap::Won {
-                return Ok((commits - 1, commit));
+                return Ok((ids.len() - 1, commit));
             }
         }
     }
 
-    /// True when a commit has no parent because the history was cut there.
-    pub(super) fn is_cut(&self, commit: ObjectId) -> Result<bool, StoreError> {
+    /// The line by which other clones find the state that they know among those that are cut off.
+    fn named(&self, ids: &[ObjectId]) -> Result<String, StoreError> {
+        let oldest = ids.last().map_or(Ok(0), |id| self.head_of(*id).map(|head| head.generation))?;
+        let short: Vec<String> = ids.iter().map(|id| id.to_hex_with_len(SHORT).to_string()).collect();
+        Ok(format!("{CUT_OFF}{oldest} {}\n", short.join(" ")))
+    }
+
+    /// True when a commit has no parent because the history was cut there, and `known`, of this
+    /// generation, may have been among what was cut off. A cut by an older version does not say.
+    pub(super) fn cut_off_at(
+        &self,
+        commit: ObjectId,
+        known: ObjectId,
+        generation: u64,
+    ) -> Result<bool, StoreError> {
         let object = self.objects.find(commit).map_err(|e| self.unreadable(commit, e))?;
         let parsed = gix::objs::CommitRef::from_bytes(&object.data, commit.kind())
             .map_err(|e| self.unreadable(commit, e))?;
-        Ok(parsed.message.starts_with(CUT.as_bytes()))
+        let message = String::from_utf8_lossy(parsed.message);
+        if !message.starts_with(CUT) {
+            return Ok(false);
+        }
+        let Some(list) = message.lines().find_map(|line| line.strip_prefix(CUT_OFF)) else { return Ok(true) };
+        let mut words = list.split(' ');
+        let oldest: u64 = words.next().and_then(|n| n.parse().ok()).unwrap_or(u64::MAX);
+        let short = known.to_hex_with_len(SHORT).to_string();
+        Ok(generation < oldest || words.any(|word| word == short))
     }
 
     /// The state that a commit says it stands in place of, without coming from it.

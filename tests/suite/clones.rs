@@ -502,3 +502,32 @@ fn leaving_a_remote_can_be_repeated_after_a_death() {
     }
     panic!("leaving takes more than 40 steps");
 }
+
+/// Somebody goes on with the old state, and cuts its history: who knew more still sees it.
+#[test]
+fn a_remote_that_was_put_back_is_noticed_after_its_history_was_cut() {
+    let hub = Hub::new(2);
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    sessions(&hub, &["alice", "bob"]);
+    let old = hub.state();
+    b.coord(&["claim", "x"]).ok();
+    b.coord(&["claim", "y"]).ok();
+    let good = hub.state();
+    let upkeep = |n: usize| {
+        hub.many_states(n, if n == 0 { "alice" } else { "bob" });
+        let clone = &hub.clones[n];
+        // Or the upkeep that starts by itself: whichever comes first.
+        while clone.git_in(&hub.bare, &["rev-list", "refs/coord/state"]).lines().count() > 100 {
+            clone.coord(&["upkeep"]).ok();
+        }
+    };
+    a.git_in(&hub.bare, &["update-ref", "refs/coord/state", &old]);
+    upkeep(0);
+    b.coord(&["claim", "z"]).fails(1, "remote-state");
+    // A cut of the history that they both know is no reason to complain.
+    a.git_in(&hub.bare, &["update-ref", "refs/coord/state", &good]);
+    a.coord(&["init", "--remote", "origin", "--discard"]).ok();
+    upkeep(1);
+    a.coord(&["claim", "z"]).ok();
+    hub.check("after a cut");
+}

@@ -17,7 +17,7 @@ use super::protocol::{self, Succession};
 const LOOK_BACK: usize = 2000;
 
 impl Store {
-    pub(super) fn head_of(&self, commit: ObjectId) -> Result<Head, StoreError> {
+    pub(in super::super) fn head_of(&self, commit: ObjectId) -> Result<Head, StoreError> {
         Ok(head::read(&self.view_of(commit)?)?)
     }
 
@@ -82,7 +82,7 @@ impl Store {
             }
             match self.parent_of(at) {
                 Some(parent) => at = parent,
-                None => return self.is_cut(at),
+                None => return self.cut_off_at(at, known, self.head_of(known)?.generation),
             }
         }
         Ok(true)
