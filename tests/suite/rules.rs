@@ -292,6 +292,29 @@ fn many_items_change_in_one_act() {
 }
 
 #[test]
+fn a_limit_counts_what_changes_and_nothing_else() {
+    let env = with_sessions();
+    import(&env, 12);
+    assert_eq!(next(&env, "ann", &["--count", "3"]).len(), 3);
+    env.coord_as("ann", &["fail", "i0002", "--final", "--reason", "r"]).ok();
+    let update = |words: &[&str]| {
+        let call = env.coord(&[&["queue", "update", "--where", "queue=main"], words].concat());
+        env.check(&format!("after {words:?}"));
+        let number = |key: &str| call.ok()[key].as_u64().unwrap();
+        (number("changed"), number("skipped"), number("matched"))
+    };
+    // i0000 and i0001 are held and come first; to put back is of no concern to what is free or held.
+    assert_eq!(update(&["--requeue", "--limit", "1", "--dry-run"]), (1, 0, 1));
+    assert_eq!(update(&["--requeue", "--limit", "1"]), (1, 0, 1), "i0002");
+    assert_eq!(update(&["--requeue"]), (0, 0, 0));
+    assert_eq!(update(&["--priority", "9", "--limit", "2"]), (2, 2, 4));
+    assert_eq!(update(&["--priority", "9", "--limit", "2"]), (2, 2, 4), "the next ones");
+    assert_eq!(update(&["--category", "style", "--limit", "0"]), (0, 0, 0));
+    assert_eq!(update(&["--priority", "9"]), (6, 2, 8));
+    assert_eq!(update(&["--cancel"]), (10, 2, 12));
+}
+
+#[test]
 fn items_are_given_up_and_put_back_by_condition() {
     let env = with_sessions();
     import(&env, 10);
