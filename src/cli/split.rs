@@ -3,10 +3,9 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::model::op::StartSession;
 use crate::model::share::Share;
 use crate::model::split::{self, Part};
-use crate::model::{Op, Outcome, QueueName, SessionName, queue, session};
+use crate::model::{Op, Outcome, QueueName, SessionName, queue};
 
 use super::app::App;
 use super::error::{CliError, CliResult};
@@ -16,7 +15,8 @@ use super::output::{Answer, FAINT, STRONG, paint};
 #[derive(Debug, Args)]
 #[command(
     after_help = "Which share an item belongs to follows from its first file: items on one file are in one\n\
-                        share, and items that are imported later fall into place by themselves."
+                        share, and items that are imported later fall into place by themselves.\n\
+                        With --into, the queues and areas that the sessions had before are replaced."
 )]
 pub struct SplitArgs {
     /// Over how many sessions
@@ -41,16 +41,10 @@ pub fn split(app: &App, args: &SplitArgs) -> CliResult<Answer> {
     }
     let names = names(args)?;
     let parts = store.read(|view| split::parts(view, &args.queues, args.sessions))?;
-    for (name, share) in names.iter().zip(Share::all(args.sessions)) {
-        // Whoever is at work in a worktree goes on there: only the assignment changes.
-        let known = store.read(|view| session::get(view, name))?;
-        let start = StartSession {
-            token: known.map(|k| k.token).unwrap_or_default(),
-            share: Some(share),
-            queues: (!args.queues.is_empty()).then(|| args.queues.clone()),
-            ..StartSession::new(name.clone())
-        };
-        app.submit(&store, &Op::StartSession(start), None)?;
+    for (session, share) in names.iter().cloned().zip(Share::all(args.sessions)) {
+        // Of an earlier split nothing stays: the shares are of exactly what was asked for.
+        let queues = args.queues.clone();
+        app.submit(&store, &Op::Assign { session, queues, areas: Vec::new(), share: Some(share) }, None)?;
     }
     Ok(answer(args, &names, &parts))
 }

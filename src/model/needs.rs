@@ -1,7 +1,7 @@
 //! Needs as people write them, turned into the ids that are stored.
 //!
 //! - `T007-T012` stands for all ids with this prefix and width from the first to the last;
-//! - `previous` stands for the item of the same group that was imported before;
+//! - `previous` stands for the item of the same group that was imported last before it;
 //! - an item that really has such an id wins.
 
 use super::ItemId;

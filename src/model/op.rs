@@ -23,6 +23,18 @@ use super::{Item, ItemId, ItemState, NewItem, QueueName, RepoPath, SessionName};
 pub enum Op {
     /// Starts or resumes a session.
     StartSession(StartSession),
+    /// Changes what a session is offered, and nothing else of it: no sign of life, whoever does it.
+    /// One that is not known comes to be, to be started later.
+    Assign {
+        /// Who.
+        session: SessionName,
+        /// Its queues from now on; empty: all.
+        queues: Vec<QueueName>,
+        /// Its areas from now on; empty: none in particular.
+        areas: Vec<String>,
+        /// Its share of the items from now on; `None`: all.
+        share: Option<Share>,
+    },
     /// Ends a session; everything it holds goes back.
     EndSession {
         /// Which.
@@ -113,7 +125,7 @@ impl Op {
             Op::Verify { session, .. } => Some(session),
             Op::Update(update) => update.session.as_ref(),
             Op::Import { session, .. } | Op::Record { session, .. } => session.as_ref(),
-            Op::EndSession { .. } | Op::Sweep | Op::SetQueue { .. } => None,
+            Op::EndSession { .. } | Op::Assign { .. } | Op::Sweep | Op::SetQueue { .. } => None,
         }
     }
 }

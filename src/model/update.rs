@@ -44,11 +44,11 @@ pub struct Change {
 /// What came of it, or would.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Updated {
-    /// Items that fulfil the conditions, up to the limit.
+    /// Items that fulfil the conditions and that the change concerns, until the limit is reached.
     pub matched: u64,
     /// Items that changed.
     pub changed: u64,
-    /// Items in somebody's hands, which were left alone.
+    /// Those of them in somebody's hands, which were left alone.
     pub held: u64,
     /// The first of these.
     pub held_first: Vec<ItemId>,
@@ -229,8 +229,8 @@ impl<'a> Selection<'a> {
         }
     }
 
-    /// The items of a segment that fulfil the conditions and that `change` can concern, while the
-    /// limit is not reached.
+    /// The items of a segment that fulfil the conditions and that `change` concerns, until so many
+    /// that nobody holds as the limit says.
     ///
     /// # Errors
     /// When the state cannot be read.
@@ -254,8 +254,9 @@ impl<'a> Selection<'a> {
                 continue;
             }
             let one = Match { index, item, state, note: states.note(index) };
-            if state == ItemState::Claimed || change.concerns(&one, queue, states.priority) {
-                self.left -= 1;
+            if change.concerns(&one, queue, states.priority) {
+                // What a session holds is left alone, so it takes nothing off the limit.
+                self.left -= u64::from(state != ItemState::Claimed);
                 found.push(one);
             }
         }
@@ -264,14 +265,14 @@ impl<'a> Selection<'a> {
 }
 
 impl Change {
-    /// True when an item that nobody holds would be another one afterwards.
+    /// True when an item would be another one afterwards, or would be if nobody held it.
     fn concerns(&self, one: &Match, queue: &QueueName, priority: u32) -> bool {
-        if one.state == ItemState::Done {
-            return false;
-        }
-        self.state_of(one) != one.state
-            || (self.requeue && one.note.until.is_some())
-            || self.moves(&one.item, queue, priority)
+        let state = match one.state {
+            ItemState::Done => return false,
+            ItemState::Claimed => self.cancel,
+            state => self.state_of(one) != state || (self.requeue && one.note.until.is_some()),
+        };
+        state || self.moves(&one.item, queue, priority)
     }
 
     /// True when an item needs another place.

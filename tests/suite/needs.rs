@@ -133,6 +133,24 @@ fn a_circle_through_a_group_is_refused_and_shown() {
 }
 
 #[test]
+fn what_is_done_closes_no_circle() {
+    let env = with_sessions();
+    // d joins the group that b has waited for, and needs c, which needs b.
+    env.import(&lines(&[("a", "G", "", &[]), ("b", "", "", &["group:G"]), ("c", "", "", &["b"])])).ok();
+    assert_eq!(finish(&env, "a"), ["b"]);
+    // While b is open it would be a circle.
+    let late = lines(&[("d", "G", "", &["c"])]);
+    assert_eq!(env.import(&late).fails(5, "refused")["details"]["rule"], "cycle");
+    assert_eq!(finish(&env, "b"), ["c"]);
+    env.import(&late).ok();
+    env.check("after the late member");
+    assert_eq!((state(&env, "c"), state(&env, "d")), ("pending".into(), "blocked".into()));
+    assert_eq!(finish(&env, "c"), ["d"]);
+    assert_eq!(finish(&env, "d"), Vec::<String>::new());
+    env.coord(&["doctor"]).ok();
+}
+
+#[test]
 fn why_leads_to_the_roots_and_failures_tell_what_they_hold_up() {
     let env = with_sessions();
     let tasks = [

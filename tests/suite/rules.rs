@@ -139,6 +139,39 @@ fn shares_are_apart_and_cover_everything() {
 }
 
 #[test]
+fn a_split_replaces_the_one_before_and_leaves_the_sessions_alone() {
+    let env = with_sessions();
+    import(&env, 20);
+    env.import("{\"id\":\"o\",\"title\":\"o\",\"queue\":\"other\"}\n").ok();
+    env.coord(&["session", "start", "s-1", "--area", "src/1"]).ok();
+    env.claim("s-1", &["doc"], 1000);
+    let before = env.session("s-1");
+    let split = |words: &[&str]| {
+        env.coord(&[&["queue", "split", "--sessions", "2", "--into", "s"], words].concat()).ok();
+        env.check(&format!("after a split {words:?}"));
+    };
+    split(&["--queue", "other"]);
+    let queue = QueueName::parse("other").unwrap();
+    assert_eq!(env.session("s-1").queues, [queue]);
+    split(&[]);
+    for (name, share) in [("s-1", "1/2"), ("s-2", "2/2")] {
+        let session = env.session(name);
+        assert_eq!((session.queues.len(), session.areas.len()), (0, 0), "{name}: of all queues and areas");
+        assert_eq!(session.share, share.parse().ok());
+    }
+    let after = env.session("s-1");
+    assert_eq!(
+        (&after.leases, &after.token, &after.worktree),
+        (&before.leases, &before.token, &before.worktree)
+    );
+    let ones = [next(&env, "s-1", &["--count", "100"]), next(&env, "s-2", &["--count", "100"])];
+    assert_eq!(ones.concat().len(), 21, "all queues are covered again");
+    // One that comes to be by it can be started in any worktree.
+    env.coord(&["session", "start", "s-2"]).ok();
+    assert_eq!(env.session("s-2").share, "2/2".parse().ok());
+}
+
+#[test]
 fn who_has_no_work_of_its_own_may_help() {
     let env = with_sessions();
     import(&env, 8);
@@ -256,6 +289,29 @@ fn many_items_change_in_one_act() {
     let list = env.coord(&["queue", "list", "--queue", "late", "--limit", "1000"]).items();
     assert_eq!(list.len(), 148);
     env.coord(&["doctor"]).ok();
+}
+
+#[test]
+fn a_limit_counts_what_changes_and_nothing_else() {
+    let env = with_sessions();
+    import(&env, 12);
+    assert_eq!(next(&env, "ann", &["--count", "3"]).len(), 3);
+    env.coord_as("ann", &["fail", "i0002", "--final", "--reason", "r"]).ok();
+    let update = |words: &[&str]| {
+        let call = env.coord(&[&["queue", "update", "--where", "queue=main"], words].concat());
+        env.check(&format!("after {words:?}"));
+        let number = |key: &str| call.ok()[key].as_u64().unwrap();
+        (number("changed"), number("skipped"), number("matched"))
+    };
+    // i0000 and i0001 are held and come first; to put back is of no concern to what is free or held.
+    assert_eq!(update(&["--requeue", "--limit", "1", "--dry-run"]), (1, 0, 1));
+    assert_eq!(update(&["--requeue", "--limit", "1"]), (1, 0, 1), "i0002");
+    assert_eq!(update(&["--requeue"]), (0, 0, 0));
+    assert_eq!(update(&["--priority", "9", "--limit", "2"]), (2, 2, 4));
+    assert_eq!(update(&["--priority", "9", "--limit", "2"]), (2, 2, 4), "the next ones");
+    assert_eq!(update(&["--category", "style", "--limit", "0"]), (0, 0, 0));
+    assert_eq!(update(&["--priority", "9"]), (6, 2, 8));
+    assert_eq!(update(&["--cancel"]), (10, 2, 12));
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::super::view::ViewError;
-use super::super::{Item, ItemId, Txn, deps, ids, queue, sets};
+use super::super::{Item, ItemId, ItemState, Txn, deps, ids, queue, sets};
 
 /// Most items of a circle that are named: enough to find it.
 const CIRCLE_MAX: usize = 12;
@@ -88,8 +88,11 @@ impl<'a> Cycles<'a> {
                 list
             }
             None if through_known => match ids::find(txn, id)? {
-                Some(slot) => queue::item(txn, &slot)?.needs,
-                None => Vec::new(),
+                // Nobody waits for what is done, and what is done waits for nobody.
+                Some(slot) if queue::standing(txn, &slot)?.0 != ItemState::Done => {
+                    queue::item(txn, &slot)?.needs
+                }
+                _ => Vec::new(),
             },
             None => Vec::new(),
         };

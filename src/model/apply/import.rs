@@ -102,7 +102,8 @@ fn new_items<'a>(
     let ids: HashSet<&ItemId> = items.iter().map(|new| &new.item.id).collect();
     let mut fresh: Fresh<'a> = Vec::new();
     let mut seen: HashSet<&ItemId> = HashSet::new();
-    // By group, the item that came last.
+    // By group, the new item that came last. What is known already stands where its group has it,
+    // so it makes no difference where a large import is cut into batches.
     let mut last: HashMap<&str, ItemId> = HashMap::new();
     for new in items {
         let item = &new.item;
@@ -111,9 +112,9 @@ fn new_items<'a>(
                 Ok(item) => fresh.push((item, new)),
                 Err(refused) => return Ok(Err(refused)),
             }
-        }
-        if let Some(group) = &item.group {
-            last.insert(group, item.id.clone());
+            if let Some(group) = &item.group {
+                last.insert(group, item.id.clone());
+            }
         }
     }
     Ok(Ok(fresh))
@@ -195,6 +196,58 @@ impl Needs<'_> {
         match slot {
             Some(slot) => Ok(queue::standing(txn, &slot)?.0 == ItemState::Done),
             None => Ok(false),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::head::Head;
+    use crate::model::{MemView, apply_import};
+
+    /// Items of group `A` that need `previous`, and one of another group between them.
+    fn items(ids: &[&str]) -> Vec<NewItem> {
+        let item = |id: &&str| {
+            let group = if id.starts_with('z') { "Z" } else { "A" };
+            let item = serde_json::json!({ "id": id, "title": id, "group": group, "needs": ["previous"] });
+            serde_json::from_value(serde_json::json!({ "item": item, "queue": null, "priority": 2 }))
+                .expect("an item")
+        };
+        ids.iter().map(item).collect()
+    }
+
+    fn import(state: &mut MemView, items: &[NewItem]) {
+        let mut txn = Txn::new(state);
+        let context = Context::local(jiff::Timestamp::UNIX_EPOCH);
+        let queue = QueueName::parse("main").expect("valid");
+        let outcome = apply_import(&mut txn, None, items, &queue, &context).expect("memory can be read");
+        assert!(!outcome.is_refusal(), "{outcome:?}");
+        let (changes, _) = txn.finish();
+        state.commit(changes);
+    }
+
+    fn needs(state: &MemView, id: &str) -> String {
+        let id = ItemId::parse(id).expect("valid");
+        let slot = ids::find(state, &id).expect("readable").expect("known");
+        crate::model::needs::shown(&queue::item(state, &slot).expect("readable").needs)
+    }
+
+    #[test]
+    fn batches_do_not_change_what_previous_means() {
+        // a1 and a2 are known, and a3 comes between them in the file.
+        let file = items(&["a1", "a3", "z1", "a2", "a4", "z2", "a1", "a5"]);
+        for cut in 0..=file.len() {
+            let mut state = MemView::default();
+            let mut txn = Txn::new(&state);
+            txn.put_json(head::KEY, &Head::new("store".into()));
+            let (changes, _) = txn.finish();
+            state.commit(changes);
+            import(&mut state, &items(&["a1", "a2"]));
+            import(&mut state, &file[..cut]);
+            import(&mut state, &file[cut..]);
+            let chain = ["a1", "a2", "a3", "a4", "a5", "z1", "z2"].map(|id| needs(&state, id));
+            assert_eq!(chain, ["", "a1", "a2", "a3", "a4", "", "z1"], "cut at {cut}");
         }
     }
 }

@@ -91,6 +91,10 @@ fn guarded(
 fn dispatch(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, ViewError> {
     match op {
         Op::StartSession(start) => session::start(txn, start, context),
+        Op::Assign { session, queues, areas, share } => {
+            let to = session::Assignment { queues, areas, share: *share };
+            session::assign(txn, session, to, context)
+        }
         Op::EndSession { name } => session::end(txn, name, context),
         Op::Claim(claim) => claim::claim(txn, claim, context),
         Op::Release { session, paths } => claim::release(txn, session, paths.as_deref(), context),

@@ -270,3 +270,87 @@ pub(super) fn unassigned(
     let other = session.share.filter(|share| !share.has(item));
     Ok(other.map(|share| format!("it does not belong to this session's share {share}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::super::super::view::{Blob, Entry, Kind as Stands, View};
+    use super::super::super::{MemView, Op, SessionName};
+    use super::*;
+    use crate::model::apply;
+    use crate::model::head::Head;
+    use crate::model::op::StartSession;
+
+    /// A state that counts how often claims are looked up.
+    #[derive(Default)]
+    struct Counted {
+        state: MemView,
+        claims: Cell<usize>,
+    }
+
+    impl Counted {
+        fn count(&self, key: &str) {
+            self.claims.set(self.claims.get() + usize::from(key.starts_with("claims/")));
+        }
+
+        fn run(&mut self, op: &Op) -> Outcome {
+            let mut txn = Txn::new(self);
+            let context = Context::local(jiff::Timestamp::UNIX_EPOCH);
+            let outcome = apply(&mut txn, op, &context).expect("memory can be read");
+            let (changes, _) = txn.finish();
+            self.state.commit(changes);
+            outcome
+        }
+    }
+
+    impl View for Counted {
+        fn kind(&self, key: &str) -> Result<Stands, ViewError> {
+            self.count(key);
+            self.state.kind(key)
+        }
+        fn blob(&self, key: &str) -> Result<Option<Blob>, ViewError> {
+            self.count(key);
+            self.state.blob(key)
+        }
+        fn list(&self, key: &str) -> Result<Vec<Entry>, ViewError> {
+            self.count(key);
+            self.state.list(key)
+        }
+    }
+
+    #[test]
+    fn claims_are_looked_up_for_what_is_taken_and_not_for_all_that_might_be() {
+        let mut store = Counted::default();
+        let mut txn = Txn::new(&store.state);
+        txn.put_json(head::KEY, &Head::new("store".into()));
+        let (changes, _) = txn.finish();
+        store.state.commit(changes);
+        let session = SessionName::parse("s").expect("valid");
+        store.run(&Op::StartSession(StartSession::new(session.clone())));
+        let items = (0..300).map(|n| {
+            // The last of the window is on a file of the first.
+            let file = if n == 250 { 0 } else { n };
+            let item =
+                serde_json::json!({ "id": format!("i{n}"), "title": "t", "files": [format!("src/f{file}")] });
+            serde_json::from_value(serde_json::json!({ "item": item, "queue": null, "priority": 2 }))
+                .expect("an item")
+        });
+        let queue = QueueName::parse("main").expect("valid");
+        store.run(&Op::Import { session: None, items: items.collect(), queue });
+        let op = TakeNext {
+            session,
+            queues: Vec::new(),
+            count: 10,
+            ttl: 100,
+            filter: Default::default(),
+            choice: Default::default(),
+        };
+        store.claims.set(0);
+        let outcome = store.run(&Op::Next(op));
+        let Outcome::Taken { items, .. } = outcome else { panic!("{outcome:?}") };
+        let ids: Vec<&str> = items.iter().map(|taken| taken.item.id.as_str()).collect();
+        assert_eq!(ids, ["i0", "i250", "i1", "i2", "i3", "i4", "i5", "i6", "i7", "i8"]);
+        assert!(store.claims.get() < 200, "claims were looked up {} times", store.claims.get());
+    }
+}

@@ -237,24 +237,28 @@ impl<'a> Search<'a> {
             }
             let session = self.wishes.session;
             let own = !facts.files.is_empty() && facts.files.iter().all(|f| session.may_edit(f));
-            let claims = if own { Vec::new() } else { in_the_way(txn, session, &facts.files)? };
-            if claims.is_empty() {
-                if seen.candidate.is_none() {
-                    seen.candidate = Some((index, seen.passed.clone()));
+            // Behind the first one that may be taken, only one on the session's own files counts. What
+            // is in the way of the rest changes nothing, and is the dearest thing to look up.
+            if own || self.first.is_none() {
+                let claims = if own { Vec::new() } else { in_the_way(txn, session, &facts.files)? };
+                if claims.is_empty() {
+                    if seen.candidate.is_none() {
+                        seen.candidate = Some((index, seen.passed.clone()));
+                    }
+                    if (own && !self.own) || self.first.is_none() {
+                        let slot = Slot { queue: queue.clone(), segment, index };
+                        let because = if own { Because::OwnFiles } else { Because::First };
+                        let item = segment::item_at(&lines, index, &key)?;
+                        self.own = own;
+                        self.first = Some(Found { slot, item, priority, because });
+                    }
+                    if own || !self.has_files {
+                        seen.over = true;
+                        return Ok(seen);
+                    }
+                } else {
+                    self.note_claims(txn, &mut seen, &facts, queue, priority, &claims)?;
                 }
-                if (own && !self.own) || self.first.is_none() {
-                    let slot = Slot { queue: queue.clone(), segment, index };
-                    let because = if own { Because::OwnFiles } else { Because::First };
-                    let item = segment::item_at(&lines, index, &key)?;
-                    self.own = own;
-                    self.first = Some(Found { slot, item, priority, because });
-                }
-                if own || !self.has_files {
-                    seen.over = true;
-                    return Ok(seen);
-                }
-            } else {
-                self.note_claims(txn, &mut seen, &facts, queue, priority, &claims)?;
             }
             self.looked += 1;
             if self.first.is_some() && self.looked >= AFFINITY_WINDOW {

@@ -3,8 +3,9 @@
 use super::super::event::Event;
 use super::super::op::{Blocker, Outcome, StartSession};
 use super::super::session::{Session, SessionState};
+use super::super::share::Share;
 use super::super::view::ViewError;
-use super::super::{ItemState, RepoPath, SessionName, Txn, head, queue, session as sessions};
+use super::super::{ItemState, QueueName, RepoPath, SessionName, Txn, head, queue, session as sessions};
 use super::leases::{free, put, renew_due};
 use super::{Context, granted};
 
@@ -16,7 +17,9 @@ pub(super) fn start(txn: &mut Txn<'_>, op: &StartSession, context: &Context) -> 
     let known = sessions::get(txn, &op.name)?;
     let resumed = known.is_some();
     if let Some(known) = &known {
-        let elsewhere = known.state == SessionState::Active && known.token != op.token && !op.abandoned;
+        // One without a token was only assigned to: no worktree is bound to it, in no clone.
+        let bound = known.state == SessionState::Active && !known.token.is_empty();
+        let elsewhere = bound && known.token != op.token && !op.abandoned;
         if elsewhere {
             return Ok(Outcome::Held {
                 blockers: vec![Blocker {
@@ -29,26 +32,7 @@ pub(super) fn start(txn: &mut Txn<'_>, op: &StartSession, context: &Context) -> 
             });
         }
     }
-    let mut session = known.unwrap_or_else(|| Session {
-        name: op.name.clone(),
-        token: op.token.clone(),
-        state: SessionState::Active,
-        started: context.now,
-        ended: None,
-        worktree: None,
-        branch: None,
-        clone: None,
-        host: None,
-        queues: Vec::new(),
-        areas: Vec::new(),
-        share: None,
-        help_others: false,
-        done: 0,
-        failed: 0,
-        stats: Default::default(),
-        leases: Vec::new(),
-        lost: Vec::new(),
-    });
+    let mut session = known.unwrap_or_else(|| new(&op.name, context));
     let before = session.clone();
     session.state = SessionState::Active;
     session.ended = None;
@@ -73,6 +57,66 @@ pub(super) fn start(txn: &mut Txn<'_>, op: &StartSession, context: &Context) -> 
         txn.record(Event::new(context.now, Some(&op.name), word));
     }
     Ok(Outcome::Session { session: Box::new(session), released: Vec::new(), dropped: Vec::new() })
+}
+
+/// What a session is offered.
+pub(super) struct Assignment<'a> {
+    pub queues: &'a [QueueName],
+    pub areas: &'a [String],
+    pub share: Option<Share>,
+}
+
+/// Assigns work to a session, known or not. Its leases, its worktree and whether it is at work stay
+/// as they are: somebody else speaks of it, so this shows nothing of its life.
+///
+/// # Errors
+/// When the state cannot be read.
+pub(super) fn assign(
+    txn: &mut Txn<'_>,
+    name: &SessionName,
+    to: Assignment<'_>,
+    context: &Context,
+) -> Result<Outcome, ViewError> {
+    let known = sessions::get(txn, name)?;
+    let mut session = known.clone().unwrap_or_else(|| new(name, context));
+    session.queues = to.queues.to_vec();
+    session.areas = to.areas.to_vec();
+    session.share = to.share;
+    if known.as_ref() != Some(&session) {
+        sessions::put(txn, &session);
+        head::next_generation(txn)?;
+        txn.record(
+            Event::new(context.now, Some(name), "assign")
+                .with("queues", to.queues)
+                .with("areas", to.areas)
+                .with("share", to.share),
+        );
+    }
+    Ok(Outcome::Session { session: Box::new(session), released: Vec::new(), dropped: Vec::new() })
+}
+
+/// A session that holds nothing and is bound to no worktree.
+fn new(name: &SessionName, context: &Context) -> Session {
+    Session {
+        name: name.clone(),
+        token: String::new(),
+        state: SessionState::Active,
+        started: context.now,
+        ended: None,
+        worktree: None,
+        branch: None,
+        clone: None,
+        host: None,
+        queues: Vec::new(),
+        areas: Vec::new(),
+        share: None,
+        help_others: false,
+        done: 0,
+        failed: 0,
+        stats: Default::default(),
+        leases: Vec::new(),
+        lost: Vec::new(),
+    }
 }
 
 /// Ends a session; everything it holds goes back. Ending it again changes nothing.
@@ -113,4 +157,107 @@ pub(super) fn end(txn: &mut Txn<'_>, name: &SessionName, context: &Context) -> R
         Event::new(context.now, Some(name), "session end").with("paths", &released).with("items", &dropped),
     );
     Ok(Outcome::Session { session: Box::new(session), released, dropped })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::head::{Head, KEY};
+    use crate::model::op::ClaimPaths;
+    use crate::model::{Context, MemView, Op, apply, claim::Mode, to_json};
+    use jiff::Timestamp;
+
+    fn name(text: &str) -> SessionName {
+        SessionName::parse(text).expect("valid")
+    }
+
+    fn at(seconds: i64, clone: Option<&str>) -> Context {
+        let now = Timestamp::from_second(1_700_000_000 + seconds).expect("valid");
+        Context { clone: clone.map(str::to_owned), ..Context::local(now) }
+    }
+
+    fn run(state: &mut MemView, op: &Op, context: &Context) -> (Outcome, Vec<Event>) {
+        let mut txn = Txn::new(state);
+        let outcome = apply(&mut txn, op, context).expect("memory can be read");
+        let (changes, events) = txn.finish();
+        state.commit(changes);
+        (outcome, events)
+    }
+
+    fn store() -> MemView {
+        let mut state = MemView::default();
+        let mut txn = Txn::new(&state);
+        txn.put_json(KEY, &Head::new("store".into()));
+        let (changes, _) = txn.finish();
+        state.commit(changes);
+        state
+    }
+
+    fn start(token: &str) -> Op {
+        Op::StartSession(StartSession {
+            token: token.into(),
+            areas: Some(vec!["src".into()]),
+            ..StartSession::new(name("s"))
+        })
+    }
+
+    fn assign(share: &str) -> Op {
+        let queues = vec![QueueName::parse("main").expect("valid")];
+        Op::Assign { session: name("s"), queues, areas: Vec::new(), share: share.parse().ok() }
+    }
+
+    fn claim(ttl: u64) -> Op {
+        let paths = vec![RepoPath::parse("a").expect("valid")];
+        Op::Claim(ClaimPaths { session: name("s"), paths, mode: Mode::Exclusive, ttl, reason: None })
+    }
+
+    fn record(state: &MemView) -> Session {
+        sessions::get(state, &name("s")).expect("readable").expect("known")
+    }
+
+    #[test]
+    fn an_assignment_is_no_sign_of_life() {
+        let mut state = store();
+        run(&mut state, &start("t"), &at(0, Some("one")));
+        run(&mut state, &claim(100), &at(0, Some("one")));
+        let before = record(&state);
+        // Past half of the lease's time, from another clone: neither renewed nor moved there.
+        let (_, events) = run(&mut state, &assign("1/2"), &at(80, Some("two")));
+        assert_eq!(events.iter().map(|e| e.event.as_str()).collect::<Vec<_>>(), ["assign"]);
+        let expected = Session {
+            queues: vec![QueueName::parse("main").expect("valid")],
+            areas: Vec::new(),
+            share: "1/2".parse().ok(),
+            ..before
+        };
+        assert_eq!(to_json(&record(&state)), to_json(&expected));
+        let (_, events) = run(&mut state, &assign("1/2"), &at(81, Some("two")));
+        assert!(events.is_empty(), "the same again changes nothing");
+        // When the time is over, it is over.
+        run(&mut state, &assign("2/2"), &at(101, Some("one")));
+        assert_eq!((record(&state).leases.len(), record(&state).lost.len()), (0, 1));
+        // One that has ended stays so, and finds its assignment when it is started again.
+        run(&mut state, &Op::EndSession { name: name("s") }, &at(102, None));
+        run(&mut state, &assign("1/2"), &at(103, None));
+        assert_eq!(record(&state).state, SessionState::Ended);
+    }
+
+    #[test]
+    fn whoever_is_first_starts_a_session_that_was_only_assigned_to() {
+        let mut state = store();
+        run(&mut state, &assign("1/2"), &at(0, Some("one")));
+        let started = run(
+            &mut state,
+            &Op::StartSession(StartSession { token: "t".into(), ..StartSession::new(name("s")) }),
+            &at(1, Some("two")),
+        )
+        .0;
+        assert!(matches!(started, Outcome::Session { .. }), "{started:?}");
+        assert_eq!(
+            (record(&state).clone.as_deref(), record(&state).share),
+            (Some("two"), "1/2".parse().ok())
+        );
+        let other = run(&mut state, &start("u"), &at(2, Some("one"))).0;
+        assert!(matches!(other, Outcome::Held { .. }), "{other:?}");
+    }
 }
