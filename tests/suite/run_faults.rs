@@ -1,0 +1,102 @@
+//! Runs among other clones, and runs to which something happens that is not their commands' fault.
+
+use std::process::Child;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+
+use super::run::{import, outside, states};
+use crate::common::clones::Hub;
+use crate::common::{Call, TestEnv, wait_until};
+
+/// A command that tells that it runs, and goes on until there is the file `go`.
+fn until_go(env: &TestEnv) -> String {
+    format!("touch {}; until [ -e {} ]; do sleep 0.05; done", outside(env, "at"), outside(env, "go"))
+}
+
+fn wait_for_command(env: &TestEnv) {
+    wait_until("the command runs", || env.temp().join("at").exists());
+}
+
+fn go(env: &TestEnv) {
+    std::fs::write(env.temp().join("go"), "").unwrap();
+}
+
+fn kill(mut child: Child) {
+    kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn runs_of_two_clones_take_different_sessions() {
+    let hub = Hub::new(2);
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    import(
+        a,
+        &[
+            json!({"id":"slow","title":"t","queue":"one","run":until_go(a),"timeout":120}),
+            json!({"id":"quick","title":"t","queue":"two","run":"true"}),
+        ],
+    );
+    b.coord(&["sync"]).ok();
+    let first = a.run(&a.root).args(["run", "-j", "1", "--queue", "one"]).spawn();
+    wait_for_command(a);
+    // This clone has not heard of the other's session yet.
+    let second = b.coord(&["run", "-j", "1", "--queue", "two"]);
+    assert_eq!(second.ok()["items"][0]["session"], "run-2");
+    go(a);
+    let first = Call::wait(first);
+    assert_eq!(first.ok()["items"][0]["session"], "run-1");
+    assert_eq!(first.ok()["items"][0]["attempt"], 1);
+    hub.check("after two runs");
+}
+
+/// The next run of the clone takes the session of a killed one again, unless another clone has a
+/// session of that name by now.
+#[test]
+fn a_killed_run_leaves_its_session_to_its_own_clone_alone() {
+    let hub = Hub::new(2);
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    import(a, &[json!({"id":"i","title":"t","run":until_go(a),"timeout":120})]);
+    let run = || a.run(&a.root).args(["run", "-j", "1"]).spawn();
+    let first = run();
+    wait_for_command(a);
+    kill(first);
+    std::fs::remove_file(a.temp().join("at")).unwrap();
+    let second = run();
+    wait_for_command(a);
+    assert_eq!(a.session("run-1").leases.len(), 1, "the same session has the item again");
+    kill(second);
+    // Ended from elsewhere, and taken there, while this clone does not look.
+    b.coord(&["sync"]).ok();
+    b.coord(&["session", "end", "run-1"]).ok();
+    b.coord(&["session", "start", "run-1"]).ok();
+    b.coord_as("run-1", &["claim", "a"]).ok();
+    go(a);
+    let third = a.coord(&["run", "-j", "1"]);
+    assert_eq!(third.ok()["items"][0]["session"], "run-2");
+    hub.check("after a killed run");
+    assert_eq!(b.claimed(), [("a".to_owned(), "run-1".to_owned())], "the other clone's session goes on");
+}
+
+#[test]
+fn one_slot_that_cannot_be_closed_leaves_no_other_open() {
+    let env = TestEnv::new();
+    let item = |id: &str, other: &str| {
+        let place = env.temp().display();
+        // The binding of the first slot cannot be removed: a folder stands in its place.
+        let run = format!(
+            "touch '{place}/at-{id}'; until [ -e '{place}/at-{other}' ]; do sleep 0.05; done; \
+             if [ $GIT_COORD_SESSION = run-1 ]; then f=$(git rev-parse --git-dir)/coord-session; \
+             rm \"$f\"; mkdir -p \"$f/x\"; fi"
+        );
+        json!({"id":id,"title":"t","run":run,"timeout":120})
+    };
+    import(&env, &[item("a", "b"), item("b", "a")]);
+    assert_eq!(env.coord(&["run", "-j", "2"]).code, Some(1), "the first slot's failure is told");
+    assert!(states(&env).iter().all(|(_, state)| state == "done"));
+    for name in ["run-1", "run-2"] {
+        assert_eq!(env.session(name).state, git_coord::model::session::SessionState::Ended, "{name}");
+    }
+    env.check("after a failed end");
+}
