@@ -140,7 +140,8 @@ pub fn run(
     let common = Common { around, plan, crew: &crew, guardian: &guardian, logs: &logs };
     let result = attend(&store, &slots, common, observer);
     let shown: Result<Vec<Shown>, RunnerError> = slots.iter().map(pool::show).collect();
-    let closed: Result<(), RunnerError> = slots.into_iter().try_for_each(|slot| slot.close(&store));
+    // All of them, also when one cannot be closed; the first failure is the one to tell of.
+    let closed = slots.into_iter().fold(Ok(()), |first, slot| first.and(slot.close(&store)));
     logs.prune();
     let attempts = result?;
     closed?;
