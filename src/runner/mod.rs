@@ -16,6 +16,7 @@
 //! waits for whom, `worker` the loop of one slot, [`logs`] what the commands print.
 
 mod crew;
+mod finish;
 mod guardian;
 mod hand;
 pub mod logs;

@@ -45,16 +45,16 @@ pub(super) struct Common<'a> {
 #[derive(Debug)]
 pub(super) struct Worker<'a> {
     number: usize,
-    slot: &'a Slot,
-    common: Common<'a>,
-    store: Store,
+    pub(super) slot: &'a Slot,
+    pub(super) common: Common<'a>,
+    pub(super) store: Store,
     hand: Hand,
     sender: Sender<Event>,
     losses: HashMap<ItemId, u32>,
 }
 
 /// How an attempt is to be finished, or that there is nothing left to finish.
-enum Judged {
+pub(super) enum Judged {
     Finish(Finish, Option<String>),
     Lost(String),
 }
@@ -113,7 +113,7 @@ impl<'a> Worker<'a> {
         let _ = self.sender.send(event);
     }
 
-    fn submit(&self, op: &Op) -> Result<Outcome, RunnerError> {
+    pub(super) fn submit(&self, op: &Op) -> Result<Outcome, RunnerError> {
         let outcome = self.store.submit(op, None)?;
         self.store.touch_session(&self.slot.session);
         if self.store.wants_upkeep() {
@@ -157,14 +157,17 @@ impl<'a> Worker<'a> {
         let (log, file) = self.common.logs.create(&taken.item.id, taken.attempt)?;
         let end = self.command(taken, file)?;
         let took = started.elapsed();
-        let mut judged = self.judge(taken, &end, &log)?;
+        let judged = self.judge(taken, &end, &log)?;
         let lost = matches!(judged, Judged::Lost(_));
         if !lost && !matches!(end, End::Stopped) {
             self.record(taken, &end, took, &log)?;
         }
-        let (verdict, commit) = match &mut judged {
-            Judged::Lost(_) => (Verdict::Lost, None),
-            Judged::Finish(how, commit) => (self.finish(taken, how)?, commit.take()),
+        let (verdict, reason, commit) = match judged {
+            Judged::Lost(why) => (Verdict::Lost, Some(why), None),
+            Judged::Finish(how, commit) => {
+                let (verdict, reason) = self.finish(taken, how, &log)?;
+                (verdict, reason, commit)
+            }
         };
         // What does not count must not stand on the branch.
         if let (Some(tree), Some(before)) = (tree, &before) {
@@ -174,14 +177,6 @@ impl<'a> Worker<'a> {
             }
         }
         self.hand.empty();
-        let reason = match judged {
-            Judged::Lost(why) => Some(why),
-            Judged::Finish(Finish::Fail { reason, .. }, _) => Some(reason),
-            Judged::Finish(..) if verdict == Verdict::Lost => {
-                Some("the item was not its session's any more when it ended".to_owned())
-            }
-            Judged::Finish(..) => None,
-        };
         let attempt = Attempt {
             item: taken.item.id.clone(),
             title: taken.item.title.clone(),
@@ -201,20 +196,33 @@ impl<'a> Worker<'a> {
     /// Runs the command to its end.
     fn command(&self, taken: &Taken, log: File) -> Result<End, RunnerError> {
         let plan = self.common.plan;
-        let words = match (&plan.job, &taken.item.run) {
+        let words: Vec<OsString> = match (&plan.job, &taken.item.run) {
             (Job::Same(words), _) => words.clone(),
             (Job::Own, run) => vec!["sh".into(), "-c".into(), run.clone().unwrap_or_default().into()],
         };
+        self.supervised(taken, &words, plan.job != Job::Own, log)
+    }
+
+    /// Runs a program for an item to its end, within the item's time. `reads`: it gets the item on
+    /// its standard input.
+    pub(super) fn supervised(
+        &self,
+        taken: &Taken,
+        words: &[OsString],
+        reads: bool,
+        log: File,
+    ) -> Result<End, RunnerError> {
+        let plan = self.common.plan;
         let json = self.store.run_dir().join(format!("{}.json", self.slot.session));
         let mut text = crate::model::to_json(&super::item_json(taken));
         text.push(b'\n');
         std::fs::write(&json, text).map_err(RunnerError::io("write", &json))?;
         let nothing = PathBuf::from("/dev/null");
         let order = Order {
-            words: &words,
+            words,
             dir: &self.slot.repo.root,
             env: &self.variables(taken, &json),
-            stdin: if plan.job == Job::Own { &nothing } else { &json },
+            stdin: if reads { &json } else { &nothing },
             log,
         };
         let limit = taken.item.timeout.or(plan.time_limit).map(Duration::from_secs);
@@ -278,21 +286,26 @@ impl<'a> Worker<'a> {
         if record.is_none_or(|r| r.state == SessionState::Ended || r.item_loss(id).is_some()) {
             return Ok(false);
         }
-        let note = self.store.read(|view| match ids::find(view, id)? {
-            Some(slot) => Ok(Some(queue::standing(view, &slot)?.1)),
+        Ok(self.left_by_us(taken)?.is_some())
+    }
+
+    /// The state that an item has been left in by this session, which held it under this lease.
+    /// `None` when anybody has been given it since.
+    pub(super) fn left_by_us(&self, taken: &Taken) -> Result<Option<ItemState>, RunnerError> {
+        let standing = self.store.read(|view| match ids::find(view, &taken.item.id)? {
+            Some(slot) => queue::standing(view, &slot).map(Some),
             None => Ok(None),
         })?;
-        // Nobody has been given it since.
-        Ok(note.is_some_and(|n| n.by.as_ref() == Some(&self.slot.session) && n.lease == Some(taken.lease)))
+        let ours = standing.filter(|(_, note, _)| {
+            note.by.as_ref() == Some(&self.slot.session) && note.lease == Some(taken.lease)
+        });
+        Ok(ours.map(|(state, ..)| state))
     }
 
     /// What the end of the command means for the item. Commits what has changed.
     fn judge(&self, taken: &Taken, end: &End, log: &std::path::Path) -> Result<Judged, RunnerError> {
         let fail = |reason: String| Judged::Finish(Finish::Fail { reason, last: false }, None);
-        let said = |what: String| match logs::last_line(log) {
-            Some(line) => format!("{what}: {line}"),
-            None => what,
-        };
+        let said = |what: String| logs::said(log, what);
         Ok(match end {
             End::Exit(0) => match self.commit(taken)? {
                 Committed::Nothing => Judged::Finish(Finish::Done, None),
@@ -303,13 +316,16 @@ impl<'a> Worker<'a> {
             },
             End::Exit(code) => fail(said(format!("exit status {code}"))),
             End::Signal(signal) => fail(said(format!("killed by signal {signal}"))),
-            End::TimeLimit => {
-                let seconds = taken.item.timeout.or(self.common.plan.time_limit).unwrap_or_default();
-                fail(format!("time limit of {seconds}s"))
-            }
+            End::TimeLimit => fail(self.time_limit(taken)),
             End::Stopped => Judged::Finish(Finish::Drop, None),
             End::Lost(why) => Judged::Lost(why.clone()),
         })
+    }
+
+    /// What is said of a command whose time was over.
+    pub(super) fn time_limit(&self, taken: &Taken) -> String {
+        let seconds = taken.item.timeout.or(self.common.plan.time_limit).unwrap_or_default();
+        format!("time limit of {seconds}s")
     }
 
     fn commit(&self, taken: &Taken) -> Result<Committed, RunnerError> {
@@ -349,26 +365,10 @@ impl<'a> Worker<'a> {
         self.store.post(&Op::Record { session, event: "ran".into(), data })?;
         Ok(())
     }
-
-    fn finish(&self, taken: &Taken, how: &Finish) -> Result<Verdict, RunnerError> {
-        let (session, items) = (self.slot.session.clone(), vec![taken.item.id.clone()]);
-        let outcome = self.submit(&Op::Finish { session, items, how: how.clone() })?;
-        Ok(match (outcome, how) {
-            (Outcome::Finished { .. }, Finish::Done) => Verdict::Done,
-            (Outcome::Finished { .. }, Finish::Drop) => Verdict::Dropped,
-            (Outcome::Finished { items, .. }, Finish::Fail { .. }) => match items.first() {
-                Some((_, ItemState::Failed)) => Verdict::Failed,
-                _ => Verdict::Retry,
-            },
-            (Outcome::Lost { .. }, _) => Verdict::Lost,
-            // The session was ended meanwhile, which gave the item back.
-            (Outcome::Refused { .. }, _) => Verdict::Lost,
-            (other, _) => return Err(RunnerError::Refused(Box::new(other))),
-        })
-    }
 }
 
-fn why_lost(outcome: &Outcome) -> String {
+/// Why an act of a session on its item was refused.
+pub(super) fn why_lost(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Lost { losses, .. } => {
             losses.first().map_or_else(|| "its lease was lost".to_owned(), |l| l.why.clone())

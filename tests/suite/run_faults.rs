@@ -100,3 +100,83 @@ fn one_slot_that_cannot_be_closed_leaves_no_other_open() {
     }
     env.check("after a failed end");
 }
+
+/// The attempts of a run that failed: (item, reason).
+fn reasons(call: &Call) -> Vec<(&str, &str)> {
+    let list = call.fails(5, "refused")["details"]["failed"].as_array().unwrap();
+    list.iter().map(|i| (i["id"].as_str().unwrap(), i["reason"].as_str().unwrap())).collect()
+}
+
+#[test]
+fn a_queue_that_asks_for_a_verification_gets_one() {
+    let env = TestEnv::new();
+    let set = ["queue", "set", "q", "--max-attempts", "1", "--verify"];
+    env.coord(&set).ok();
+    let command = "echo checked; test \"$(cat a)\" != bad || { echo 'a is bad' >&2; exit 3; }; \
+                   test \"$(cat a)\" != slow || sleep 1000";
+    env.coord(&["queue", "set", "q", "--verify-command", command]).ok();
+    let item = |id: &str, timeout: u64| {
+        let run = format!("echo {id} > a; echo made");
+        json!({"id":id,"title":format!("Make {id}"),"queue":"q","files":["a"],"run":run,"timeout":timeout})
+    };
+    import(&env, &[item("good", 120), item("bad", 120), item("slow", 4)]);
+    let call = env.coord(&["run", "-j", "1"]);
+    let mut failed = reasons(&call);
+    failed.sort_unstable();
+    assert_eq!(
+        failed,
+        [
+            ("bad", "the verification failed: exit status 3: a is bad"),
+            ("slow", "the verification failed: time limit of 4s")
+        ]
+    );
+    let state = |id: &str| states(&env).into_iter().find(|(i, _)| i == id).unwrap().1;
+    assert_eq!([state("good"), state("bad"), state("slow")], ["done", "failed", "failed"]);
+    let subjects = env.git(&["log", "--format=%s", "main..coord/run-1"]);
+    assert_eq!(subjects, "Make good\n", "only what was verified stands on the branch");
+    let verified: Vec<_> = env.events().into_iter().filter(|e| e.event == "verify").collect();
+    assert_eq!(verified.len(), 3);
+    assert_eq!(verified.iter().filter(|e| e.data["ok"] == true).count(), 1);
+    let log = std::fs::read_to_string(env.store_dir().join("run-logs/good.1.log")).unwrap();
+    assert_eq!(log, "made\nchecked\n", "what the verification prints is in the log");
+    env.check("after verifications");
+}
+
+#[test]
+fn without_a_command_that_verifies_the_item_fails_unless_its_own_command_does_it() {
+    let env = TestEnv::new();
+    env.coord(&["queue", "set", "q", "--max-attempts", "1", "--verify"]).ok();
+    import(
+        &env,
+        &[
+            json!({"id":"none","title":"t","queue":"q","run":"true"}),
+            json!({"id":"own","title":"t","queue":"q","run":"git-coord verify own -- true"}),
+        ],
+    );
+    let call = env.coord(&["run", "-j", "1"]);
+    assert_eq!(reasons(&call), [("none", "queue q asks for a verification, and there was none")]);
+    let left = [("none".to_owned(), "failed".to_owned()), ("own".to_owned(), "done".to_owned())];
+    assert_eq!(states(&env), left);
+    env.check("after a queue without a command");
+}
+
+/// What a command committed before it finished its item counts, however it ends after that.
+#[test]
+fn what_a_command_committed_stays_once_it_has_finished_its_item() {
+    let ends = [("stray", "echo x > stray"), ("exit", "exit 1"), ("time", "sleep 1000")];
+    for (id, end) in ends {
+        let env = TestEnv::new();
+        let run = format!(
+            "echo {id} > a; git add a; git commit -qm 'Make {id}'; git-coord done {id}; echo left > README; {end}"
+        );
+        import(&env, &[json!({"id":id,"title":"t","files":["a"],"run":run,"timeout":6})]);
+        let call = env.coord(&["run", "-j", "1"]);
+        assert_eq!((&call.ok()["done"], &call.ok()["lost"]), (&json!(1), &json!(0)), "{id}");
+        assert_eq!(states(&env), [(id.to_owned(), "done".to_owned())]);
+        let subjects = env.git(&["log", "--format=%s", "main..coord/run-1"]);
+        assert_eq!(subjects, format!("Make {id}\n"), "{id}: its commit stays");
+        let tree = env.common_dir().join("coord-pool/run-1");
+        assert_eq!(env.git_in(&tree, &["status", "--porcelain"]), "", "{id}: the rest is thrown away");
+        env.check(id);
+    }
+}
