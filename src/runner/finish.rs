@@ -7,9 +7,10 @@ use crate::model::op::{Finish, Taken};
 use crate::model::session::Verified;
 use crate::model::{ItemState, Op, Outcome, queue};
 
+use super::keep::why_lost;
 use super::logs::{Logs, said};
 use super::supervise::End;
-use super::worker::{Judged, Worker, why_lost};
+use super::worker::{Judged, Worker};
 use super::{RunnerError, Verdict};
 
 /// The rule by which `done` is refused until a verification has passed.
@@ -66,7 +67,7 @@ impl Worker<'_> {
 
     fn submit_finish(&self, taken: &Taken, how: &Finish) -> Result<Outcome, RunnerError> {
         let (session, items) = (self.slot.session.clone(), vec![taken.item.id.clone()]);
-        self.submit(&Op::Finish { session, items, how: how.clone() })
+        self.submit_held(taken, &Op::Finish { session, items, how: how.clone() })
     }
 
     /// Runs the queue's command that verifies, as `git coord verify` does, and records what came of
@@ -93,7 +94,7 @@ impl Worker<'_> {
         let ok = exit == Some(0);
         let verified = Verified { ok, at: crate::clock::now(), command, exit };
         let (session, item) = (self.slot.session.clone(), taken.item.id.clone());
-        match self.submit(&Op::Verify { session, item, verified })? {
+        match self.submit_held(taken, &Op::Verify { session, item, verified })? {
             Outcome::Done if ok => Ok(Judged::Finish(Finish::Done, None)),
             Outcome::Done => Ok(fail(format!("the verification failed: {how}"))),
             outcome => Ok(Judged::Lost(why_lost(&outcome))),

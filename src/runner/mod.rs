@@ -19,6 +19,7 @@ mod crew;
 mod finish;
 mod guardian;
 mod hand;
+mod keep;
 pub mod logs;
 mod plan;
 pub mod pool;
@@ -37,6 +38,7 @@ use crate::git::{GitError, HostRepo, RepoError};
 use crate::hook::HookError;
 use crate::model::queue::{self, Counts};
 use crate::model::{ItemId, Outcome, QueueName, SessionName};
+use crate::store::remote::RemoteError;
 use crate::store::{Store, StoreError, StoreOptions};
 
 use crew::Crew;
@@ -100,6 +102,13 @@ pub enum RunnerError {
 }
 
 impl RunnerError {
+    /// True when the same act may succeed later: the remote did not answer, or not in time.
+    fn may_pass(&self) -> bool {
+        use RemoteError::{Contended, Unknown, Unreachable};
+        let RunnerError::Store(StoreError::Remote(error)) = self else { return false };
+        matches!(error, Unreachable { .. } | Unknown { .. } | Contended { .. })
+    }
+
     /// An I/O error for `map_err`.
     fn io(what: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();

@@ -11,22 +11,19 @@ use serde_json::{Map, json};
 
 use crate::model::choice::Choice;
 use crate::model::filter::Filter;
-use crate::model::op::{Finish, RenewWhat, TakeNext, Taken};
-use crate::model::session::{self, Session, SessionState};
-use crate::model::{ItemId, ItemState, Op, Outcome, ids, queue};
+use crate::model::op::{Finish, TakeNext, Taken};
+use crate::model::{ItemId, Op, Outcome};
 use crate::store::Store;
 
 use super::crew::{Crew, Rest};
 use super::guardian::Guardian;
 use super::hand::Hand;
+use super::keep::Keeper;
 use super::logs::{self, Logs};
 use super::pool::Slot;
 use super::supervise::{End, Order, supervise};
 use super::tree::Committed;
 use super::{Around, Attempt, Event, Job, Place, Plan, RunnerError, SESSION, Verdict};
-
-/// How often a worker looks whether its item is still its own.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A slot that has lost one item so often does not go on.
 const MOST_LOSSES: u32 = 3;
@@ -82,7 +79,13 @@ impl<'a> Worker<'a> {
     pub(super) fn work(&mut self) -> Result<(), RunnerError> {
         let crew = self.common.crew;
         while let Some(seen) = crew.may_take() {
-            match self.take()? {
+            let (found, trouble) = match self.take() {
+                Ok(found) => (found, None),
+                // The other slots may be able to go on, and this one later.
+                Err(error) if error.may_pass() => (None, Some(error)),
+                Err(error) => return Err(error),
+            };
+            match found {
                 Some(taken) => {
                     let verdict = self.item(&taken)?;
                     if verdict == Verdict::Lost {
@@ -93,7 +96,7 @@ impl<'a> Worker<'a> {
                 None => {
                     self.tell(Event::Resting { slot: self.number });
                     if crew.rest(seen) == Rest::Over {
-                        break;
+                        return trouble.filter(|_| !crew.is_stopped()).map_or(Ok(()), Err);
                     }
                 }
             }
@@ -226,16 +229,9 @@ impl<'a> Worker<'a> {
             log,
         };
         let limit = taken.item.timeout.or(plan.time_limit).map(Duration::from_secs);
-        let every = LOOK_EVERY.min(Duration::from_secs(plan.ttl) / 4);
-        let mut looked = Instant::now();
-        let keep = || {
-            if looked.elapsed() < every {
-                return Ok(None);
-            }
-            looked = Instant::now();
-            self.keep(taken)
-        };
-        let end = supervise(order, limit, self.common.guardian, || self.common.crew.stop_level(), keep);
+        let mut keeper = Keeper::new(self, taken);
+        let stop = || self.common.crew.stop_level();
+        let end = supervise(order, limit, self.common.guardian, stop, || keeper.look());
         let _ = std::fs::remove_file(&json);
         end
     }
@@ -252,54 +248,6 @@ impl<'a> Worker<'a> {
             ("GIT_COORD_ATTEMPT", taken.attempt.to_string().into()),
             ("GIT_COORD_LEASE", taken.lease.to_string().into()),
         ]
-    }
-
-    /// Renews the lease when it is due; tells when it is lost.
-    fn keep(&self, taken: &Taken) -> Result<Option<String>, RunnerError> {
-        let name = &self.slot.session;
-        self.store.touch_session(name);
-        let record = self.store.read(|view| session::get(view, name))?;
-        let id = &taken.item.id;
-        let lease = record.as_ref().and_then(|r| r.item_lease(id)).filter(|l| l.id == taken.lease);
-        let Some(lease) = lease else {
-            if self.let_go(taken, record.as_ref())? {
-                return Ok(None);
-            }
-            let loss = record.as_ref().and_then(|r| r.item_loss(id));
-            let why = loss.map_or_else(|| "it was taken from the session".to_owned(), |l| l.why.clone());
-            return Ok(Some(why));
-        };
-        if !lease.is_due(crate::clock::now()) {
-            return Ok(None);
-        }
-        let what = RenewWhat::These { paths: Vec::new(), items: vec![id.clone()] };
-        match self.submit(&Op::Renew { session: name.clone(), what, ttl: None })? {
-            Outcome::Renewed { .. } => Ok(None),
-            outcome => Ok(Some(why_lost(&outcome))),
-        }
-    }
-
-    /// True when the session itself has finished the item: the command did, with `git coord done`
-    /// or `drop`. It may come to its end.
-    fn let_go(&self, taken: &Taken, record: Option<&Session>) -> Result<bool, RunnerError> {
-        let id = &taken.item.id;
-        if record.is_none_or(|r| r.state == SessionState::Ended || r.item_loss(id).is_some()) {
-            return Ok(false);
-        }
-        Ok(self.left_by_us(taken)?.is_some())
-    }
-
-    /// The state that an item has been left in by this session, which held it under this lease.
-    /// `None` when anybody has been given it since.
-    pub(super) fn left_by_us(&self, taken: &Taken) -> Result<Option<ItemState>, RunnerError> {
-        let standing = self.store.read(|view| match ids::find(view, &taken.item.id)? {
-            Some(slot) => queue::standing(view, &slot).map(Some),
-            None => Ok(None),
-        })?;
-        let ours = standing.filter(|(_, note, _)| {
-            note.by.as_ref() == Some(&self.slot.session) && note.lease == Some(taken.lease)
-        });
-        Ok(ours.map(|(state, ..)| state))
     }
 
     /// What the end of the command means for the item. Commits what has changed.
@@ -364,16 +312,5 @@ impl<'a> Worker<'a> {
         // Nobody's leave is needed for it: with a remote it goes along with the next push.
         self.store.post(&Op::Record { session, event: "ran".into(), data })?;
         Ok(())
-    }
-}
-
-/// Why an act of a session on its item was refused.
-pub(super) fn why_lost(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Lost { losses, .. } => {
-            losses.first().map_or_else(|| "its lease was lost".to_owned(), |l| l.why.clone())
-        }
-        Outcome::Refused { message, .. } => message.clone(),
-        _ => "its lease was lost".to_owned(),
     }
 }

@@ -6,6 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use super::run::{import, outside, states};
+use super::run_stop::{pid_in, vanish};
 use crate::common::clones::Hub;
 use crate::common::{Call, TestEnv, wait_until};
 
@@ -179,4 +180,60 @@ fn what_a_command_committed_stays_once_it_has_finished_its_item() {
         assert_eq!(env.git_in(&tree, &["status", "--porcelain"]), "", "{id}: the rest is thrown away");
         env.check(id);
     }
+}
+
+/// Words for the shell that take the remote away, and that bring it back.
+fn away_and_back(hub: &Hub) -> (String, String) {
+    let (here, away) = (hub.bare.display(), hub.bare.with_extension("away").display().to_string());
+    (format!("mv '{here}' '{away}'"), format!("mv '{away}' '{here}'"))
+}
+
+#[test]
+fn a_remote_that_is_away_for_a_while_stops_no_command() {
+    let hub = Hub::new(1);
+    let env = &hub.clones[0];
+    let (away, back) = away_and_back(&hub);
+    // The lease is due for renewal while the remote is away.
+    let run = format!("{away}; sleep 9; {back}; echo x > a");
+    import(env, &[json!({"id":"i","title":"Make a","files":["a"],"run":run})]);
+    // The second slot looks for work all the time.
+    let call = env.coord(&["run", "-j", "2", "--ttl", "16s"]);
+    assert_eq!((&call.ok()["done"], &call.ok()["items"][0]["attempt"]), (&json!(1), &json!(1)));
+    hub.check("after a pause of the remote");
+}
+
+#[test]
+fn the_end_of_an_attempt_waits_for_a_remote_that_is_away() {
+    let hub = Hub::new(1);
+    let env = &hub.clones[0];
+    let (away, _) = away_and_back(&hub);
+    import(
+        env,
+        &[
+            json!({"id":"i","title":"Make a","files":["a"],"run":format!("{away}; echo x > a")}),
+            json!({"id":"j","title":"t","run":"true","needs":["i"]}),
+        ],
+    );
+    let run = env.run(&env.root).args(["run", "-j", "2", "--ttl", "40s"]).spawn();
+    // Its changes are committed; to be done is what comes next.
+    wait_until("the commit", || env.git(&["log", "--branches=coord/*", "--format=%s"]).contains("Make a"));
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    std::fs::rename(hub.bare.with_extension("away"), &hub.bare).unwrap();
+    let call = Call::wait(run);
+    assert_eq!((&call.ok()["done"], &call.ok()["items"][0]["attempt"]), (&json!(2), &json!(1)));
+    hub.check("after a pause of the remote");
+}
+
+#[test]
+fn a_command_ends_when_its_lease_runs_out_without_a_remote() {
+    let hub = Hub::new(1);
+    let env = &hub.clones[0];
+    let (away, _) = away_and_back(&hub);
+    let run = format!("echo $$ > {}; {away}; sleep 1000", outside(env, "pid"));
+    import(env, &[json!({"id":"i","title":"t","run":run})]);
+    let call = env.coord(&["run", "-j", "1", "--ttl", "4s"]);
+    assert_eq!(call.code, Some(6), "{}", call.json);
+    vanish(pid_in(&env.temp().join("pid")), "the command");
+    std::fs::rename(hub.bare.with_extension("away"), &hub.bare).unwrap();
+    hub.check("after the remote was away");
 }
