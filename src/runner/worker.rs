@@ -7,12 +7,14 @@ use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use serde_json::{Map, json};
 
 use crate::model::choice::Choice;
 use crate::model::filter::Filter;
 use crate::model::op::{Finish, TakeNext, Taken};
-use crate::model::{ItemId, Op, Outcome};
+use crate::model::share::Share;
+use crate::model::{ItemId, ItemState, Op, Outcome, cooling, ids, queue, session};
 use crate::store::Store;
 
 use super::crew::{Crew, Rest};
@@ -79,6 +81,7 @@ impl<'a> Worker<'a> {
     pub(super) fn work(&mut self) -> Result<(), RunnerError> {
         let crew = self.common.crew;
         while let Some(seen) = crew.may_take() {
+            let began = crate::clock::now();
             let (found, trouble) = match self.take() {
                 Ok(found) => (found, None),
                 // The other slots may be able to go on, and this one later.
@@ -94,8 +97,9 @@ impl<'a> Worker<'a> {
                     crew.changed(verdict == Verdict::Failed);
                 }
                 None => {
-                    self.tell(Event::Resting { slot: self.number });
-                    if crew.rest(seen) == Rest::Over {
+                    let cooled = self.cooled(began)?;
+                    self.tell(Event::Resting { slot: self.number, cooling: cooled.is_some() });
+                    if crew.rest(seen, cooled) == Rest::Over {
                         return trouble.filter(|_| !crew.is_stopped()).map_or(Ok(()), Err);
                     }
                 }
@@ -143,6 +147,36 @@ impl<'a> Worker<'a> {
             }
             other => Err(RunnerError::Refused(Box::new(other))),
         }
+    }
+
+    /// When the next item that this run could take has cooled down. What was so when it looked, at
+    /// `began`, others hold.
+    fn cooled(&self, began: Timestamp) -> Result<Option<Instant>, RunnerError> {
+        let plan = self.common.plan;
+        let until = self.store.read(|view| {
+            let session = session::get(view, &self.slot.session)?;
+            let queues = match &session {
+                Some(session) if plan.queues.is_empty() => &session.queues,
+                _ => &plan.queues,
+            };
+            let shares = [plan.share, session.as_ref().and_then(|s| s.share)];
+            for rest in cooling::all(view)?.into_iter().filter(|rest| rest.until > began) {
+                let Some(slot) = ids::find(view, &rest.id)? else { continue };
+                if !queues.is_empty() && !queues.contains(&slot.queue) {
+                    continue;
+                }
+                let item = queue::item(view, &slot)?;
+                let other = |share: &Share| !share.has_files(&item.files, &item.id);
+                let ours =
+                    (plan.job != Job::Own || item.run.is_some()) && !shares.iter().flatten().any(other);
+                if ours && queue::standing(view, &slot)?.0 == ItemState::Blocked {
+                    return Ok(Some(rest.until));
+                }
+            }
+            Ok(None)
+        })?;
+        let left = until.map(|until| until.duration_since(crate::clock::now()));
+        Ok(left.map(|left| Instant::now() + Duration::try_from(left).unwrap_or_default()))
     }
 
     /// Does one item, from the start of its command to its place in the queue.

@@ -237,3 +237,43 @@ fn a_command_ends_when_its_lease_runs_out_without_a_remote() {
     std::fs::rename(hub.bare.with_extension("away"), &hub.bare).unwrap();
     hub.check("after the remote was away");
 }
+
+#[test]
+fn a_run_waits_for_its_own_items_that_cool_down_and_for_no_others() {
+    let env = TestEnv::new();
+    env.coord(&["queue", "set", "q", "--cool-down", "3s"]).ok();
+    env.coord(&["queue", "set", "long", "--cool-down", "1h"]).ok();
+    env.sessions(&["me"]);
+    import(
+        &env,
+        &[
+            json!({"id":"again","title":"t","queue":"q","run":"test $GIT_COORD_ATTEMPT -ge 2"}),
+            json!({"id":"then","title":"t","queue":"q","run":"true","needs":["again"]}),
+            json!({"id":"without","title":"no command","queue":"long"}),
+            json!({"id":"other","title":"t","queue":"long-too","run":"true"}),
+        ],
+    );
+    env.coord(&["queue", "set", "long-too", "--cool-down", "1h"]).ok();
+    for queue in ["long", "long-too"] {
+        let id = env.coord_as("me", &["next", "--queue", queue]).items().remove(0);
+        env.coord_as("me", &["fail", &id, "--reason", "not yet"]).ok();
+    }
+    // The item without a command is nothing to wait for.
+    let call = env.coord(&["run", "-j", "2", "--queue", "q", "--queue", "long"]);
+    assert_eq!((&call.ok()["done"], &call.ok()["commands"]), (&json!(2), &json!(3)), "{}", call.json);
+    let left: Vec<String> = states(&env).into_iter().map(|(_, state)| state).collect();
+    assert_eq!(left, ["done", "blocked", "done", "blocked"], "the long ones cool down still");
+    env.check("after a cool-down");
+}
+
+#[test]
+fn a_run_that_waits_for_a_cool_down_can_be_stopped() {
+    let env = TestEnv::new();
+    env.coord(&["queue", "set", "main", "--cool-down", "1h"]).ok();
+    import(&env, &[json!({"id":"i","title":"t","run":"exit 1"})]);
+    let run = env.run(&env.root).args(["run", "-j", "2"]).spawn();
+    wait_until("the failure", || states(&env) == [("i".to_owned(), "blocked".to_owned())]);
+    kill_process(Pid::from_child(&run), Signal::INT).unwrap();
+    Call::wait(run).fails(130, "interrupted");
+    env.check("after Ctrl-C");
+}
