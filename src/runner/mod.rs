@@ -151,7 +151,10 @@ pub fn run(
     let result = attend(&store, &slots, common, observer);
     let shown: Result<Vec<Shown>, RunnerError> = slots.iter().map(pool::show).collect();
     // All of them, also when one cannot be closed; the first failure is the one to tell of.
-    let closed = slots.into_iter().fold(Ok(()), |first, slot| first.and(slot.close(&store)));
+    let mut closed = Ok(());
+    for slot in slots {
+        closed = closed.and(slot.close(&store));
+    }
     logs.prune();
     let attempts = result?;
     closed?;

@@ -110,16 +110,12 @@ fn slot(repo: &HostRepo, store: &Store, number: usize, base: &str) -> Result<Opt
     let root = repo.common_dir.join(POOL_DIR).join(name.as_str());
     let known = store.read(|view| session::get(view, &name))?;
     let clone = store.authority()?.map(|a| a.clone);
-    match known.filter(|s| s.state == SessionState::Active) {
-        // Of a run that was killed: the lock was free.
-        Some(known) if is_ours(&known, &root, clone.as_deref()) => {
-            if !end_dead(store, &known)? {
-                return Ok(None);
-            }
-        }
-        // A session of the user has that name.
-        Some(_) => return Ok(None),
-        None => {}
+    // Ours is of a run that was killed, because the lock was free. Otherwise a session of the user
+    // or of another clone has that name.
+    if let Some(known) = known.filter(|s| s.state == SessionState::Active)
+        && !(is_ours(&known, &root, clone.as_deref()) && end_dead(store, &known)?)
+    {
+        return Ok(None);
     }
     let tree = Tree { branch: format!("{BRANCHES}{name}"), root };
     let home = worktree(repo, store, &tree, &name, base)?;
