@@ -35,6 +35,7 @@ mod suite {
     mod room;
     mod rules;
     mod run;
+    mod run_faults;
     mod run_stop;
     mod server;
     mod sessions;

@@ -2,7 +2,7 @@
 //!
 //! A slot that finds nothing to take rests until another one has finished something, because that
 //! may have made items ready or files free. When all rest, nothing that this run does can change
-//! anything any more.
+//! anything any more: they wait for items that cool down after a failure, then the run is over.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -35,6 +35,8 @@ struct State {
     over: bool,
     failed: bool,
     last_work: Instant,
+    /// When the next item has cooled down, as the slot saw it that came to rest last.
+    cooled: Option<Instant>,
 }
 
 /// What the slots share.
@@ -65,6 +67,7 @@ impl<'a> Crew<'a> {
                 over: false,
                 failed: false,
                 last_work: Instant::now(),
+                cooled: None,
             }),
             bell: Condvar::new(),
         }
@@ -114,23 +117,30 @@ impl<'a> Crew<'a> {
         self.bell.notify_all();
     }
 
-    /// Rests after nothing was found, which gives the permission back.
-    pub(super) fn rest(&self, seen: u64) -> Rest {
+    /// Rests after nothing was found, which gives the permission back. `cooled`: an item that it
+    /// could take has cooled down then.
+    pub(super) fn rest(&self, seen: u64, cooled: Option<Instant>) -> Rest {
         let began = Instant::now();
         let mut state = self.state();
         state.started -= 1;
         state.resting += 1;
+        state.cooled = cooled;
         loop {
             if state.over || state.failed || self.stop.is_set() {
                 return Rest::Over;
             }
-            let all_rest = state.resting == self.slots;
-            if state.changes == seen && all_rest && state.last_work.elapsed() >= self.wait {
+            let idle = state.resting == self.slots && state.last_work.elapsed() >= self.wait;
+            if state.changes == seen && idle && state.cooled.is_none() {
                 state.over = true;
                 self.bell.notify_all();
                 return Rest::Over;
             }
-            if state.changes != seen || began.elapsed() >= LOOK_EVERY {
+            let due = match state.cooled {
+                // Nothing else is waited for.
+                Some(at) if idle => Instant::now() >= at,
+                _ => began.elapsed() >= LOOK_EVERY,
+            };
+            if state.changes != seen || due {
                 state.resting -= 1;
                 return Rest::Again;
             }

@@ -51,6 +51,14 @@ impl Logs {
         Ok((path, file))
     }
 
+    /// Opens a log to add to it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn append(path: &Path) -> Result<File, RunnerError> {
+        File::options().append(true).create(true).open(path).map_err(RunnerError::io("write the log", path))
+    }
+
     /// Removes all but the newest. What cannot be removed now can be so the next time.
     pub fn prune(&self) {
         let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
@@ -85,6 +93,14 @@ pub fn last_line(log: &Path) -> Option<String> {
     file.take(TAIL).read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8_lossy(&bytes);
     text.lines().rev().map(tidy).find(|line| !line.is_empty())
+}
+
+/// `what`, and the last line of the log as the reason.
+pub fn said(log: &Path, what: String) -> String {
+    match last_line(log) {
+        Some(line) => format!("{what}: {line}"),
+        None => what,
+    }
 }
 
 /// A line for a message: no colours, no control characters, not too long.

@@ -16,8 +16,10 @@
 //! waits for whom, `worker` the loop of one slot, [`logs`] what the commands print.
 
 mod crew;
+mod finish;
 mod guardian;
 mod hand;
+mod keep;
 pub mod logs;
 mod plan;
 pub mod pool;
@@ -36,6 +38,7 @@ use crate::git::{GitError, HostRepo, RepoError};
 use crate::hook::HookError;
 use crate::model::queue::{self, Counts};
 use crate::model::{ItemId, Outcome, QueueName, SessionName};
+use crate::store::remote::RemoteError;
 use crate::store::{Store, StoreError, StoreOptions};
 
 use crew::Crew;
@@ -99,6 +102,13 @@ pub enum RunnerError {
 }
 
 impl RunnerError {
+    /// True when the same act may succeed later: the remote did not answer, or not in time.
+    fn may_pass(&self) -> bool {
+        use RemoteError::{Contended, Unknown, Unreachable};
+        let RunnerError::Store(StoreError::Remote(error)) = self else { return false };
+        matches!(error, Unreachable { .. } | Unknown { .. } | Contended { .. })
+    }
+
     /// An I/O error for `map_err`.
     fn io(what: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
@@ -140,7 +150,11 @@ pub fn run(
     let common = Common { around, plan, crew: &crew, guardian: &guardian, logs: &logs };
     let result = attend(&store, &slots, common, observer);
     let shown: Result<Vec<Shown>, RunnerError> = slots.iter().map(pool::show).collect();
-    let closed: Result<(), RunnerError> = slots.into_iter().try_for_each(|slot| slot.close(&store));
+    // All of them, also when one cannot be closed; the first failure is the one to tell of.
+    let mut closed = Ok(());
+    for slot in slots {
+        closed = closed.and(slot.close(&store));
+    }
     logs.prune();
     let attempts = result?;
     closed?;

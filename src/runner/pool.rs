@@ -109,14 +109,13 @@ fn slot(repo: &HostRepo, store: &Store, number: usize, base: &str) -> Result<Opt
     let Some(lock) = store.run_lock(&name)? else { return Ok(None) };
     let root = repo.common_dir.join(POOL_DIR).join(name.as_str());
     let known = store.read(|view| session::get(view, &name))?;
-    match known.filter(|s| s.state == SessionState::Active) {
-        // Of a run that was killed: the lock was free.
-        Some(known) if is_ours(&known, &root) => {
-            store.submit(&Op::EndSession { name: name.clone() }, None)?;
-        }
-        // A session of the user has that name.
-        Some(_) => return Ok(None),
-        None => {}
+    let clone = store.authority()?.map(|a| a.clone);
+    // Ours is of a run that was killed, because the lock was free. Otherwise a session of the user
+    // or of another clone has that name.
+    if let Some(known) = known.filter(|s| s.state == SessionState::Active)
+        && !(is_ours(&known, &root, clone.as_deref()) && end_dead(store, &known)?)
+    {
+        return Ok(None);
     }
     let tree = Tree { branch: format!("{BRANCHES}{name}"), root };
     let home = worktree(repo, store, &tree, &name, base)?;
@@ -124,13 +123,19 @@ fn slot(repo: &HostRepo, store: &Store, number: usize, base: &str) -> Result<Opt
     if standing.commit != base && ahead(&tree.root, base, &tree.branch)? == 0 {
         tree.go_back(base)?;
     }
-    start(store, &name, &home, &tree)?;
+    if !start(store, &name, &home, &tree)? {
+        return Ok(None);
+    }
     Ok(Some(Slot { session: name, repo: home, tree: Some(tree), base: base.to_owned(), _lock: lock }))
 }
 
 /// True when a session is the one of the slot in this folder, and not a user's or another
-/// clone's of the same name.
-fn is_ours(known: &Session, root: &Path) -> bool {
+/// clone's of the same name. A copy of the whole repository has the binding as well; only `clone`,
+/// this clone's name, tells it from the original.
+fn is_ours(known: &Session, root: &Path, clone: Option<&str>) -> bool {
+    if known.clone.as_deref().zip(clone).is_some_and(|(theirs, ours)| theirs != ours) {
+        return false;
+    }
     let bound = HostRepo::discover(root, &GitEnv::default())
         .ok()
         .filter(|home| home.root == root)
@@ -147,6 +152,20 @@ fn is_ours(known: &Session, root: &Path) -> bool {
 
 fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Ends the session of a run that was killed; false when it is another clone's by now. Resuming it
+/// by its own token first asks the arbiter whether it is still ours: what this clone knows may be
+/// old, and a session is ended by its name alone.
+fn end_dead(store: &Store, known: &Session) -> Result<bool, RunnerError> {
+    let resume = StartSession { token: known.token.clone(), ..StartSession::new(known.name.clone()) };
+    match store.submit(&Op::StartSession(resume), None)? {
+        Outcome::Session { .. } => {}
+        Outcome::Held { .. } => return Ok(false),
+        other => return Err(RunnerError::Refused(Box::new(other))),
+    }
+    store.submit(&Op::EndSession { name: known.name.clone() }, None)?;
+    Ok(true)
 }
 
 /// Makes the worktree, or finds the one that is there.
@@ -186,7 +205,8 @@ fn worktree(
 }
 
 /// Starts the slot's session and binds the worktree to it, so that the hooks know whose it is.
-fn start(store: &Store, name: &SessionName, home: &HostRepo, tree: &Tree) -> Result<(), RunnerError> {
+/// False when another clone has a session of that name.
+fn start(store: &Store, name: &SessionName, home: &HostRepo, tree: &Tree) -> Result<bool, RunnerError> {
     let token = random_hex(16);
     let worktree = home.root.to_string_lossy().into_owned();
     // First the binding: by its token the next run knows the session of one that was killed.
@@ -196,13 +216,18 @@ fn start(store: &Store, name: &SessionName, home: &HostRepo, tree: &Tree) -> Res
         worktree: Some(worktree),
         branch: Some(tree.branch.clone()),
         host: Some(host_name()),
-        abandoned: true,
         ..StartSession::new(name.clone())
     });
-    let outcome = store.submit(&op, None)?;
-    let Outcome::Session { .. } = outcome else { return Err(RunnerError::Refused(Box::new(outcome))) };
+    match store.submit(&op, None)? {
+        Outcome::Session { .. } => {}
+        Outcome::Held { .. } => {
+            Binding::remove(&home.git_dir)?;
+            return Ok(false);
+        }
+        other => return Err(RunnerError::Refused(Box::new(other))),
+    }
     store.touch_session(name);
-    Ok(())
+    Ok(true)
 }
 
 /// What a slot has to show.

@@ -73,6 +73,8 @@ pub enum Event {
     Resting {
         /// Number of the slot.
         slot: usize,
+        /// True when an item that it could take cools down.
+        cooling: bool,
     },
     /// Where the items of the queues stand.
     Left(Counts),

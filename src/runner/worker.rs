@@ -7,26 +7,25 @@ use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use serde_json::{Map, json};
 
 use crate::model::choice::Choice;
 use crate::model::filter::Filter;
-use crate::model::op::{Finish, RenewWhat, TakeNext, Taken};
-use crate::model::session::{self, Session, SessionState};
-use crate::model::{ItemId, ItemState, Op, Outcome, ids, queue};
+use crate::model::op::{Finish, TakeNext, Taken};
+use crate::model::share::Share;
+use crate::model::{ItemId, ItemState, Op, Outcome, cooling, ids, queue, session};
 use crate::store::Store;
 
 use super::crew::{Crew, Rest};
 use super::guardian::Guardian;
 use super::hand::Hand;
+use super::keep::Keeper;
 use super::logs::{self, Logs};
 use super::pool::Slot;
 use super::supervise::{End, Order, supervise};
 use super::tree::Committed;
 use super::{Around, Attempt, Event, Job, Place, Plan, RunnerError, SESSION, Verdict};
-
-/// How often a worker looks whether its item is still its own.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A slot that has lost one item so often does not go on.
 const MOST_LOSSES: u32 = 3;
@@ -45,16 +44,16 @@ pub(super) struct Common<'a> {
 #[derive(Debug)]
 pub(super) struct Worker<'a> {
     number: usize,
-    slot: &'a Slot,
-    common: Common<'a>,
-    store: Store,
+    pub(super) slot: &'a Slot,
+    pub(super) common: Common<'a>,
+    pub(super) store: Store,
     hand: Hand,
     sender: Sender<Event>,
     losses: HashMap<ItemId, u32>,
 }
 
 /// How an attempt is to be finished, or that there is nothing left to finish.
-enum Judged {
+pub(super) enum Judged {
     Finish(Finish, Option<String>),
     Lost(String),
 }
@@ -82,7 +81,14 @@ impl<'a> Worker<'a> {
     pub(super) fn work(&mut self) -> Result<(), RunnerError> {
         let crew = self.common.crew;
         while let Some(seen) = crew.may_take() {
-            match self.take()? {
+            let began = crate::clock::now();
+            let (found, trouble) = match self.take() {
+                Ok(found) => (found, None),
+                // The other slots may be able to go on, and this one later.
+                Err(error) if error.may_pass() => (None, Some(error)),
+                Err(error) => return Err(error),
+            };
+            match found {
                 Some(taken) => {
                     let verdict = self.item(&taken)?;
                     if verdict == Verdict::Lost {
@@ -91,9 +97,10 @@ impl<'a> Worker<'a> {
                     crew.changed(verdict == Verdict::Failed);
                 }
                 None => {
-                    self.tell(Event::Resting { slot: self.number });
-                    if crew.rest(seen) == Rest::Over {
-                        break;
+                    let cooled = self.cooled(began)?;
+                    self.tell(Event::Resting { slot: self.number, cooling: cooled.is_some() });
+                    if crew.rest(seen, cooled) == Rest::Over {
+                        return trouble.filter(|_| !crew.is_stopped()).map_or(Ok(()), Err);
                     }
                 }
             }
@@ -113,7 +120,7 @@ impl<'a> Worker<'a> {
         let _ = self.sender.send(event);
     }
 
-    fn submit(&self, op: &Op) -> Result<Outcome, RunnerError> {
+    pub(super) fn submit(&self, op: &Op) -> Result<Outcome, RunnerError> {
         let outcome = self.store.submit(op, None)?;
         self.store.touch_session(&self.slot.session);
         if self.store.wants_upkeep() {
@@ -142,6 +149,36 @@ impl<'a> Worker<'a> {
         }
     }
 
+    /// When the next item that this run could take has cooled down. What was so when it looked, at
+    /// `began`, others hold.
+    fn cooled(&self, began: Timestamp) -> Result<Option<Instant>, RunnerError> {
+        let plan = self.common.plan;
+        let until = self.store.read(|view| {
+            let session = session::get(view, &self.slot.session)?;
+            let queues = match &session {
+                Some(session) if plan.queues.is_empty() => &session.queues,
+                _ => &plan.queues,
+            };
+            let shares = [plan.share, session.as_ref().and_then(|s| s.share)];
+            for rest in cooling::all(view)?.into_iter().filter(|rest| rest.until > began) {
+                let Some(slot) = ids::find(view, &rest.id)? else { continue };
+                if !queues.is_empty() && !queues.contains(&slot.queue) {
+                    continue;
+                }
+                let item = queue::item(view, &slot)?;
+                let other = |share: &Share| !share.has_files(&item.files, &item.id);
+                let ours =
+                    (plan.job != Job::Own || item.run.is_some()) && !shares.iter().flatten().any(other);
+                if ours && queue::standing(view, &slot)?.0 == ItemState::Blocked {
+                    return Ok(Some(rest.until));
+                }
+            }
+            Ok(None)
+        })?;
+        let left = until.map(|until| until.duration_since(crate::clock::now()));
+        Ok(left.map(|left| Instant::now() + Duration::try_from(left).unwrap_or_default()))
+    }
+
     /// Does one item, from the start of its command to its place in the queue.
     fn item(&self, taken: &Taken) -> Result<Verdict, RunnerError> {
         let started = Instant::now();
@@ -157,14 +194,17 @@ impl<'a> Worker<'a> {
         let (log, file) = self.common.logs.create(&taken.item.id, taken.attempt)?;
         let end = self.command(taken, file)?;
         let took = started.elapsed();
-        let mut judged = self.judge(taken, &end, &log)?;
+        let judged = self.judge(taken, &end, &log)?;
         let lost = matches!(judged, Judged::Lost(_));
         if !lost && !matches!(end, End::Stopped) {
             self.record(taken, &end, took, &log)?;
         }
-        let (verdict, commit) = match &mut judged {
-            Judged::Lost(_) => (Verdict::Lost, None),
-            Judged::Finish(how, commit) => (self.finish(taken, how)?, commit.take()),
+        let (verdict, reason, commit) = match judged {
+            Judged::Lost(why) => (Verdict::Lost, Some(why), None),
+            Judged::Finish(how, commit) => {
+                let (verdict, reason) = self.finish(taken, how, &log)?;
+                (verdict, reason, commit)
+            }
         };
         // What does not count must not stand on the branch.
         if let (Some(tree), Some(before)) = (tree, &before) {
@@ -174,14 +214,6 @@ impl<'a> Worker<'a> {
             }
         }
         self.hand.empty();
-        let reason = match judged {
-            Judged::Lost(why) => Some(why),
-            Judged::Finish(Finish::Fail { reason, .. }, _) => Some(reason),
-            Judged::Finish(..) if verdict == Verdict::Lost => {
-                Some("the item was not its session's any more when it ended".to_owned())
-            }
-            Judged::Finish(..) => None,
-        };
         let attempt = Attempt {
             item: taken.item.id.clone(),
             title: taken.item.title.clone(),
@@ -201,33 +233,39 @@ impl<'a> Worker<'a> {
     /// Runs the command to its end.
     fn command(&self, taken: &Taken, log: File) -> Result<End, RunnerError> {
         let plan = self.common.plan;
-        let words = match (&plan.job, &taken.item.run) {
+        let words: Vec<OsString> = match (&plan.job, &taken.item.run) {
             (Job::Same(words), _) => words.clone(),
             (Job::Own, run) => vec!["sh".into(), "-c".into(), run.clone().unwrap_or_default().into()],
         };
+        self.supervised(taken, &words, plan.job != Job::Own, log)
+    }
+
+    /// Runs a program for an item to its end, within the item's time. `reads`: it gets the item on
+    /// its standard input.
+    pub(super) fn supervised(
+        &self,
+        taken: &Taken,
+        words: &[OsString],
+        reads: bool,
+        log: File,
+    ) -> Result<End, RunnerError> {
+        let plan = self.common.plan;
         let json = self.store.run_dir().join(format!("{}.json", self.slot.session));
         let mut text = crate::model::to_json(&super::item_json(taken));
         text.push(b'\n');
         std::fs::write(&json, text).map_err(RunnerError::io("write", &json))?;
         let nothing = PathBuf::from("/dev/null");
         let order = Order {
-            words: &words,
+            words,
             dir: &self.slot.repo.root,
             env: &self.variables(taken, &json),
-            stdin: if plan.job == Job::Own { &nothing } else { &json },
+            stdin: if reads { &json } else { &nothing },
             log,
         };
         let limit = taken.item.timeout.or(plan.time_limit).map(Duration::from_secs);
-        let every = LOOK_EVERY.min(Duration::from_secs(plan.ttl) / 4);
-        let mut looked = Instant::now();
-        let keep = || {
-            if looked.elapsed() < every {
-                return Ok(None);
-            }
-            looked = Instant::now();
-            self.keep(taken)
-        };
-        let end = supervise(order, limit, self.common.guardian, || self.common.crew.stop_level(), keep);
+        let mut keeper = Keeper::new(self, taken);
+        let stop = || self.common.crew.stop_level();
+        let end = supervise(order, limit, self.common.guardian, stop, || keeper.look());
         let _ = std::fs::remove_file(&json);
         end
     }
@@ -246,53 +284,10 @@ impl<'a> Worker<'a> {
         ]
     }
 
-    /// Renews the lease when it is due; tells when it is lost.
-    fn keep(&self, taken: &Taken) -> Result<Option<String>, RunnerError> {
-        let name = &self.slot.session;
-        self.store.touch_session(name);
-        let record = self.store.read(|view| session::get(view, name))?;
-        let id = &taken.item.id;
-        let lease = record.as_ref().and_then(|r| r.item_lease(id)).filter(|l| l.id == taken.lease);
-        let Some(lease) = lease else {
-            if self.let_go(taken, record.as_ref())? {
-                return Ok(None);
-            }
-            let loss = record.as_ref().and_then(|r| r.item_loss(id));
-            let why = loss.map_or_else(|| "it was taken from the session".to_owned(), |l| l.why.clone());
-            return Ok(Some(why));
-        };
-        if !lease.is_due(crate::clock::now()) {
-            return Ok(None);
-        }
-        let what = RenewWhat::These { paths: Vec::new(), items: vec![id.clone()] };
-        match self.submit(&Op::Renew { session: name.clone(), what, ttl: None })? {
-            Outcome::Renewed { .. } => Ok(None),
-            outcome => Ok(Some(why_lost(&outcome))),
-        }
-    }
-
-    /// True when the session itself has finished the item: the command did, with `git coord done`
-    /// or `drop`. It may come to its end.
-    fn let_go(&self, taken: &Taken, record: Option<&Session>) -> Result<bool, RunnerError> {
-        let id = &taken.item.id;
-        if record.is_none_or(|r| r.state == SessionState::Ended || r.item_loss(id).is_some()) {
-            return Ok(false);
-        }
-        let note = self.store.read(|view| match ids::find(view, id)? {
-            Some(slot) => Ok(Some(queue::standing(view, &slot)?.1)),
-            None => Ok(None),
-        })?;
-        // Nobody has been given it since.
-        Ok(note.is_some_and(|n| n.by.as_ref() == Some(&self.slot.session) && n.lease == Some(taken.lease)))
-    }
-
     /// What the end of the command means for the item. Commits what has changed.
     fn judge(&self, taken: &Taken, end: &End, log: &std::path::Path) -> Result<Judged, RunnerError> {
         let fail = |reason: String| Judged::Finish(Finish::Fail { reason, last: false }, None);
-        let said = |what: String| match logs::last_line(log) {
-            Some(line) => format!("{what}: {line}"),
-            None => what,
-        };
+        let said = |what: String| logs::said(log, what);
         Ok(match end {
             End::Exit(0) => match self.commit(taken)? {
                 Committed::Nothing => Judged::Finish(Finish::Done, None),
@@ -303,13 +298,16 @@ impl<'a> Worker<'a> {
             },
             End::Exit(code) => fail(said(format!("exit status {code}"))),
             End::Signal(signal) => fail(said(format!("killed by signal {signal}"))),
-            End::TimeLimit => {
-                let seconds = taken.item.timeout.or(self.common.plan.time_limit).unwrap_or_default();
-                fail(format!("time limit of {seconds}s"))
-            }
+            End::TimeLimit => fail(self.time_limit(taken)),
             End::Stopped => Judged::Finish(Finish::Drop, None),
             End::Lost(why) => Judged::Lost(why.clone()),
         })
+    }
+
+    /// What is said of a command whose time was over.
+    pub(super) fn time_limit(&self, taken: &Taken) -> String {
+        let seconds = taken.item.timeout.or(self.common.plan.time_limit).unwrap_or_default();
+        format!("time limit of {seconds}s")
     }
 
     fn commit(&self, taken: &Taken) -> Result<Committed, RunnerError> {
@@ -348,32 +346,5 @@ impl<'a> Worker<'a> {
         // Nobody's leave is needed for it: with a remote it goes along with the next push.
         self.store.post(&Op::Record { session, event: "ran".into(), data })?;
         Ok(())
-    }
-
-    fn finish(&self, taken: &Taken, how: &Finish) -> Result<Verdict, RunnerError> {
-        let (session, items) = (self.slot.session.clone(), vec![taken.item.id.clone()]);
-        let outcome = self.submit(&Op::Finish { session, items, how: how.clone() })?;
-        Ok(match (outcome, how) {
-            (Outcome::Finished { .. }, Finish::Done) => Verdict::Done,
-            (Outcome::Finished { .. }, Finish::Drop) => Verdict::Dropped,
-            (Outcome::Finished { items, .. }, Finish::Fail { .. }) => match items.first() {
-                Some((_, ItemState::Failed)) => Verdict::Failed,
-                _ => Verdict::Retry,
-            },
-            (Outcome::Lost { .. }, _) => Verdict::Lost,
-            // The session was ended meanwhile, which gave the item back.
-            (Outcome::Refused { .. }, _) => Verdict::Lost,
-            (other, _) => return Err(RunnerError::Refused(Box::new(other))),
-        })
-    }
-}
-
-fn why_lost(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Lost { losses, .. } => {
-            losses.first().map_or_else(|| "its lease was lost".to_owned(), |l| l.why.clone())
-        }
-        Outcome::Refused { message, .. } => message.clone(),
-        _ => "its lease was lost".to_owned(),
     }
 }

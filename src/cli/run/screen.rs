@@ -81,7 +81,10 @@ impl Screen {
                 self.set(*slot, "", false);
                 self.ended(attempt);
             }
-            Event::Resting { slot } => self.set(*slot, &self.paint(FAINT, "nothing to take now"), false),
+            Event::Resting { slot, cooling } => {
+                let text = if *cooling { "waits for what cools down" } else { "nothing to take now" };
+                self.set(*slot, &self.paint(FAINT, text), false);
+            }
             Event::Left(counts) => {
                 self.left = *counts;
                 self.total();

@@ -1,0 +1,107 @@
+//! The end of an attempt: verified where the queue asks for it, and the item's place in the queue.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use crate::model::op::{Finish, Taken};
+use crate::model::session::Verified;
+use crate::model::{ItemState, Op, Outcome, queue};
+
+use super::keep::why_lost;
+use super::logs::{Logs, said};
+use super::supervise::End;
+use super::worker::{Judged, Worker};
+use super::{RunnerError, Verdict};
+
+/// The rule by which `done` is refused until a verification has passed.
+const VERIFICATION: &str = "verification-required";
+
+/// The rule by which a session that has ended is refused everything.
+const ENDED: &str = "session-ended";
+
+impl Worker<'_> {
+    /// Gives the item its place in the queue, after a verification if its queue asks for one.
+    /// Returns what came of the attempt, and why unless the item is done.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written, or refuses for a reason that is no result.
+    pub(super) fn finish(
+        &self,
+        taken: &Taken,
+        how: Finish,
+        log: &Path,
+    ) -> Result<(Verdict, Option<String>), RunnerError> {
+        let mut how = how;
+        let mut outcome = self.submit_finish(taken, &how)?;
+        if let Outcome::Refused { rule, message, .. } = &outcome
+            && rule == VERIFICATION
+        {
+            how = match self.verify(taken, message, log)? {
+                Judged::Finish(how, _) => how,
+                Judged::Lost(why) => return Ok((Verdict::Lost, Some(why))),
+            };
+            outcome = self.submit_finish(taken, &how)?;
+        }
+        let verdict = match (outcome, &how) {
+            (Outcome::Finished { .. }, Finish::Done) => Verdict::Done,
+            (Outcome::Finished { .. }, Finish::Drop) => Verdict::Dropped,
+            (Outcome::Finished { items, .. }, Finish::Fail { .. }) => match items.first() {
+                Some((_, ItemState::Failed)) => Verdict::Failed,
+                _ => Verdict::Retry,
+            },
+            // The command had finished it itself, and what it did until then counts.
+            (Outcome::Lost { .. }, _) if self.left_by_us(taken)? == Some(ItemState::Done) => Verdict::Done,
+            (Outcome::Lost { .. }, _) => Verdict::Lost,
+            // The session was ended meanwhile, which gave the item back.
+            (Outcome::Refused { rule, .. }, _) if rule == ENDED => Verdict::Lost,
+            (other, _) => return Err(RunnerError::Refused(Box::new(other))),
+        };
+        let reason = match (verdict, how) {
+            (Verdict::Done, _) => None,
+            (_, Finish::Fail { reason, .. }) => Some(reason),
+            (Verdict::Lost, _) => Some("the item was not its session's any more when it ended".to_owned()),
+            _ => None,
+        };
+        Ok((verdict, reason))
+    }
+
+    fn submit_finish(&self, taken: &Taken, how: &Finish) -> Result<Outcome, RunnerError> {
+        let (session, items) = (self.slot.session.clone(), vec![taken.item.id.clone()]);
+        self.submit_held(taken, &Op::Finish { session, items, how: how.clone() })
+    }
+
+    /// Runs the queue's command that verifies, as `git coord verify` does, and records what came of
+    /// it. What it prints is added to the log. `refused` is why the item needs it.
+    fn verify(&self, taken: &Taken, refused: &str, log: &Path) -> Result<Judged, RunnerError> {
+        let fail = |reason: String| Judged::Finish(Finish::Fail { reason, last: false }, None);
+        let rules = self.store.read(|view| queue::get(view, &taken.queue))?.map(|queue| queue.rules);
+        let Some(command) = rules.and_then(|rules| rules.verify_command) else {
+            let own = format!("{}: ", taken.item.id);
+            return Ok(fail(refused.strip_prefix(&own).unwrap_or(refused).to_owned()));
+        };
+        let words: Vec<OsString> = vec!["sh".into(), "-c".into(), command.clone().into()];
+        let before = length(log);
+        let end = self.supervised(taken, &words, false, Logs::append(log)?)?;
+        // Not the last line of the item's own command.
+        let said = |what: String| if length(log) > before { said(log, what) } else { what };
+        let (exit, how) = match end {
+            End::Exit(code) => (Some(code), said(format!("exit status {code}"))),
+            End::Signal(signal) => (None, said(format!("killed by signal {signal}"))),
+            End::TimeLimit => (None, self.time_limit(taken)),
+            End::Stopped => return Ok(Judged::Finish(Finish::Drop, None)),
+            End::Lost(why) => return Ok(Judged::Lost(why)),
+        };
+        let ok = exit == Some(0);
+        let verified = Verified { ok, at: crate::clock::now(), command, exit };
+        let (session, item) = (self.slot.session.clone(), taken.item.id.clone());
+        match self.submit_held(taken, &Op::Verify { session, item, verified })? {
+            Outcome::Done if ok => Ok(Judged::Finish(Finish::Done, None)),
+            Outcome::Done => Ok(fail(format!("the verification failed: {how}"))),
+            outcome => Ok(Judged::Lost(why_lost(&outcome))),
+        }
+    }
+}
+
+fn length(log: &Path) -> u64 {
+    std::fs::metadata(log).map_or(0, |file| file.len())
+}
