@@ -13,11 +13,10 @@ use super::output::{Answer, FAINT, STRONG, paint};
 
 /// See the command's help.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Which share an item belongs to follows from its first file: items on one file are in one\n\
-                        share, and items that are imported later fall into place by themselves.\n\
-                        With --into, the queues and areas that the sessions had before are replaced."
-)]
+#[command(after_help = "Which share an item belongs to follows from its first file: items on one file\n\
+                        are in one share, and items that are imported later fall into place by\n\
+                        themselves.\n\
+                        With --into, the queues and areas that the sessions had before are replaced.")]
 pub struct SplitArgs {
     /// Over how many sessions
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]

@@ -153,6 +153,7 @@ fn a_split_replaces_the_one_before_and_leaves_the_sessions_alone() {
     split(&["--queue", "other"]);
     let queue = QueueName::parse("other").unwrap();
     assert_eq!(env.session("s-1").queues, [queue]);
+    assert_eq!(env.events().last().unwrap().headline(), "s-2: assign 2/2 other");
     split(&[]);
     for (name, share) in [("s-1", "1/2"), ("s-2", "2/2")] {
         let session = env.session(name);
