@@ -95,10 +95,16 @@ fn push(
         }
     }
     let expected = there.map(String::as_str).unwrap_or_default();
-    repo.git()
+    let pushed = repo
+        .git()
         .args(["push", "--quiet", "--no-verify", "--no-signed", "--no-follow-tags"])
         .arg(format!("--force-with-lease={name}:{expected}"))
         .args([remote, &format!("{name}:{name}")])
-        .run()?;
-    Ok(true)
+        .run();
+    match pushed {
+        Ok(_) => Ok(true),
+        // Another exchange of this clone is at it at the same time. What it leaves out goes with the next.
+        Err(_) if listed(repo, remote)?.get(&name) != there => Ok(false),
+        Err(e) => Err(e.into()),
+    }
 }
