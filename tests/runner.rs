@@ -25,6 +25,7 @@ mod suite {
     mod guard;
     mod imports;
     mod input;
+    mod joining;
     mod leases;
     mod model;
     mod model_oracle;

@@ -7,7 +7,7 @@ use crate::common::clones::Hub;
 use crate::common::{Call, Dice, TestEnv, path};
 
 /// Starts a session of this name in each clone.
-fn sessions(hub: &Hub, names: &[&str]) {
+pub fn sessions(hub: &Hub, names: &[&str]) {
     for (clone, name) in hub.clones.iter().zip(names) {
         clone.coord(&["session", "start", name]).ok();
     }
@@ -30,47 +30,6 @@ fn what_one_clone_claims_no_other_gets() {
     hub.check("after claims");
     assert_eq!(a.claimed(), [("src".to_owned(), "bob".to_owned())]);
     assert_eq!(b.claimed(), a.claimed());
-}
-
-#[test]
-fn clones_that_join_at_once_agree_on_one_store() {
-    let hub = Hub::unjoined(4, &[]).unwrap();
-    let children: Vec<Child> =
-        hub.clones.iter().map(|c| c.run(&c.root).args(["init", "--remote", "origin"]).spawn()).collect();
-    for child in children {
-        assert_eq!(Call::wait(child).ok()["remote"], "origin");
-    }
-    hub.check("after joining");
-}
-
-#[test]
-fn a_store_moves_to_a_remote_and_back() {
-    let hub = Hub::unjoined(2, &[]).unwrap();
-    let [a, b] = &hub.clones[..] else { unreachable!() };
-    a.coord(&["init"]).ok();
-    a.coord(&["session", "start", "alice"]).ok();
-    a.import("{\"id\":\"T1\",\"title\":\"one\"}\n").ok();
-    a.coord(&["claim", "kept"]).ok();
-    a.coord(&["init", "--remote", "nowhere"]).fails(1, "unknown-remote");
-    a.coord(&["init", "--remote", "origin"]).ok();
-    // A clone with a state of its own gives it up only when told to.
-    b.coord(&["init"]).ok();
-    b.coord(&["session", "start", "bob"]).ok();
-    b.coord(&["init", "--remote", "origin"]).fails(5, "refused");
-    assert_eq!(b.session("bob").name.as_str(), "bob");
-    b.coord(&["init", "--remote", "origin", "--discard"]).ok();
-    b.coord(&["session", "start", "bob"]).ok();
-    b.coord(&["claim", "kept"]).fails(4, "held");
-    assert_eq!(b.coord(&["next"]).items(), ["T1"]);
-    hub.check("moved");
-    // Back: a store of its own, which the remote's state is never mixed up with.
-    assert_eq!(b.coord(&["init", "--local"]).ok()["remote"], serde_json::Value::Null);
-    b.check("after leaving");
-    b.coord(&["doctor"]).ok();
-    b.coord(&["done", "T1"]).ok();
-    b.coord(&["init", "--remote", "origin"]).fails(5, "refused");
-    a.coord(&["claims"]).ok();
-    assert_eq!(a.coord(&["queue", "show", "T1"]).ok()["item"]["state"], "claimed");
 }
 
 #[test]
@@ -266,43 +225,6 @@ fn a_renewed_lease_is_not_taken_however_long_it_was_watched() {
 }
 
 #[test]
-fn a_remote_that_has_lost_the_state_is_not_taken_for_an_empty_one() {
-    let hub = Hub::new(2);
-    let [a, b] = &hub.clones[..] else { unreachable!() };
-    sessions(&hub, &["alice", "bob"]);
-    a.coord(&["claim", "x"]).ok();
-    let old = hub.state();
-    a.coord(&["claim", "y"]).ok();
-    let good = hub.state();
-    b.coord(&["sync"]).ok();
-    let set = |id: &str| a.git_in(&hub.bare, &["update-ref", "refs/coord/state", id]);
-    // Gone, as after `push --mirror` from elsewhere.
-    a.git_in(&hub.bare, &["update-ref", "-d", "refs/coord/state"]);
-    for words in [["claim", "z"], ["claim", "x"], ["release", "y"]] {
-        b.coord(&words).fails(1, "remote-state");
-        a.coord(&words).fails(1, "remote-state");
-    }
-    b.coord(&["init", "--remote", "origin"]).fails(1, "remote-state");
-    assert_eq!(hub.state(), "", "nobody has put a new state there");
-    // Restored from an old backup.
-    set(&old);
-    b.coord(&["claim", "y"]).fails(1, "remote-state");
-    // Another store.
-    let other = TestEnv::new();
-    other.git(&["push", "-q", hub.bare.to_str().unwrap(), "HEAD:refs/heads/x"]);
-    let foreign = other.git_in(&other.store_dir(), &["--git-dir=.", "rev-parse", "refs/coord/state"]);
-    other.git_in(
-        &other.store_dir(),
-        &["--git-dir=.", "push", "-q", "-f", hub.bare.to_str().unwrap(), "refs/coord/state"],
-    );
-    assert_eq!(hub.state(), foreign.trim());
-    b.coord(&["claim", "z"]).fails(1, "remote-state");
-    set(&good);
-    b.coord(&["claim", "z"]).ok();
-    hub.check("restored");
-}
-
-#[test]
 fn clones_of_sha256_repositories_work_the_same() {
     let Some(hub) = Hub::unjoined(2, &["--object-format=sha256"]) else { return };
     for clone in &hub.clones {
@@ -312,25 +234,6 @@ fn clones_of_sha256_repositories_work_the_same() {
     hub.clones[0].coord(&["claim", "x"]).ok();
     hub.clones[1].coord(&["claim", "x"]).fails(4, "held");
     hub.check("sha256");
-}
-
-#[test]
-fn a_copied_clone_is_a_clone_of_its_own() {
-    let hub = Hub::new(1);
-    let a = &hub.clones[0];
-    a.coord(&["session", "start", "alice"]).ok();
-    let copy = a.temp().join("copy");
-    crate::common::copy_tree(&a.root, &copy);
-    let clone_of = |dir: &std::path::Path| -> serde_json::Value {
-        let text = std::fs::read(dir.join(".git/coord/authority.json")).unwrap();
-        serde_json::from_slice::<serde_json::Value>(&text).unwrap()["clone"].clone()
-    };
-    a.coord(&["claim", "x"]).ok();
-    a.run(&copy).session("bob").args(["claim", "x"]).call().fails(1, "unknown-session");
-    a.sessions_in(&copy, &["bob"]);
-    a.run(&copy).session("bob").args(["claim", "x"]).call().fails(4, "held");
-    assert_ne!(clone_of(&a.root), clone_of(&copy));
-    hub.check("a copy");
 }
 
 #[test]
@@ -437,97 +340,4 @@ fn what_was_committed_before_a_takeover_is_not_pushed_after_it() {
     assert!(!late.status.success(), "{text}");
     assert!(text.contains("bob"), "{text}");
     assert_eq!(a.coord(&["check", "--range", "origin/main..HEAD"]).code, Some(5));
-}
-
-/// The state is on the remote, and the clone died before it knew: it has gone on by itself since.
-#[test]
-fn a_move_to_a_remote_that_was_cut_off_can_be_repeated() {
-    let hub = Hub::unjoined(2, &[]).unwrap();
-    let [a, b] = &hub.clones[..] else { unreachable!() };
-    a.coord(&["init", "--remote", "origin"]).ok();
-    std::fs::remove_file(a.store_dir().join("authority.json")).unwrap();
-    a.coord(&["session", "start", "alice"]).ok();
-    a.coord(&["claim", "x"]).ok();
-    a.coord(&["init", "--remote", "origin"]).ok();
-    b.coord(&["init", "--remote", "origin"]).ok();
-    b.coord(&["session", "start", "bob"]).ok();
-    b.coord(&["claim", "x"]).fails(4, "held");
-    hub.check("moved at last");
-    // But what others have done there since is never overwritten.
-    std::fs::remove_file(a.store_dir().join("authority.json")).unwrap();
-    a.coord(&["claim", "local"]).ok();
-    b.coord(&["claim", "there"]).ok();
-    let state = hub.state();
-    a.coord(&["init", "--remote", "origin"]).fails(1, "remote-state");
-    assert_eq!(hub.state(), state);
-}
-
-/// Numbers of leases begin anew with another state: one that was watched is not one of today.
-#[test]
-fn what_was_watched_in_another_store_does_not_count() {
-    let hub = Hub::unjoined(3, &[]).unwrap();
-    let [a, b, c] = &hub.clones[..] else { unreachable!() };
-    let begin = |clone: &TestEnv, name: &str, discard: &[&str]| {
-        clone.coord(&[&["init", "--remote", "origin"], discard].concat()).ok();
-        clone.coord(&["session", "start", name]).ok();
-    };
-    begin(a, "alice", &[]);
-    let first = a.coord(&["claim", "x", "--ttl", "4s"]).ok()["claims"][0]["lease"].clone();
-    begin(b, "bob", &[]);
-    b.coord(&["claim", "x"]).fails(4, "held");
-    std::thread::sleep(Duration::from_secs(5));
-    a.git_in(&hub.bare, &["update-ref", "-d", "refs/coord/state"]);
-    begin(c, "carol", &[]);
-    assert_eq!(c.coord(&["claim", "x", "--ttl", "4s"]).ok()["claims"][0]["lease"], first, "the same number");
-    begin(b, "bob", &["--discard"]);
-    b.coord(&["claim", "x"]).fails(4, "held");
-}
-
-#[test]
-fn leaving_a_remote_can_be_repeated_after_a_death() {
-    let hub = Hub::new(1);
-    let a = &hub.clones[0];
-    a.coord(&["session", "start", "alice"]).ok();
-    for n in 1..40 {
-        a.coord(&["claim", "x", "--ttl", "1s"]).ok();
-        let call = a.run(&a.root).args(["init", "--local"]).crash_at(n).call();
-        assert_eq!(a.coord(&["init", "--local"]).ok()["remote"], serde_json::Value::Null, "died at {n}");
-        a.check(&format!("died at {n}"));
-        assert!(a.session("alice").leases.iter().all(|l| l.clone.is_none()), "died at {n}: they run out");
-        if !call.crashed() {
-            return;
-        }
-        a.git_in(&hub.bare, &["update-ref", "-d", "refs/coord/state"]);
-        a.coord(&["init", "--remote", "origin"]).ok();
-    }
-    panic!("leaving takes more than 40 steps");
-}
-
-/// Somebody goes on with the old state, and cuts its history: who knew more still sees it.
-#[test]
-fn a_remote_that_was_put_back_is_noticed_after_its_history_was_cut() {
-    let hub = Hub::new(2);
-    let [a, b] = &hub.clones[..] else { unreachable!() };
-    sessions(&hub, &["alice", "bob"]);
-    let old = hub.state();
-    b.coord(&["claim", "x"]).ok();
-    b.coord(&["claim", "y"]).ok();
-    let good = hub.state();
-    let upkeep = |n: usize| {
-        hub.many_states(n, if n == 0 { "alice" } else { "bob" });
-        let clone = &hub.clones[n];
-        // Or the upkeep that starts by itself: whichever comes first.
-        while clone.git_in(&hub.bare, &["rev-list", "refs/coord/state"]).lines().count() > 100 {
-            clone.coord(&["upkeep"]).ok();
-        }
-    };
-    a.git_in(&hub.bare, &["update-ref", "refs/coord/state", &old]);
-    upkeep(0);
-    b.coord(&["claim", "z"]).fails(1, "remote-state");
-    // A cut of the history that they both know is no reason to complain.
-    a.git_in(&hub.bare, &["update-ref", "refs/coord/state", &good]);
-    a.coord(&["init", "--remote", "origin", "--discard"]).ok();
-    upkeep(1);
-    a.coord(&["claim", "z"]).ok();
-    hub.check("after a cut");
 }
