@@ -180,7 +180,7 @@ pub fn cut(text: &str, width: usize) -> String {
 fn bar(shares: &[(Style, f64)], width: usize) -> String {
     let mut text = String::new();
     let (mut sum, mut drawn) = (0.0, 0);
-    for (style, share) in shares {
+    for (n, (style, share)) in shares.iter().enumerate() {
         sum += share;
         let mut upto = (sum * width as f64).round() as usize;
         if *share > 0.0 {
@@ -190,7 +190,9 @@ fn bar(shares: &[(Style, f64)], width: usize) -> String {
             upto = upto.min(width - 1);
         }
         let cells = upto.min(width).saturating_sub(drawn);
-        text.push_str(&paint(*style, "█".repeat(cells)));
+        // Without colours, too, what is done must not look like what is only begun.
+        let sign = if n == 0 { "█" } else { "▒" };
+        text.push_str(&paint(*style, sign.repeat(cells)));
         drawn += cells;
     }
     text + &paint(FAINT, "░".repeat(width - drawn))
@@ -234,8 +236,8 @@ mod tests {
         assert_eq!(shown(&[0.0]), "░░░░░░░░░░");
         assert_eq!(shown(&[0.001]), "█░░░░░░░░░");
         assert_eq!(shown(&[0.999]), "█████████░");
-        assert_eq!(shown(&[0.5, 0.5]), "██████████");
-        assert_eq!(shown(&[0.2, 0.1]), "███░░░░░░░");
+        assert_eq!(shown(&[0.5, 0.5]), "█████▒▒▒▒▒");
+        assert_eq!(shown(&[0.2, 0.1]), "██▒░░░░░░░");
     }
 
     #[test]
