@@ -5,6 +5,9 @@ use std::path::Path;
 /// Seconds of a lease when nobody says otherwise.
 pub const DEFAULT_TTL: u64 = 30 * 60;
 
+/// Most items that a clone may keep ready: more would only be kept from the others.
+pub const POOL_MAX: usize = 1000;
+
 /// The settings of this clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -16,6 +19,8 @@ pub struct Settings {
     pub remote_timeout: u64,
     /// `coord.pushEvery`: least seconds between two pushes to that remote.
     pub push_every: u64,
+    /// `coord.pool`: items that this clone leases ahead when a remote decides.
+    pub pool: usize,
     /// `coord.refresh`: commands that only show something ask the remote when the last answer is
     /// older than so many seconds.
     pub refresh: u64,
@@ -30,6 +35,7 @@ impl Default for Settings {
             durable: false,
             remote_timeout: 30,
             push_every: 0,
+            pool: 0,
             refresh: 0,
             protect: Vec::new(),
         }
@@ -109,6 +115,13 @@ impl Settings {
                     })?,
                 };
             }
+        }
+        if let Some(value) = file.string("coord.pool") {
+            let value = value.to_string();
+            settings.pool = value.parse().ok().filter(|n| *n <= POOL_MAX).ok_or_else(|| {
+                let reason = format!("it must be a number of items, at most {POOL_MAX}");
+                SettingsError::Value { key: "pool", value, reason }
+            })?;
         }
         let durable = file.boolean("coord.durable").map_err(|e| SettingsError::Value {
             key: "durable",

@@ -65,6 +65,7 @@ impl App {
             durable: self.settings.durable,
             patience: Duration::from_secs(self.settings.remote_timeout),
             push_every: Duration::from_secs(self.settings.push_every),
+            pool: self.settings.pool,
             offline: self.offline,
         }
     }
@@ -144,11 +145,39 @@ impl App {
     }
 
     /// Starts an exchange with the remote in the background, when the last one is long ago.
-    fn sync_if_due(&self, store: &Store) -> CliResult<()> {
+    ///
+    /// # Errors
+    /// From the store.
+    pub fn sync_if_due(&self, store: &Store) -> CliResult<()> {
         if !self.offline && store.sync_is_due(SYNC_EVERY)? {
             crate::process::detach_self(&["sync"], &self.repo.root);
         }
         Ok(())
+    }
+
+    /// Tells the remote at once what was handed out of this clone's pool.
+    ///
+    /// # Errors
+    /// From the store; not when the remote cannot be reached: it is told later then.
+    pub fn tell_handed_out(&self, store: &Store) -> CliResult<()> {
+        if self.offline || !store.has_handed_out()? {
+            return Ok(());
+        }
+        self.unless_away(store.submit(&Op::Sweep, None), "").map(|_| ())
+    }
+
+    /// `None` for what failed because the remote could not be reached, which is told, with `but`.
+    ///
+    /// # Errors
+    /// All others.
+    pub fn unless_away<T>(&self, result: Result<T, StoreError>, but: &str) -> CliResult<Option<T>> {
+        match result {
+            Err(StoreError::Remote(e @ (RemoteError::Unreachable { .. } | RemoteError::Unknown { .. }))) => {
+                self.ui.narrate(&format!("git coord: {e}{but}"));
+                Ok(None)
+            }
+            other => Ok(Some(other?)),
+        }
     }
 
     /// Brings the state up to the remote's, unless that was done within `age`: for commands that
@@ -158,13 +187,8 @@ impl App {
     /// # Errors
     /// When the remote's state cannot follow the known one, or from the store.
     pub fn refresh(&self, store: &Store, age: Duration, wait: Duration) -> CliResult<()> {
-        match store.refresh_if_older(age, wait) {
-            Err(StoreError::Remote(e @ (RemoteError::Unreachable { .. } | RemoteError::Unknown { .. }))) => {
-                self.ui.narrate(&format!("git coord: {e}; this is what was known last"));
-                Ok(())
-            }
-            other => Ok(other.map(|_| ())?),
-        }
+        let known = "; this is what was known last";
+        self.unless_away(store.refresh_if_older(age, wait), known).map(|_| ())
     }
 
     /// Imports items, all or none, and starts upkeep if it is worthwhile.

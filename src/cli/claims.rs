@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 
 use crate::model::claim::{self, Claim, Holder, Mode};
 use crate::model::op::{ClaimPaths, Held};
-use crate::model::{Op, Outcome, RepoPath, ViewError, expiry};
-use crate::store::GitView;
+use crate::model::{Op, Outcome, RepoPath, View, ViewError, expiry};
 
 use super::app::App;
 use super::args::Ttl;
@@ -148,7 +147,7 @@ pub fn claims(app: &App, args: &ClaimsArgs) -> CliResult<Answer> {
     Ok(Answer::new(json!({ "claims": list }), text))
 }
 
-fn list(view: &GitView<'_>, paths: &[RepoPath]) -> Result<Vec<Held>, ViewError> {
+fn list(view: &dyn View, paths: &[RepoPath]) -> Result<Vec<Held>, ViewError> {
     let mut records: Vec<Claim> = Vec::new();
     if paths.is_empty() {
         records = claim::all(view)?;
@@ -169,7 +168,7 @@ fn list(view: &GitView<'_>, paths: &[RepoPath]) -> Result<Vec<Held>, ViewError> 
     Ok(held)
 }
 
-fn held_of(view: &GitView<'_>, record: &Claim, holder: &Holder) -> Result<Held, ViewError> {
+fn held_of(view: &dyn View, record: &Claim, holder: &Holder) -> Result<Held, ViewError> {
     // A claim by hand says more than an item that touches the same file.
     let grant = holder.grants.iter().find(|g| g.item.is_none()).or(holder.grants.first());
     Ok(Held {

@@ -10,7 +10,6 @@ use crate::import::EXPORT;
 use crate::model::ids::Index;
 use crate::model::queue::{self, Slot};
 use crate::model::{Item, ItemId, ItemState, QueueName, View, ViewError, segment};
-use crate::store::GitView;
 
 use super::app::App;
 use super::error::{CliError, CliResult};
@@ -48,7 +47,7 @@ pub fn export(app: &App, args: &ExportArgs) -> CliResult<Answer> {
 }
 
 /// Writes the items of a state; failures of the file are the inner result.
-fn write(mut file: &File, view: &GitView<'_>, args: &ExportArgs) -> Result<io::Result<()>, ViewError> {
+fn write(mut file: &File, view: &dyn View, args: &ExportArgs) -> Result<io::Result<()>, ViewError> {
     if let Err(e) = file.set_len(0).and_then(|()| file.rewind()) {
         return Ok(Err(e));
     }

@@ -195,6 +195,9 @@ fn guard_push(app: &App, store: &Store, remote: &str) -> CliResult<Answer> {
     if commits.is_empty() {
         return Ok(Answer::default());
     }
+    // The server and the checks of others judge by what they know: who was handed an item of this
+    // clone's pool has to be told before the commits come.
+    app.tell_handed_out(store)?;
     // What was committed while this clone did not look may stand under a lease that is lost.
     app.refresh(store, Duration::ZERO, app.store_options().patience)?;
     let pusher = app.session_if_any()?;

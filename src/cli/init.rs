@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::git::{Git, OLDEST_GIT, version};
 use crate::store::remote::Joined;
+use crate::model::{Op, pool};
 use crate::store::{self, Store};
 
 use super::app::App;
@@ -57,7 +58,7 @@ pub fn init(app: &App, args: &InitArgs) -> CliResult<Answer> {
         Some(remote) => Some(join(app, &store, remote, args.discard)?),
         None => None,
     };
-    let left = args.local && store.leave()?;
+    let left = args.local && leave(app, &store)?;
     let hooks = hooks::install(app)?;
     let remote = store.authority()?.map(|a| a.remote);
     let word = if fresh { "set up" } else { "already set up" };
@@ -75,6 +76,19 @@ pub fn init(app: &App, args: &InitArgs) -> CliResult<Answer> {
         Ok(None) => answer.note("next: git coord session start NAME"),
         _ => answer,
     })
+}
+
+/// Makes the store decide by itself again. What this clone keeps ready goes back to the others, if
+/// they can be told; else its leases run out.
+fn leave(app: &App, store: &Store) -> CliResult<bool> {
+    let pool = match store.authority()? {
+        Some(authority) => store.read(|view| pool::of(view, &authority.clone))?,
+        None => None,
+    };
+    if let Some(pool) = pool.filter(|p| !p.leases.is_empty()) {
+        app.unless_away(store.submit(&Op::EndSession { name: pool.name }, None), "")?;
+    }
+    Ok(store.leave()?)
 }
 
 /// Makes a remote the arbiter; returns what there is to say about it.

@@ -80,6 +80,10 @@ pub fn next(app: &App, args: &NextArgs) -> CliResult<Answer> {
         return Err(CliError::from_refusal(outcome));
     };
     store.keep_hint(&session, known, skips);
+    if items.iter().any(|taken| taken.because == Because::Ready) {
+        // The remote was not asked; it is told before long, and the pool filled up.
+        app.sync_if_due(&store)?;
+    }
     let mut lines: Vec<String> = items.iter().flat_map(|taken| item_lines(taken, args.explain)).collect();
     let list: Vec<Value> = items.iter().map(|taken| taken_json(taken, args.explain)).collect();
     let mut data = json!({ "items": list, "empty_reason": reason.as_ref().map(reason_text) });
@@ -121,6 +125,7 @@ fn item_lines(taken: &Taken, explain: bool) -> Vec<String> {
             Because::OwnFiles => {
                 format!("of those with priority {}, its files are yours already", taken.priority)
             }
+            Because::Ready => "this clone had it ready (coord.pool)".to_owned(),
             Because::First => format!("the first with priority {} that you may take", taken.priority),
         };
         lines.push(paint(FAINT, format!("    {why}")));

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::model::queue::{self, Slot};
 use crate::model::segment;
 use crate::model::{ItemId, ItemState, Outcome, QueueName, SessionName, View, ViewError, needs, why};
-use crate::store::{GitView, Store};
+use crate::store::Store;
 
 use super::app::App;
 use super::error::{CliError, CliResult};
@@ -156,7 +156,7 @@ pub(super) fn require_queue(store: &Store, name: Option<&QueueName>) -> CliResul
     }
 }
 
-fn held(view: &GitView<'_>, session: &SessionName, args: &ListArgs) -> Result<Vec<Row>, ViewError> {
+fn held(view: &dyn View, session: &SessionName, args: &ListArgs) -> Result<Vec<Row>, ViewError> {
     let mut rows = Vec::new();
     let Some(record) = crate::model::session::get(view, session)? else { return Ok(rows) };
     for item in record.leases.iter().filter_map(|l| l.item.as_ref()) {
@@ -172,7 +172,7 @@ fn held(view: &GitView<'_>, session: &SessionName, args: &ListArgs) -> Result<Ve
     Ok(rows)
 }
 
-fn all(view: &GitView<'_>, args: &ListArgs) -> Result<Vec<Row>, ViewError> {
+fn all(view: &dyn View, args: &ListArgs) -> Result<Vec<Row>, ViewError> {
     let mut rows = Vec::new();
     for record in queue::all(view)? {
         if args.queue.as_ref().is_some_and(|q| *q != record.name) {

@@ -229,7 +229,9 @@ fn current_branch(repo: &HostRepo) -> CliResult<Option<String>> {
 fn list(app: &App) -> CliResult<Answer> {
     let store = app.store()?;
     app.sweep(&store)?;
-    let sessions = store.read(|view| session::all(view))?;
+    let mut sessions = store.read(|view| session::all(view))?;
+    // What a clone keeps ready is nobody's work.
+    sessions.retain(|s| !s.pool);
     let width = sessions.iter().map(|s| s.name.as_str().len()).max().unwrap_or(0);
     let lines: Vec<String> = sessions.iter().map(|s| line(s, &store, width)).collect();
     let text = if lines.is_empty() { "no session has been started".to_owned() } else { lines.join("\n") };

@@ -36,6 +36,8 @@ pub enum Because {
     OwnFiles,
     /// It was asked for by its id.
     Named,
+    /// The clone had it ready.
+    Ready,
 }
 
 /// A free item that was passed over.

@@ -22,6 +22,7 @@ mod name;
 pub mod needs;
 pub mod op;
 mod path;
+pub mod pool;
 pub mod queue;
 pub mod rules;
 pub mod segment;
@@ -35,7 +36,7 @@ pub mod update;
 pub mod view;
 pub mod why;
 
-pub use apply::{Context, apply, apply_import, blockers_of, expiry};
+pub use apply::{Context, apply, apply_import, blockers_of, expiry, apply_ready, foresee};
 pub use item::{Item, ItemState, NewItem};
 pub use layered::{Changes, Layered};
 pub use name::{ItemId, NameError, QueueName, SessionName};

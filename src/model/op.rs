@@ -51,6 +51,8 @@ pub enum Op {
     },
     /// Takes the next items with their files.
     Next(TakeNext),
+    /// Tells that items of a clone's pool were handed out; all or nothing.
+    HandOut(HandOut),
     /// Finishes items, or gives them back; all or nothing.
     Finish {
         /// Who.
@@ -117,7 +119,7 @@ impl Op {
     pub fn session(&self) -> Option<&SessionName> {
         match self {
             Op::Claim(claim) => Some(&claim.session),
-            Op::Next(next) => Some(&next.session),
+            Op::Next(next) | Op::HandOut(HandOut { next, .. }) => Some(&next.session),
             Op::Release { session, .. } | Op::Finish { session, .. } | Op::Renew { session, .. } => {
                 Some(session)
             }
@@ -207,6 +209,19 @@ pub struct TakeNext {
     /// Which of them, and how to choose.
     #[serde(default)]
     pub choice: Choice,
+}
+
+/// See [`Op::HandOut`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HandOut {
+    /// From which pool.
+    pub pool: SessionName,
+    /// What was asked for, and by whom.
+    pub next: TakeNext,
+    /// Which were given.
+    pub items: Vec<ItemId>,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// How an item leaves a session's hands.

@@ -192,6 +192,9 @@ pub struct Session {
     /// True when it takes other sessions' work once there is none of its own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub help_others: bool,
+    /// True for what a clone keeps ready, see [`super::pool`]: nobody works as this session.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pool: bool,
     /// Items it has finished.
     #[serde(default)]
     pub done: u64,

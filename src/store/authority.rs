@@ -34,6 +34,13 @@ struct Place {
     inode: u64,
 }
 
+impl Place {
+    fn of(store: &Path) -> Result<Self, StoreError> {
+        let inode = fs::metadata(store.join(FILE)).map_err(StoreError::io("read", store))?.ino();
+        Ok(Place { host: host_name(), path: store.to_owned(), inode })
+    }
+}
+
 /// The name of this machine.
 pub fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
@@ -47,9 +54,19 @@ impl Authority {
     /// When the file cannot be read or written, or is damaged.
     pub(super) fn read(store: &Path) -> Result<Option<Self>, StoreError> {
         let Some(found) = Self::peek(store)? else { return Ok(None) };
-        let inode = fs::metadata(store.join(FILE)).map_err(StoreError::io("read", store))?.ino();
-        let here = Place { host: host_name(), path: store.to_owned(), inode };
+        let here = Place::of(store)?;
         if found.place == here { Ok(Some(found)) } else { Self::write(store, &found.remote).map(Some) }
+    }
+
+    /// Reads the file without the lock; `None` also for a folder that is a copy of another clone's
+    /// and has no name of its own yet.
+    ///
+    /// # Errors
+    /// As [`Authority::peek`].
+    pub(super) fn here(store: &Path) -> Result<Option<Self>, StoreError> {
+        let Some(found) = Self::peek(store)? else { return Ok(None) };
+        let here = Place::of(store)?;
+        Ok(Some(found).filter(|found| found.place == here))
     }
 
     /// Reads the file without the lock: for what is shown.

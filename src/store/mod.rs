@@ -18,6 +18,7 @@ mod loose;
 mod objects;
 mod refused;
 pub mod remote;
+mod pool;
 pub(crate) mod rescue;
 mod room;
 mod scratch;
@@ -31,7 +32,7 @@ use std::time::Duration;
 
 use gix::ObjectId;
 
-use crate::model::{ViewError, head};
+use crate::model::{View, ViewError, head};
 
 pub use authority::{Authority, host_name};
 pub use create::create;
@@ -42,6 +43,7 @@ pub(crate) use history::{LOG_SEGMENT, log_key};
 pub use import::{Batches, Import};
 pub use lock::StoreLock;
 use objects::Objects;
+use room::Room;
 pub use scratch::Scratch;
 pub use upkeep::Upkeep;
 pub use view::GitView;
@@ -61,6 +63,8 @@ pub struct StoreOptions {
     pub patience: Duration,
     /// Least time between two pushes to a remote that decides.
     pub push_every: Duration,
+    /// Items that this clone keeps ready when a remote decides, for those who ask for the same.
+    pub pool: usize,
     /// Do not go over the network.
     pub offline: bool,
 }
@@ -71,6 +75,7 @@ impl Default for StoreOptions {
             durable: false,
             patience: Duration::from_secs(30),
             push_every: Duration::ZERO,
+            pool: 0,
             offline: false,
         }
     }
@@ -215,13 +220,21 @@ impl Store {
     ///
     /// # Errors
     /// When the state cannot be read, or from `f`.
-    pub fn read<T>(&self, f: impl Fn(&GitView<'_>) -> Result<T, ViewError>) -> Result<T, StoreError> {
+    pub fn read<T>(&self, f: impl Fn(&dyn View) -> Result<T, ViewError>) -> Result<T, StoreError> {
+        let room = Room::new(&self.path);
+        // In this order: what leaves the room after the look stands in the state.
+        let mut handed = room.handed_out()?;
         let mut tip = self.require_tip()?;
         loop {
-            let result = self.view_of(tip).and_then(|view| f(&view).map_err(StoreError::from));
+            let result = self.view_of(tip).and_then(|view| {
+                let seen = Self::as_seen(&view, &handed)?;
+                let seen: &dyn View = seen.as_ref().map_or(&view as &dyn View, |txn| txn as &dyn View);
+                f(seen).map_err(StoreError::from)
+            });
             match result {
                 // Upkeep may remove the objects of an old version while it is being read.
                 Err(StoreError::View(ViewError::Unreadable { key, reason })) => {
+                    handed = room.handed_out()?;
                     let now = self.require_tip()?;
                     if now == tip {
                         return Err(ViewError::Unreadable { key, reason }.into());

@@ -24,6 +24,7 @@ use gix::ObjectId;
 use serde::{Deserialize, Serialize};
 
 use crate::crash_point;
+use crate::model::op::HandOut;
 use crate::model::{Op, Outcome};
 
 use super::StoreError;
@@ -51,6 +52,9 @@ struct Answer {
 
 /// How the ids of posted operations end.
 const POSTED: &str = "-posted";
+
+/// How the ids of those end that tell what was handed out of the pool.
+const HANDED: &str = "-handed-posted";
 
 /// One operation of another process.
 #[derive(Debug)]
@@ -131,6 +135,24 @@ impl Room {
     /// Number of operations that were posted and not carried out yet.
     pub fn posted(&self) -> Result<usize, StoreError> {
         Ok(self.names(".op")?.iter().filter(|id| id.ends_with(POSTED)).count())
+    }
+
+    /// Notes what was handed out of the pool.
+    pub fn hand_out(&self, op: &Op) -> Result<(), StoreError> {
+        self.put(op, false, HANDED).map(|_| ())
+    }
+
+    /// What was handed out of the pool and is not told to the remote yet, oldest first.
+    pub fn handed_out(&self) -> Result<Vec<HandOut>, StoreError> {
+        let mut list = Vec::new();
+        for id in self.names(".op")?.into_iter().filter(|id| id.ends_with(HANDED)) {
+            let bytes = fs::read(self.dir.join(format!("{id}.op"))).unwrap_or_default();
+            // One that is gone by now stands in the state.
+            if let Some(Op::HandOut(out)) = parse::<Waiting>(&bytes).map(|w| w.op) {
+                list.push(out);
+            }
+        }
+        Ok(list)
     }
 
     fn put(&self, op: &Op, patient: bool, ending: &str) -> Result<(String, File), StoreError> {

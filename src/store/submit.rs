@@ -16,6 +16,7 @@ use crate::model::{Context, Op, Outcome, Txn, apply};
 
 use super::cas::Swap;
 use super::lock::{self, StoreLock};
+use super::pool::is_drained;
 use super::remote::{RemoteError, Turn, Watch};
 use super::room::{Guest, Room, Ticket};
 use super::view::GitView;
@@ -35,6 +36,11 @@ const RETRY_REMOTE_EVERY: Duration = Duration::from_secs(3);
 impl Store {
     /// See [`Store::submit`].
     pub(super) fn carry_out(&self, op: &Op, wait: Option<Duration>) -> Result<Outcome, StoreError> {
+        if let Op::Next(next) = op
+            && let Some(outcome) = self.from_pool(next)?
+        {
+            return Ok(outcome);
+        }
         let room = Room::new(&self.path);
         let started = Instant::now();
         let end = wait.map(|w| started + w);
@@ -195,6 +201,7 @@ impl Store {
             self.check_format(&view)?;
             let context = watch.context(&view)?;
             let mut txn = Txn::new(&view);
+            let pool = self.lock_pool(&view, turn.authority())?;
             let guests = room.guests(ticket.map(|t| t.id.as_str()))?;
             let place = ticket.map(|t| t.id.as_str());
             let (answers, outcome) = serve(&mut txn, &guests, own, place, &context)?;
@@ -202,6 +209,7 @@ impl Store {
                 // Whose leases stand in the way is worth timing from now on.
                 watch.look(&view)?;
             }
+            let pool = pool.filter(|_| is_drained(&txn, turn.authority(), &guests).unwrap_or(true));
             if txn.is_empty() && self.refresh(turn)? {
                 continue;
             }
@@ -215,6 +223,7 @@ impl Store {
                 crash_point!("after the ref");
             }
             room.publish(answers.iter().map(|(id, _)| id.as_str()))?;
+            drop(pool);
             return Ok(outcome);
         }
     }
@@ -271,13 +280,16 @@ fn serve(
 ) -> Result<(Answers, Outcome), StoreError> {
     let mut answers = Answers::new();
     let mut own_outcome = None;
-    let mut waiting: Vec<&Guest> = guests.iter().collect();
+    // What was accepted before goes first, whatever the clock said when the others arrived.
+    let (mut waiting, others): (Vec<&Guest>, Vec<&Guest>) = guests.iter().partition(|g| g.is_posted());
+    waiting.extend(others);
     let mut own_waits = true;
     loop {
         let point = txn.savepoint();
         let mut still = Vec::new();
         for guest in waiting {
-            if own_waits && turn.is_some_and(|own_id| own_id < guest.id.as_str()) {
+            let is_earlier = |own: &str| !guest.is_posted() && own < guest.id.as_str();
+            if own_waits && turn.is_some_and(is_earlier) {
                 own_outcome = Some(apply(txn, own, context)?);
                 own_waits = false;
             }

@@ -198,7 +198,7 @@ impl Sim {
         } else {
             at.watch.stale(steady)
         };
-        Context { now, clone: Some(at.name.clone()), stale }
+        Context { now, clone: Some(at.name.clone()), stale, pool: 0 }
     }
 
     /// Looks at the leases of other clones.

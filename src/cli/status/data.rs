@@ -11,7 +11,8 @@ use super::{Status, Worker};
 
 /// The `data` of the document.
 pub fn document(status: &Status) -> Value {
-    let claims: usize = status.workers.iter().map(|w| paths_of(&w.session).len()).sum();
+    let sessions = status.workers.iter().map(|w| &w.session).chain(&status.pools);
+    let claims: usize = sessions.map(|s| paths_of(s).len()).sum();
     let names = |list: &[(Group, Measure)]| list.iter().map(|(g, m)| named(g, m, status)).collect::<Vec<_>>();
     json!({
         "sessions": status.workers.iter().map(|w| session(w, status)).collect::<Vec<_>>(),
@@ -22,6 +23,10 @@ pub fn document(status: &Status) -> Value {
         }).collect::<Vec<_>>(),
         "categories": names(&status.categories),
         "phases": names(&status.phases),
+        "pools": status.pools.iter().map(|p| json!({
+            "name": p.name, "clone": p.clone, "own": is_own(p, status),
+            "items": items_of(p).map(|i| &i.id).collect::<Vec<_>>(),
+        })).collect::<Vec<_>>(),
         "claims": claims,
         "rate_per_hour": status.all.per_hour(status.now),
         "rate_since_start": status.all.since_start(status.now),
@@ -31,6 +36,11 @@ pub fn document(status: &Status) -> Value {
         "conflict_rate": share(status.refused, status.granted),
         "success_rate": status.success(),
     })
+}
+
+/// True for what this clone keeps ready, false for what others do.
+pub fn is_own(pool: &Session, status: &Status) -> bool {
+    status.clone.is_some() && pool.clone == status.clone
 }
 
 /// The items in a session's hands.

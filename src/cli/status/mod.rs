@@ -77,6 +77,10 @@ impl Worker {
 struct Status {
     now: jiff::Timestamp,
     workers: Vec<Worker>,
+    /// What clones keep ready.
+    pools: Vec<Session>,
+    /// This clone, when a remote decides.
+    clone: Option<String>,
     queues: Vec<(Queue, Measure)>,
     categories: Vec<(Group, Measure)>,
     phases: Vec<(Group, Measure)>,
@@ -92,6 +96,7 @@ impl Status {
         app.sweep(&store)?;
         let (sessions, queues) = store.read(|view| Ok((session::all(view)?, queue::all(view)?)))?;
         let now = crate::clock::now();
+        let (pools, sessions): (Vec<Session>, Vec<Session>) = sessions.into_iter().partition(|s| s.pool);
         let workers: Vec<Worker> = sessions
             .into_iter()
             .map(|session| Worker {
@@ -108,7 +113,8 @@ impl Status {
         queues.iter().for_each(|(_, measure)| all.add(measure));
         let granted = workers.iter().map(|w| w.session.stats.granted).sum();
         let refused = workers.iter().map(|w| w.refused).sum();
-        Ok(Status { now, workers, queues, categories, phases, all, granted, refused })
+        let clone = store.authority()?.map(|a| a.clone);
+        Ok(Status { now, workers, pools, clone, queues, categories, phases, all, granted, refused })
     }
 
     /// Attempts that ended well. Sessions count them in every version of the store.

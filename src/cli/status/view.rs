@@ -5,7 +5,7 @@ use anstyle::Style;
 use super::super::grid::{Cell, Grid, cut};
 use super::super::output::{BAD, FAINT, GOOD, STRONG, WARN, paint};
 use super::super::text as words;
-use super::data::{items_of, paths_of};
+use super::data::{is_own, items_of, paths_of};
 use super::{By, Status, StatusArgs, Worker};
 use crate::model::figures::{Group, Measure, share};
 use crate::model::session::SessionState;
@@ -242,6 +242,17 @@ fn summary(status: &Status, width: usize) -> String {
         let text = format!("conflicts {:.1}% of {tries} tries", conflicts * 100.0);
         parts.push(judged(conflicts < CONFLICTS, text, "below 1%"));
     }
+    if !parts.is_empty() {
+        text.push_str(&sentence(&parts, width));
+    }
+    let ready = |own: bool| -> usize {
+        status.pools.iter().filter(|p| is_own(p, status) == own).map(|p| items_of(p).count()).sum()
+    };
+    let parts: Vec<String> = [(ready(true), "kept ready here"), (ready(false), "kept ready by other clones")]
+        .into_iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, words)| paint(FAINT, format!("{} {words}", words::count(n, "item"))))
+        .collect();
     if !parts.is_empty() {
         text.push_str(&sentence(&parts, width));
     }

@@ -15,6 +15,7 @@ use super::{Context, active, granted};
 /// When the state cannot be read.
 pub(super) fn claim(txn: &mut Txn<'_>, op: &ClaimPaths, context: &Context) -> Result<Outcome, ViewError> {
     let mut session = granted!(active(txn, &op.session)?);
+    super::pool::make_way(txn, &op.paths, context)?;
     let mut blockers = Vec::new();
     for path in &op.paths {
         blockers.extend(blockers_of(txn, path, &op.session, op.mode)?);

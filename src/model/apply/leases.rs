@@ -15,7 +15,7 @@ use super::{Context, active, granted};
 /// When the state cannot be read.
 pub(super) fn sweep(
     txn: &mut Txn<'_>,
-    alive: Option<&SessionName>,
+    alive: &[&SessionName],
     context: &Context,
 ) -> Result<(), ViewError> {
     let before = head::read(txn)?.sweep_at;
@@ -29,7 +29,7 @@ pub(super) fn sweep(
             session.leases.drain(..).partition(|l| l.has_run_out(context));
         session.leases = kept;
         changed |= !gone.is_empty();
-        if alive == Some(&session.name) && !gone.is_empty() {
+        if alive.contains(&&session.name) && !gone.is_empty() {
             session.leases.extend(gone.into_iter().map(|mut lease| {
                 lease.renew(context);
                 lease
@@ -37,7 +37,7 @@ pub(super) fn sweep(
             session.leases.sort_by_key(|l| l.id);
             sessions::put(txn, &session);
         } else if !gone.is_empty() {
-            expire(txn, &mut session, gone, alive, context)?;
+            expire(txn, &mut session, gone, alive.first().copied(), context)?;
         }
         let next = session.leases.iter().map(Lease::expires).min();
         earliest = earliest.into_iter().chain(next).min();
@@ -63,6 +63,7 @@ fn expire(
     let mut event = Event::new(context.now, Some(&session.name), "expired");
     let mut paths = Vec::new();
     let mut items = Vec::new();
+    let mut lost = Vec::new();
     let ids: Vec<u64> = gone.iter().map(|l| l.id).collect();
     for lease in gone {
         let why = format!("its lease ran out at {}", lease.expires());
@@ -74,11 +75,12 @@ fn expire(
             by: by.cloned(),
             why: why.clone(),
         };
-        for path in lease.all_paths() {
-            session.remember_loss(loss(Some(path.clone()), None));
+        // A pool is nobody who could be told.
+        for path in lease.all_paths().filter(|_| !session.pool) {
+            lost.push(loss(Some(path.clone()), None));
         }
         if let Some(item) = &lease.item {
-            session.remember_loss(loss(None, Some(item.id.clone())));
+            lost.extend((!session.pool).then(|| loss(None, Some(item.id.clone()))));
             items.push(item.id.to_string());
         }
         paths.extend(lease.paths.iter().map(ToString::to_string));
@@ -86,10 +88,16 @@ fn expire(
         if let Some(item) = &lease.item {
             queue::transition_of(txn, &item.slot, item.kind.as_ref(), ItemState::Pending, |note| {
                 note.at = Some(context.now);
-                note.why = Some(why.clone());
+                if session.pool {
+                    // Nobody has tried it.
+                    note.attempt = note.attempt.saturating_sub(1);
+                } else {
+                    note.why = Some(why.clone());
+                }
             })?;
         }
     }
+    lost.into_iter().for_each(|loss| session.remember_loss(loss));
     if !paths.is_empty() {
         event = event.with("paths", &paths);
     }

@@ -16,12 +16,14 @@ mod import;
 mod leases;
 mod named;
 mod next;
+mod pool;
 mod search;
 mod session;
 mod settings;
 mod update;
 
 pub use claim::{blockers_of, expiry};
+pub use pool::{apply_ready, foresee};
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
@@ -40,12 +42,14 @@ pub struct Context {
     /// Leases of other clones, with their numbers of renewals, that this clone has watched
     /// unchanged for longer than they last. Clocks of two machines are never compared.
     pub stale: BTreeSet<(u64, u64)>,
+    /// Items that this clone keeps ready for those who ask for the same, see [`super::pool`].
+    pub pool: usize,
 }
 
 impl Context {
     /// The context of a store that decides by itself.
     pub fn local(now: Timestamp) -> Self {
-        Context { now, clone: None, stale: BTreeSet::new() }
+        Context { now, clone: None, stale: BTreeSet::new(), pool: 0 }
     }
 }
 
@@ -54,7 +58,12 @@ impl Context {
 /// # Errors
 /// When the state cannot be read or is damaged; the transaction is then of no use.
 pub fn apply(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, ViewError> {
-    guarded(txn, op.session(), context, |txn| dispatch(txn, op, context))
+    let pool = match op {
+        Op::HandOut(out) => Some(&out.pool),
+        _ => None,
+    };
+    let alive: Vec<&SessionName> = op.session().into_iter().chain(pool).collect();
+    guarded(txn, &alive, context, |txn| dispatch(txn, op, context))
 }
 
 /// Applies [`Op::Import`] to items that stand somewhere else, so that a large import is not
@@ -69,17 +78,18 @@ pub fn apply_import(
     queue: &QueueName,
     context: &Context,
 ) -> Result<Outcome, ViewError> {
-    guarded(txn, session, context, |txn| import::import(txn, session, items, queue, context))
+    let alive: Vec<&SessionName> = session.into_iter().collect();
+    guarded(txn, &alive, context, |txn| import::import(txn, session, items, queue, context))
 }
 
 fn guarded(
     txn: &mut Txn<'_>,
-    session: Option<&SessionName>,
+    alive: &[&SessionName],
     context: &Context,
     act: impl FnOnce(&mut Txn<'_>) -> Result<Outcome, ViewError>,
 ) -> Result<Outcome, ViewError> {
     // What has run out goes back first, and stays back even when the operation is refused.
-    leases::sweep(txn, session, context)?;
+    leases::sweep(txn, alive, context)?;
     let point = txn.savepoint();
     let outcome = act(txn)?;
     if outcome.is_refusal() {
@@ -99,6 +109,7 @@ fn dispatch(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, Vi
         Op::Claim(claim) => claim::claim(txn, claim, context),
         Op::Release { session, paths } => claim::release(txn, session, paths.as_deref(), context),
         Op::Next(next) => next::next(txn, next, context),
+        Op::HandOut(out) => pool::hand_out(txn, out, context),
         Op::Finish { session, items, how } => finish::finish(txn, session, items, how, context),
         Op::Renew { session, what, ttl } => leases::renew(txn, session, what, *ttl, context),
         Op::Import { session, items, queue } => import::import(txn, session.as_ref(), items, queue, context),

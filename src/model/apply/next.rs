@@ -1,11 +1,8 @@
 //! Taking the next items, each with its files, in one act.
 
-use std::collections::BTreeSet;
-
 use super::super::area::Areas;
 use super::super::choice::{Passed, Skip, Skipped, Skips};
 use super::super::claim::{self, Grant, Holder, Mode};
-use super::super::event::Event;
 use super::super::op::{EmptyReason, Outcome, TakeNext, Taken};
 use super::super::queue::{self, Queue};
 use super::super::segment::Note;
@@ -13,9 +10,9 @@ use super::super::session::{Lease, LeasedItem, Session};
 use super::super::stats::{self, Kind};
 use super::super::view::ViewError;
 use super::super::{ItemState, QueueName, Txn, head, to_json};
-use super::leases::{put, renew_due};
+use super::leases::renew_due;
 use super::search::{Found, Search, Wishes, still_true};
-use super::{Context, active, granted, named};
+use super::{Context, active, granted, named, pool};
 
 /// Bytes of a title that a lease keeps.
 const TITLE: usize = 80;
@@ -34,6 +31,7 @@ pub(super) fn next(txn: &mut Txn<'_>, op: &TakeNext, context: &Context) -> Resul
     renew_due(&mut session, context);
     let (taken, reason, skips) = match &op.choice.item {
         Some(id) => {
+            pool::give_back(txn, context, |l| l.item.as_ref().is_some_and(|i| i.id == *id))?;
             let (found, help) = match named::find(txn, &session, op, id)? {
                 named::Named::Free(found, help) => (found, help),
                 named::Named::Answer(outcome) => return Ok(outcome),
@@ -46,14 +44,8 @@ pub(super) fn next(txn: &mut Txn<'_>, op: &TakeNext, context: &Context) -> Resul
         },
     };
     if !taken.is_empty() {
-        let from: BTreeSet<&QueueName> = taken.iter().map(|t| &t.queue).collect();
-        stats::begin(txn, from.into_iter(), context.now)?;
-        session.stats.grant(taken.len() as u64, context.now);
-        put(txn, &session)?;
-        let ids: Vec<_> = taken.iter().map(|t| t.item.id.to_string()).collect();
-        let leases: Vec<_> = taken.iter().map(|t| t.lease).collect();
-        let event = Event::new(context.now, Some(&op.session), "next").with("items", ids);
-        txn.record(event.with("leases", leases));
+        pool::note_taken(txn, &mut session, &taken, context.now)?;
+        pool::refill(txn, op, context)?;
     }
     Ok(Outcome::Taken { items: taken, reason, skips })
 }
@@ -77,13 +69,21 @@ fn search(
     };
     let wishes = wishes_text(op, session);
     let mut known = still_true(txn, session, &op.choice.skips, &wishes)?;
-    let mut taken: Vec<Taken> = Vec::new();
+    let mut taken = pool::offer(txn, session, op, (&own, &asked), context, false)?;
     let mut told = Told::default();
     let mut help = false;
     while taken.len() < op.count {
         let assigned = queues_of(txn, op, session, help)?;
         let (full, open): (Vec<Queue>, Vec<Queue>) = assigned.into_iter().partition(|q| is_full(session, q));
-        let all = Wishes { session, choice: &op.choice, filter: op.filter, own: &own, asked: &asked, help };
+        let all = Wishes {
+            session,
+            holder: Some(&session.name),
+            choice: &op.choice,
+            filter: op.filter,
+            own: &own,
+            asked: &asked,
+            help,
+        };
         let mut search = Search::new(&all);
         let found = search.run(txn, &open, &known)?;
         // An explanation names what was passed over, so it has to be looked at each time.
@@ -122,14 +122,14 @@ struct Told {
 }
 
 /// Puts what a search found out in the place of what was known before.
-fn merge(known: &mut Vec<Skip>, new: Vec<Skip>) {
+pub(super) fn merge(known: &mut Vec<Skip>, new: Vec<Skip>) {
     known.retain(|k| !new.iter().any(|n| (&n.queue, n.priority, n.help) == (&k.queue, k.priority, k.help)));
     known.extend(new);
 }
 
 /// Everything that decides which items are passed over, as text: the call without what may differ
 /// from call to call, and the assignment. A wish that is added to the operation is part of it.
-fn wishes_text(op: &TakeNext, session: &Session) -> String {
+pub(super) fn wishes_text(op: &TakeNext, session: &Session) -> String {
     let mut bare = TakeNext { count: 0, ttl: 0, queues: Vec::new(), ..op.clone() };
     bare.choice.skips = Vec::new();
     bare.choice.explain = false;
@@ -143,13 +143,18 @@ pub(super) fn areas_of(session: &Session) -> Result<Areas, ViewError> {
 }
 
 /// True when a session holds as many items of a queue as it may.
-fn is_full(session: &Session, queue: &Queue) -> bool {
+pub(super) fn is_full(session: &Session, queue: &Queue) -> bool {
     let held = session.leases.iter().filter_map(|l| l.item.as_ref()).filter(|i| i.slot.queue == queue.name);
     queue.rules.max_held.is_some_and(|most| held.count() >= most as usize)
 }
 
+/// Seconds of a lease on an item of this queue.
+pub(super) fn ttl_of(op: &TakeNext, queue: &Queue) -> u64 {
+    if op.choice.exact_ttl { op.ttl } else { queue.rules.ttl.unwrap_or(op.ttl) }
+}
+
 /// The queues to take from: as asked, else the session's, else all.
-fn queues_of(txn: &Txn<'_>, op: &TakeNext, session: &Session, help: bool) -> Result<Vec<Queue>, ViewError> {
+pub(super) fn queues_of(txn: &Txn<'_>, op: &TakeNext, session: &Session, help: bool) -> Result<Vec<Queue>, ViewError> {
     let own: &[QueueName] = if help { &[] } else { &session.queues };
     let wanted = if op.queues.is_empty() { own } else { &op.queues };
     if wanted.is_empty() {
@@ -164,7 +169,7 @@ fn queues_of(txn: &Txn<'_>, op: &TakeNext, session: &Session, help: bool) -> Res
 }
 
 /// Gives an item and its files to the session, under a lease of its own.
-fn take(
+pub(super) fn take(
     txn: &mut Txn<'_>,
     session: &mut Session,
     found: Found,
@@ -173,8 +178,7 @@ fn take(
     context: &Context,
 ) -> Result<Taken, ViewError> {
     let Found { slot, item, priority, because } = found;
-    let rule = queue::must_get(txn, &slot.queue)?.rules.ttl;
-    let ttl = if op.choice.exact_ttl { op.ttl } else { rule.unwrap_or(op.ttl) };
+    let ttl = ttl_of(op, &queue::must_get(txn, &slot.queue)?);
     let generation = head::next_generation(txn)?;
     let mut attempt = 0;
     let kind = Kind::of(&item);

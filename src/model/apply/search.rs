@@ -12,14 +12,14 @@ use serde::Deserialize;
 
 use super::super::area::Areas;
 use super::super::choice::{Because, Choice, NotTaken, Passed, Skip, Skipped, Skips};
-use super::super::claim::{self, Claim, Mode};
+use super::super::claim::{self, Claim, Holder, Mode};
 use super::super::filter::Filter;
 use super::super::queue::{self, Queue, Slot};
 use super::super::segment;
 use super::super::session::Session;
 use super::super::share::Share;
 use super::super::view::{View, ViewError};
-use super::super::{Item, ItemId, ItemState, QueueName, RepoPath, Txn, head};
+use super::super::{Item, ItemId, ItemState, QueueName, RepoPath, SessionName, Txn, head};
 
 /// How many free items are looked at for one whose files the session holds already, before the
 /// first one that is free is taken. Two segments: a bound on the cost, not on the choice.
@@ -34,6 +34,8 @@ const PASSED_MAX: usize = 10;
 /// What may be taken.
 pub(super) struct Wishes<'a> {
     pub session: &'a Session,
+    /// Whose claims are not in the way; `None`: all are.
+    pub holder: Option<&'a SessionName>,
     pub choice: &'a Choice,
     pub filter: Filter,
     /// The session's own areas; none while it helps others.
@@ -45,7 +47,7 @@ pub(super) struct Wishes<'a> {
 
 /// The part of an item that decides whether it may be taken.
 #[derive(Deserialize)]
-struct Facts {
+pub(super) struct Facts {
     id: ItemId,
     #[serde(default)]
     category: Option<String>,
@@ -57,9 +59,40 @@ struct Facts {
     run: Option<String>,
 }
 
+impl Facts {
+    pub(super) fn of(item: &Item) -> Self {
+        Facts {
+            id: item.id.clone(),
+            category: item.category.clone(),
+            rule: item.rule.clone(),
+            files: item.files.clone(),
+            run: item.run.clone(),
+        }
+    }
+}
+
 impl Wishes<'_> {
+    /// The holds of a claim that are in the way.
+    fn against<'a>(&'a self, claim: &'a Claim) -> impl Iterator<Item = &'a Holder> {
+        let mine = |session: &SessionName| self.holder == Some(session);
+        claim.holders.iter().filter(move |h| !mine(&h.session))
+    }
+
+    /// The claims that overlap one of the files and are in the way.
+    fn in_the_way(&self, view: &dyn View, files: &[RepoPath]) -> Result<Vec<Claim>, ViewError> {
+        for file in files {
+            let mut found = claim::overlapping(view, file)?;
+            found.retain(|claim| self.against(claim).next().is_some());
+            if !found.is_empty() {
+                // One file that is held is enough.
+                return Ok(found);
+            }
+        }
+        Ok(Vec::new())
+    }
+
     /// Why an item is not for this session, whoever holds what.
-    fn objection(&self, facts: &Facts) -> Option<NotTaken> {
+    pub(super) fn objection(&self, facts: &Facts) -> Option<NotTaken> {
         let one_of = |list: &[String], word: &Option<String>| {
             list.is_empty() || word.as_ref().is_some_and(|w| list.contains(w))
         };
@@ -126,7 +159,8 @@ struct Seen {
 
 impl<'a> Search<'a> {
     pub(super) fn new(wishes: &'a Wishes<'a>) -> Self {
-        let has_files = wishes.session.leases.iter().any(|l| l.all_paths().next().is_some());
+        let has_files = wishes.holder.is_some()
+            && wishes.session.leases.iter().any(|l| l.all_paths().next().is_some());
         Search {
             wishes,
             has_files,
@@ -236,11 +270,13 @@ impl<'a> Search<'a> {
                 continue;
             }
             let session = self.wishes.session;
-            let own = !facts.files.is_empty() && facts.files.iter().all(|f| session.may_edit(f));
+            let own = self.has_files
+                && !facts.files.is_empty()
+                && facts.files.iter().all(|f| session.may_edit(f));
             // Behind the first one that may be taken, only one on the session's own files counts. What
             // is in the way of the rest changes nothing, and is the dearest thing to look up.
             if own || self.first.is_none() {
-                let claims = if own { Vec::new() } else { in_the_way(txn, session, &facts.files)? };
+                let claims = if own { Vec::new() } else { self.wishes.in_the_way(txn, &facts.files)? };
                 if claims.is_empty() {
                     if seen.candidate.is_none() {
                         seen.candidate = Some((index, seen.passed.clone()));
@@ -281,8 +317,9 @@ impl<'a> Search<'a> {
     ) -> Result<(), ViewError> {
         let session = &self.wishes.session.name;
         for claim in claims {
-            let by_hand = claim
-                .conflicts(session, Mode::Exclusive)
+            let by_hand = self
+                .wishes
+                .against(claim)
                 .any(|holder| holder.grants.iter().any(|grant| grant.item.is_none()));
             seen.passed.by_hand |= by_hand;
             if !by_hand {
@@ -345,19 +382,6 @@ fn new_range(queue: &Queue, priority: u32, help: bool) -> Skip {
         by_hand: false,
         skipped: Skipped::default(),
     }
-}
-
-/// The claims of others that overlap one of the files.
-fn in_the_way(view: &dyn View, session: &Session, files: &[RepoPath]) -> Result<Vec<Claim>, ViewError> {
-    for file in files {
-        let mut found = claim::overlapping(view, file)?;
-        found.retain(|claim| claim.conflicts(&session.name, Mode::Exclusive).next().is_some());
-        if !found.is_empty() {
-            // One file that is held is enough.
-            return Ok(found);
-        }
-    }
-    Ok(Vec::new())
 }
 
 /// The parts of a hint that still hold.

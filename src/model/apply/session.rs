@@ -16,6 +16,9 @@ use super::{Context, granted};
 pub(super) fn start(txn: &mut Txn<'_>, op: &StartSession, context: &Context) -> Result<Outcome, ViewError> {
     let known = sessions::get(txn, &op.name)?;
     let resumed = known.is_some();
+    if known.as_ref().is_some_and(|k| k.pool) {
+        return Ok(is_a_pool(&op.name));
+    }
     if let Some(known) = &known {
         // One without a token was only assigned to: no worktree is bound to it, in no clone.
         let bound = known.state == SessionState::Active && !known.token.is_empty();
@@ -78,6 +81,9 @@ pub(super) fn assign(
     context: &Context,
 ) -> Result<Outcome, ViewError> {
     let known = sessions::get(txn, name)?;
+    if known.as_ref().is_some_and(|k| k.pool) {
+        return Ok(is_a_pool(name));
+    }
     let mut session = known.clone().unwrap_or_else(|| new(name, context));
     session.queues = to.queues.to_vec();
     session.areas = to.areas.to_vec();
@@ -111,11 +117,26 @@ fn new(name: &SessionName, context: &Context) -> Session {
         areas: Vec::new(),
         share: None,
         help_others: false,
+        pool: false,
         done: 0,
         failed: 0,
         stats: Default::default(),
         leases: Vec::new(),
         lost: Vec::new(),
+    }
+}
+
+/// The pool of the clone that acts, with nothing in it.
+pub(super) fn new_pool(name: &SessionName, context: &Context) -> Session {
+    Session { pool: true, clone: context.clone.clone(), ..new(name, context) }
+}
+
+/// The refusal to work as a pool.
+fn is_a_pool(name: &SessionName) -> Outcome {
+    Outcome::Refused {
+        rule: "reserved-name".into(),
+        message: format!("{name} is what a clone keeps ready for its sessions"),
+        hint: "choose another name for the session".into(),
     }
 }
 

@@ -51,6 +51,7 @@ struct Seen {
 pub(in super::super) struct Watch {
     path: PathBuf,
     clone: Option<String>,
+    pool: usize,
     notes: Notes,
 }
 
@@ -73,7 +74,8 @@ impl Watch {
     /// Reads the notes; there are none when the store decides by itself.
     pub fn open(store: &Store, authority: Option<&Authority>) -> Result<Self, StoreError> {
         let path = store.path().join(FILE);
-        let mut watch = Watch { path, clone: authority.map(|a| a.clone.clone()), notes: Notes::default() };
+        let clone = authority.map(|a| a.clone.clone());
+        let mut watch = Watch { path, clone, pool: store.options().pool, notes: Notes::default() };
         if watch.clone.is_some() {
             let known = fs::read(&watch.path).ok().and_then(|b| serde_json::from_slice::<Notes>(&b).ok());
             let boot = clock::boot();
@@ -87,7 +89,8 @@ impl Watch {
         if self.clone.is_some() && self.notes.is_due(steady_ms()) {
             self.look(view)?;
         }
-        Ok(Context { now: clock::now(), clone: self.clone.clone(), stale: self.notes.stale(steady_ms()) })
+        let stale = self.notes.stale(steady_ms());
+        Ok(Context { now: clock::now(), clone: self.clone.clone(), stale, pool: self.pool })
     }
 
     /// Looks at the leases of other clones.

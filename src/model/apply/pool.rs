@@ -1,0 +1,347 @@
+//! Keeping items ready for the sessions of a clone, see [`super::super::pool`].
+//!
+//! A pool is a session that nobody works as: it holds leases and files as any other, so that what
+//! holds for sessions (one holder a path, leases that run out, what `doctor` counts) holds for it.
+//! No two of its items touch the same file: each of them must be fit to go to another session.
+
+use super::super::area::Areas;
+use super::super::choice::Because;
+use super::super::claim::{self, Grant, Holder, Mode};
+use super::super::event::Event;
+use super::super::op::{HandOut, Outcome, TakeNext, Taken};
+use super::super::queue::{self, Queue};
+use super::super::segment::Note;
+use super::super::session::{Lease, Session};
+use super::super::view::{View, ViewError};
+use super::super::{ItemState, RepoPath, Txn, head, pool, session as sessions, stats};
+use super::leases::{free, loss_of_item, put, renew_due};
+use super::next::{areas_of, is_full, queues_of, take, ttl_of, wishes_text};
+use super::search::{Facts, Search, Wishes, still_true};
+use super::{Context, active, granted, session};
+
+/// Of the items that are left, a clone keeps no more than one in so many ready: at the end of a
+/// backlog nobody shall wait for what another clone does not work on.
+const SHARE: u64 = 4;
+
+/// The items of a pool that a session may take, the most urgent first: their leases.
+///
+/// # Errors
+/// When the state cannot be read.
+fn fitting(
+    view: &dyn View,
+    pool: &Session,
+    queues: &[Queue],
+    wishes: &Wishes<'_>,
+) -> Result<Vec<u64>, ViewError> {
+    let mut found = Vec::new();
+    for lease in &pool.leases {
+        let Some(held) = &lease.item else { continue };
+        let slot = &held.slot;
+        if !queues.iter().any(|q| q.name == slot.queue) {
+            continue;
+        }
+        let item = queue::item(view, slot)?;
+        if wishes.objection(&Facts::of(&item)).is_none() {
+            found.push((queue::standing(view, slot)?.2, lease.id));
+        }
+    }
+    found.sort_unstable();
+    Ok(found.into_iter().map(|(_, lease)| lease).collect())
+}
+
+/// Gives a session items of its clone's pool, at most as many as asked for. Their leases begin
+/// anew; with `as_it_is` they do not, and only those are given that have at least half of their
+/// time before them.
+///
+/// # Errors
+/// When the state cannot be read.
+pub(super) fn offer(
+    txn: &mut Txn<'_>,
+    session: &mut Session,
+    op: &TakeNext,
+    areas: (&Areas, &Areas),
+    context: &Context,
+    as_it_is: bool,
+) -> Result<Vec<Taken>, ViewError> {
+    let Some(mut pool) = pool::own(txn, context)?.filter(|p| !p.leases.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    let queues = queues_of(txn, op, session, false)?;
+    let leases = {
+        let (own, asked) = areas;
+        let wishes = Wishes {
+            session,
+            holder: Some(&session.name),
+            choice: &op.choice,
+            filter: op.filter,
+            own,
+            asked,
+            help: false,
+        };
+        fitting(txn, &pool, &queues, &wishes)?
+    };
+    let mut taken = Vec::new();
+    for id in leases {
+        if taken.len() == op.count {
+            break;
+        }
+        let Some(lease) = pool.leases.iter().find(|l| l.id == id) else { continue };
+        let queue = lease.item.as_ref().and_then(|i| queues.iter().find(|q| q.name == i.slot.queue));
+        let Some(queue) = queue.filter(|q| !is_full(session, q)) else { continue };
+        let ttl = ttl_of(op, queue);
+        let begin = match as_it_is {
+            true if lease.clone != context.clone || lease.is_due(context.now) || lease.ttl != ttl => continue,
+            true => None,
+            false => Some((context, ttl)),
+        };
+        taken.extend(pass_on(txn, &mut pool, session, id, begin)?);
+    }
+    if !taken.is_empty() {
+        sessions::put(txn, &pool);
+    }
+    Ok(taken)
+}
+
+/// Moves one lease with its item and files from a pool to a session. The lease keeps its number:
+/// it is the same grant, in other hands of the same clone. Its time begins anew with `begin`, the
+/// seconds that it lasts from then on.
+fn pass_on(
+    txn: &mut Txn<'_>,
+    pool: &mut Session,
+    session: &mut Session,
+    id: u64,
+    begin: Option<(&Context, u64)>,
+) -> Result<Option<Taken>, ViewError> {
+    let Some(at) = pool.leases.iter().position(|l| l.id == id && l.item.is_some()) else { return Ok(None) };
+    let mut lease = pool.leases.remove(at);
+    if let Some((context, ttl)) = begin {
+        lease.renew(context);
+        lease.ttl = ttl;
+    }
+    let Some(held) = &lease.item else { return Ok(None) };
+    free(txn, &pool.name, &lease)?;
+    for file in &held.files {
+        let holder = Holder {
+            session: session.name.clone(),
+            mode: Mode::Exclusive,
+            since: lease.since,
+            grants: vec![Grant { lease: id, item: Some(held.id.clone()), mode: Mode::Exclusive }],
+            reason: None,
+        };
+        claim::grant(txn, file, holder)?;
+        session.forget_losses(file);
+    }
+    session.lost.retain(|l| l.item.as_ref() != Some(&held.id));
+    queue::transition_of(txn, &held.slot, held.kind.as_ref(), ItemState::Claimed, |note: &mut Note| {
+        note.by = Some(session.name.clone());
+    })?;
+    let (_, note, priority) = queue::standing(txn, &held.slot)?;
+    let taken = Taken {
+        item: queue::item(txn, &held.slot)?,
+        queue: held.slot.queue.clone(),
+        priority,
+        attempt: note.attempt,
+        lease: id,
+        expires: lease.expires(),
+        because: Because::Ready,
+        help: false,
+    };
+    session.leases.push(lease);
+    Ok(Some(taken))
+}
+
+/// What the pool of the clone has for a session, without asking the remote: nothing, or as many
+/// items as asked for, and they are the session's in the transaction.
+///
+/// # Errors
+/// When the state cannot be read.
+pub fn apply_ready(txn: &mut Txn<'_>, op: &TakeNext, context: &Context) -> Result<Vec<Taken>, ViewError> {
+    let (Ok(mut session), Ok(asked)) = (active(txn, &op.session)?, Areas::new(&op.choice.areas)) else {
+        return Ok(Vec::new());
+    };
+    for name in &op.queues {
+        if queue::get(txn, name)?.is_none() {
+            return Ok(Vec::new());
+        }
+    }
+    let own = areas_of(&session)?;
+    let items = offer(txn, &mut session, op, (&own, &asked), context, true)?;
+    Ok(if items.len() == op.count { items } else { Vec::new() })
+}
+
+/// Hands items of a pool to a session that has been told so already, and fills the pool up.
+///
+/// # Errors
+/// When the state cannot be read.
+pub(super) fn hand_out(txn: &mut Txn<'_>, op: &HandOut, context: &Context) -> Result<Outcome, ViewError> {
+    let outcome = pass_all_on(txn, op, Some(context))?;
+    if let Outcome::Taken { .. } = outcome {
+        refill(txn, &op.next, context)?;
+    }
+    Ok(outcome)
+}
+
+/// Shows a state as it will be when items that were handed out are told to the remote. One that
+/// cannot be handed out any more changes nothing.
+///
+/// # Errors
+/// When the state cannot be read.
+pub fn foresee(txn: &mut Txn<'_>, op: &HandOut) -> Result<(), ViewError> {
+    let point = txn.savepoint();
+    if pass_all_on(txn, op, None)?.is_refusal() {
+        txn.rollback(point);
+    }
+    Ok(())
+}
+
+/// With a context the time of the leases begins anew: now everybody is told who holds them.
+fn pass_all_on(txn: &mut Txn<'_>, op: &HandOut, context: Option<&Context>) -> Result<Outcome, ViewError> {
+    let mut session = granted!(active(txn, &op.next.session)?);
+    let Some(mut pool) = sessions::get(txn, &op.pool)? else {
+        return Ok(Outcome::Unknown { what: "session".into(), name: op.pool.to_string() });
+    };
+    let mut taken = Vec::new();
+    for id in &op.items {
+        // Told before, by a process that died before it could take the note of it away.
+        if session.item_lease(id).is_some() {
+            continue;
+        }
+        let Some((lease, ttl)) = pool.item_lease(id).map(|l| (l.id, l.ttl)) else {
+            return super::claim::lost(txn, vec![loss_of_item(&session, id)], &session.name);
+        };
+        taken.extend(pass_on(txn, &mut pool, &mut session, lease, context.map(|c| (c, ttl)))?);
+    }
+    if taken.is_empty() {
+        return Ok(Outcome::Taken { items: taken, reason: None, skips: None });
+    }
+    if let Some(context) = context {
+        renew_due(&mut session, context);
+    }
+    note_taken(txn, &mut session, &taken, op.at)?;
+    sessions::put(txn, &pool);
+    head::next_generation(txn)?;
+    Ok(Outcome::Taken { items: taken, reason: None, skips: None })
+}
+
+/// Counts what a session was given, and writes it and the event.
+///
+/// # Errors
+/// When the state cannot be read.
+pub(super) fn note_taken(
+    txn: &mut Txn<'_>,
+    session: &mut Session,
+    taken: &[Taken],
+    at: jiff::Timestamp,
+) -> Result<(), ViewError> {
+    let from: std::collections::BTreeSet<_> = taken.iter().map(|t| &t.queue).collect();
+    stats::begin(txn, from.into_iter(), at)?;
+    session.stats.grant(taken.len() as u64, at);
+    put(txn, session)?;
+    let ids: Vec<_> = taken.iter().map(|t| t.item.id.to_string()).collect();
+    let leases: Vec<_> = taken.iter().map(|t| t.lease).collect();
+    txn.record(Event::new(at, Some(&session.name), "next").with("items", ids).with("leases", leases));
+    Ok(())
+}
+
+/// Leases items ahead for whoever asks for the same as `op` next.
+///
+/// # Errors
+/// When the state cannot be read.
+pub(super) fn refill(txn: &mut Txn<'_>, op: &TakeNext, context: &Context) -> Result<(), ViewError> {
+    let (Some(clone), false) = (&context.clone, context.pool == 0 || op.choice.item.is_some()) else {
+        return Ok(());
+    };
+    let (Some(name), Some(session)) = (pool::name_of(clone), sessions::get(txn, &op.session)?) else {
+        return Ok(());
+    };
+    let known = sessions::get(txn, &name)?;
+    if known.as_ref().is_some_and(|k| !k.pool) {
+        return Ok(());
+    }
+    let mut pool = known.unwrap_or_else(|| session::new_pool(&name, context));
+    let (own, Ok(asked)) = (areas_of(&session)?, Areas::new(&op.choice.areas)) else { return Ok(()) };
+    let queues = queues_of(txn, op, &session, false)?;
+    let wishes = Wishes {
+        session: &session,
+        holder: None,
+        choice: &op.choice,
+        filter: op.filter,
+        own: &own,
+        asked: &asked,
+        help: false,
+    };
+    let ready = fitting(txn, &pool, &queues, &wishes)?.len();
+    let left: u64 = queues.iter().map(|q: &Queue| q.counts.pending).sum();
+    let target = (context.pool as u64).min((left + ready as u64) / SHARE);
+    let before = pool.clone();
+    renew_due(&mut pool, context);
+    let mut ids = Vec::new();
+    if (ready as u64) < target {
+        // What is not for the session is not for the pool: it takes less.
+        let mut ranges = still_true(txn, &session, &op.choice.skips, &wishes_text(op, &session))?;
+        let fill = TakeNext { session: name.clone(), ..op.clone() };
+        while ((ready + ids.len()) as u64) < target {
+            let mut search = Search::new(&wishes);
+            let Some(found) = search.run(txn, &queues, &ranges)? else { break };
+            super::next::merge(&mut ranges, std::mem::take(&mut search.ranges));
+            ids.push(take(txn, &mut pool, found, &fill, false, context)?.item.id.to_string());
+        }
+    }
+    if pool != before {
+        pool.state = sessions::SessionState::Active;
+        pool.ended = None;
+        put(txn, &pool)?;
+        head::next_generation(txn)?;
+    }
+    if !ids.is_empty() {
+        txn.record(Event::new(context.now, Some(&name), "ready").with("items", ids));
+    }
+    Ok(())
+}
+
+/// Gives back what the own clone's pool holds in the way of a session's claim: it is not worked
+/// on yet.
+///
+/// # Errors
+/// When the state cannot be read.
+pub(super) fn make_way(txn: &mut Txn<'_>, paths: &[RepoPath], context: &Context) -> Result<(), ViewError> {
+    give_back(txn, context, |lease| {
+        lease.all_paths().any(|held| paths.iter().any(|p| p.covers(held) || held.covers(p)))
+    })
+}
+
+/// Gives back items of the own clone's pool.
+///
+/// # Errors
+/// When the state cannot be read.
+pub(super) fn give_back(
+    txn: &mut Txn<'_>,
+    context: &Context,
+    chosen: impl Fn(&Lease) -> bool,
+) -> Result<(), ViewError> {
+    let Some(mut pool) = pool::own(txn, context)? else { return Ok(()) };
+    let (gone, kept): (Vec<Lease>, Vec<Lease>) = pool.leases.drain(..).partition(chosen);
+    pool.leases = kept;
+    if gone.is_empty() {
+        return Ok(());
+    }
+    for lease in &gone {
+        put_back(txn, &pool, lease, context)?;
+    }
+    sessions::put(txn, &pool);
+    head::next_generation(txn)?;
+    let ids: Vec<_> = gone.iter().filter_map(|l| l.item.as_ref()).map(|i| i.id.to_string()).collect();
+    txn.record(Event::new(context.now, Some(&pool.name), "drop").with("items", ids));
+    Ok(())
+}
+
+/// One item goes back, untouched.
+fn put_back(txn: &mut Txn<'_>, pool: &Session, lease: &Lease, context: &Context) -> Result<(), ViewError> {
+    free(txn, &pool.name, lease)?;
+    let Some(item) = &lease.item else { return Ok(()) };
+    queue::transition_of(txn, &item.slot, item.kind.as_ref(), ItemState::Pending, |note| {
+        note.at = Some(context.now);
+        note.attempt = note.attempt.saturating_sub(1);
+    })?;
+    Ok(())
+}
