@@ -4,8 +4,8 @@ use clap::Args;
 use serde_json::json;
 
 use crate::git::{Git, OLDEST_GIT, version};
-use crate::store::remote::Joined;
 use crate::model::{Op, pool};
+use crate::store::remote::Joined;
 use crate::store::{self, Store};
 
 use super::app::App;

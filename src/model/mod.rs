@@ -36,7 +36,7 @@ pub mod update;
 pub mod view;
 pub mod why;
 
-pub use apply::{Context, apply, apply_import, blockers_of, expiry, apply_ready, foresee};
+pub use apply::{Context, apply, apply_import, apply_ready, blockers_of, expiry, foresee};
 pub use item::{Item, ItemState, NewItem};
 pub use layered::{Changes, Layered};
 pub use name::{ItemId, NameError, QueueName, SessionName};

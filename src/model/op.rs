@@ -51,7 +51,7 @@ pub enum Op {
     },
     /// Takes the next items with their files.
     Next(TakeNext),
-    /// Tells that items of a clone's pool were handed out; all or nothing.
+    /// Tells that items of a clone's pool were handed out.
     HandOut(HandOut),
     /// Finishes items, or gives them back; all or nothing.
     Finish {

@@ -4,14 +4,22 @@
 //! seconds; handing out must not wait for that. So `pool.lock` guards who gets what of the pool:
 //! - handing out holds it from looking at the pool until the note of it stands in the waiting room;
 //! - a writer holds it from reading the waiting room until it knows what it is about to change, and
-//!   longer, until the remote has answered, when it takes anything away from the pool.
+//!   longer, until the remote has answered, when it takes anything away from the pool. Should it die
+//!   meanwhile, `push.pending` tells that until the push is settled.
 //!
 //! The note is a posted operation. Until it has gone out with a push, everything that reads the
 //! state of this clone sees it as if it had ([`Store::read`]).
 
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use crate::clock;
 use crate::model::op::{HandOut, TakeNext};
+use crate::model::session::{Lease, Session};
 use crate::model::{Context, ItemId, Op, Outcome, Txn, View, apply_ready, foresee, pool};
 
 use super::authority::Authority;
@@ -36,10 +44,14 @@ impl Store {
         let Some(authority) = Authority::here(&self.path)? else { return Ok(None) };
         let Some(name) = pool::name_of(&authority.clone) else { return Ok(None) };
         let Some(_guard) = lock::lock_within(&self.pool_lock(), PATIENCE)? else { return Ok(None) };
+        if self.may_be_drained()? {
+            return Ok(None);
+        }
         let context = Context { clone: Some(authority.clone), ..Context::local(crate::clock::now()) };
+        let (ages, now) = (Ages::read(self), steady_ms());
         let items = self.read(|view| {
             let mut txn = Txn::new(view);
-            apply_ready(&mut txn, next, &context)
+            apply_ready(&mut txn, next, &context, &|lease| ages.is_young(lease, now))
         })?;
         if items.len() < next.count {
             return Ok(None);
@@ -76,10 +88,7 @@ impl Store {
     }
 
     /// The state as it is seen from here: with what was handed out and is not told yet.
-    pub(super) fn as_seen<'v>(
-        view: &'v dyn View,
-        handed: &[HandOut],
-    ) -> Result<Option<Txn<'v>>, StoreError> {
+    pub(super) fn as_seen<'v>(view: &'v dyn View, handed: &[HandOut]) -> Result<Option<Txn<'v>>, StoreError> {
         if handed.is_empty() {
             return Ok(None);
         }
@@ -88,6 +97,72 @@ impl Store {
             foresee(&mut txn, out)?;
         }
         Ok(Some(txn))
+    }
+}
+
+/// Since when the leases of this clone's pool last, by its steady clock: the content of `pool.json`.
+///
+/// The wall clock alone would not do. Set back, it would make leases seem young that other clones
+/// have taken back by now, and an item would be handed out that somebody else holds.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Ages {
+    /// The run of the machine to which the times belong.
+    boot: String,
+    /// By number of the lease: how often it was renewed, and since when it lasts, in milliseconds.
+    leases: BTreeMap<u64, (u64, u64)>,
+}
+
+impl Ages {
+    fn path(store: &Store) -> PathBuf {
+        store.path().join("pool.json")
+    }
+
+    /// Without the file, or after the machine has started anew, no lease is young.
+    fn read(store: &Store) -> Self {
+        let known = fs::read(Self::path(store)).ok().and_then(|b| serde_json::from_slice::<Ages>(&b).ok());
+        let boot = clock::boot();
+        known.filter(|a| a.boot == boot).unwrap_or(Ages { boot, leases: BTreeMap::new() })
+    }
+
+    /// Notes the leases of the pool as they will be when a push that begins after `now` has won.
+    /// True when there is anything new.
+    pub fn note(&mut self, pool: &Session, now: u64) -> bool {
+        let age = |lease: &Lease| match self.leases.get(&lease.id) {
+            Some((renewals, since)) if *renewals == lease.renewals => (*renewals, *since),
+            _ => (lease.renewals, now),
+        };
+        let leases: BTreeMap<_, _> = pool.leases.iter().map(|lease| (lease.id, age(lease))).collect();
+        let is_new = leases != self.leases;
+        self.leases = leases;
+        is_new
+    }
+
+    /// True when less than half of a lease's time has passed.
+    pub fn is_young(&self, lease: &Lease, now: u64) -> bool {
+        self.leases.get(&lease.id).is_some_and(|(renewals, since)| {
+            *renewals == lease.renewals && now >= *since && (now - since) / 500 < lease.ttl
+        })
+    }
+}
+
+fn steady_ms() -> u64 {
+    u64::try_from(clock::steady().as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Store {
+    /// Notes the leases of the pool that a push will grant or renew.
+    pub(super) fn note_ages(&self, txn: &Txn<'_>, authority: Option<&Authority>) -> Result<(), StoreError> {
+        let Some(authority) = authority else { return Ok(()) };
+        let Some(pool) = pool::of(txn, &authority.clone)? else { return Ok(()) };
+        let mut ages = Ages::read(self);
+        if !ages.note(&pool, steady_ms()) {
+            return Ok(());
+        }
+        let path = Ages::path(self);
+        let temporary = path.with_extension("new");
+        fs::write(&temporary, crate::model::to_json(&ages))
+            .and_then(|()| fs::rename(&temporary, &path))
+            .map_err(StoreError::io("note the leases of the pool", &path))
     }
 }
 
@@ -101,9 +176,8 @@ pub(super) fn is_drained(
     let Some(authority) = authority else { return Ok(false) };
     let Some(before) = pool::of(txn.base(), &authority.clone)? else { return Ok(false) };
     let after = pool::of(txn, &authority.clone)?;
-    let handed = |id: &ItemId| {
-        guests.iter().any(|g| matches!(&g.op, Op::HandOut(out) if out.items.contains(id)))
-    };
+    let handed =
+        |id: &ItemId| guests.iter().any(|g| matches!(&g.op, Op::HandOut(out) if out.items.contains(id)));
     Ok(before.leases.iter().any(|lease| {
         let stays = after.as_ref().is_some_and(|a| a.leases.iter().any(|l| l.id == lease.id));
         !stays && !lease.item.as_ref().is_some_and(|item| handed(&item.id))

@@ -210,9 +210,11 @@ impl Store {
                 watch.look(&view)?;
             }
             let pool = pool.filter(|_| is_drained(&txn, turn.authority(), &guests).unwrap_or(true));
+            turn.drains = pool.is_some();
             if txn.is_empty() && self.refresh(turn)? {
                 continue;
             }
+            self.note_ages(&txn, turn.authority())?;
             let commit = if txn.is_empty() { None } else { Some(self.write(&view, old, txn, turn)?) };
             room.prepare(&answers, commit)?;
             if let Some(commit) = commit {

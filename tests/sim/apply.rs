@@ -59,9 +59,11 @@ impl Sim {
         for id in ids {
             let Some(guest) = self.clones[clone].room.get_mut(id) else { continue };
             guest.out = guest.pre.take().or_else(|| guest.out.take());
+            let (act, op, out) = (guest.act, guest.op.clone(), guest.out.clone());
             if guest.owner.is_none() || !guest.alive {
                 self.clones[clone].room.remove(id);
             }
+            self.handed_in_vain(act, &op, out.as_ref());
             if self.dies_here(clone, "after a published answer") {
                 return;
             }
@@ -74,6 +76,7 @@ impl Sim {
         let tip = self.clones[clone].tip.clone();
         let mut txn = Txn::new(&tip.view);
         let attempt = self.serve(clone, &mut txn, &context);
+        let drains = self.note_pool(clone, &txn);
         let turn = self.clones[clone].turn.as_mut().expect("a turn is on");
         if txn.is_empty() && !turn.fetched {
             (turn.fetched, turn.phase) = (true, Phase::Refreshing);
@@ -99,7 +102,7 @@ impl Sim {
         if self.dies_here(clone, "with prepared answers") {
             return;
         }
-        let sent = Sent { old: tip.id, new: new.clone() };
+        let sent = Sent { old: tip.id, new: new.clone(), drains };
         let at = &mut self.clones[clone];
         at.pending = Some(sent.clone());
         let turn = at.turn.as_mut().expect("a turn is on");
@@ -131,8 +134,10 @@ impl Sim {
         let (mut own, mut guests) = (None, Vec::new());
         let waiting =
             at.room.iter().filter(|(id, g)| Some(**id) != turn.ticket && g.alive && g.out.is_none());
-        for (id, guest) in waiting {
-            if own.is_none() && turn.ticket.is_some_and(|t| t < *id) {
+        // What was accepted before goes first.
+        let (posted, others): (Vec<_>, Vec<_>) = waiting.partition(|(_, guest)| guest.owner.is_none());
+        for (id, guest) in posted.into_iter().chain(others) {
+            if own.is_none() && guest.owner.is_some() && turn.ticket.is_some_and(|t| t < *id) {
                 own = Some(serve(turn.act, &turn.op));
             }
             guests.push((*id, serve(guest.act, &guest.op)));
@@ -198,7 +203,7 @@ impl Sim {
         } else {
             at.watch.stale(steady)
         };
-        Context { now, clone: Some(at.name.clone()), stale, pool: 0 }
+        Context { now, clone: Some(at.name.clone()), stale, pool: self.config.pool }
     }
 
     /// Looks at the leases of other clones.

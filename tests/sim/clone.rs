@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use git_coord::model::Op;
 use git_coord::model::Outcome;
+use git_coord::store::Ages;
 use git_coord::store::remote::Notes;
 use git_coord::store::remote::protocol::Exchange;
 use jiff::Timestamp;
@@ -26,6 +27,8 @@ pub struct Clone {
     pub pending: Option<Sent>,
     /// The waiting room, in order of arrival.
     pub room: BTreeMap<u64, Guest>,
+    /// `pool.json`; gone when the machine starts anew.
+    pub ages: Ages,
     /// `watch.json`; gone when the machine starts anew.
     pub watch: Notes,
     /// The process that holds the kernel lock.
@@ -45,6 +48,8 @@ pub struct Clone {
 pub struct Sent {
     pub old: Id,
     pub new: Rc<State>,
+    /// True when it takes items out of the clone's pool.
+    pub drains: bool,
 }
 
 /// The clocks of a clone.
@@ -58,6 +63,8 @@ pub struct Clock {
     stands_still: bool,
     /// How often the wall clock was set forward.
     pub forward: u32,
+    /// How often it was set back by so little that leases seem younger than they are.
+    pub back: u32,
 }
 
 impl Clock {
@@ -66,7 +73,7 @@ impl Clock {
         let offset = dice.between(0, 240) as i64 * HOUR - 120 * HOUR;
         // Two of them differ by less than one in a hundred.
         let rate = dice.between(995_100, 1_004_900);
-        Clock { rate, offset, missed: 0, stands_still: dice.chance(300), forward: 0 }
+        Clock { rate, offset, missed: 0, stands_still: dice.chance(300), forward: 0, back: 0 }
     }
 
     /// The clock that leases of other clones are watched by.
@@ -84,12 +91,14 @@ impl Clock {
         Timestamp::from_millisecond(at).expect("a time of this century")
     }
 
-    /// Sets the wall clock: by an hour to days, forward or back.
+    /// Sets the wall clock: by an hour to days, or by as much as leases last, forward or back.
     pub fn jump(&mut self, dice: &mut Dice) -> i64 {
-        let hours = dice.between(1, 72) as i64;
-        let by = if dice.chance(500) { hours } else { -hours };
-        self.offset += by * HOUR;
+        let far = dice.chance(500);
+        let by = if far { dice.between(1, 72) as i64 * HOUR } else { dice.between(10, 300) as i64 * 1000 };
+        let by = if dice.chance(500) { by } else { -by };
+        self.offset += by;
         self.forward += u32::from(by > 0);
+        self.back += u32::from(by < 0 && !far);
         by
     }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use git_coord::model::claim::{self, Claim, Mode};
 use git_coord::model::segment::States;
-use git_coord::model::{ItemState, Op, QueueName, ViewError, queue, read_json, session};
+use git_coord::model::{ItemId, ItemState, Op, QueueName, SessionName, ViewError, queue, read_json, session};
 
 use super::clone::Clone;
 use super::state::{Act, Id, State};
@@ -49,6 +49,8 @@ pub struct Judge {
     granted: HashSet<Act>,
     refused: HashSet<Act>,
     posted: Vec<Act>,
+    /// The leases that were handed out of pools: by which act, and of what.
+    handed: HashMap<u64, (Act, ItemId)>,
     history: HashMap<Id, (Id, Vec<Act>)>,
     order: VecDeque<Id>,
 }
@@ -62,6 +64,7 @@ impl Judge {
             granted: HashSet::new(),
             refused: HashSet::new(),
             posted: Vec::new(),
+            handed: HashMap::new(),
             history: HashMap::new(),
             order: VecDeque::new(),
         }
@@ -139,7 +142,10 @@ impl Judge {
             }
         }
         self.remember(new);
-        let problems = self.fencing(before, new).and_then(|()| self.changes(before, new));
+        let problems = self
+            .fencing(before, new)
+            .and_then(|()| self.pools(before, new))
+            .and_then(|()| self.changes(before, new));
         problems.unwrap_or_else(|e| self.object(Invariant::Records, e.to_string()));
         if full {
             self.all_records(new);
@@ -171,7 +177,8 @@ impl Judge {
             let (name, held) = match &**op {
                 Op::Finish { session: name, items, .. } => {
                     let record = session::get(&before.view, name)?;
-                    (name, record.is_some_and(|r| items.iter().all(|i| r.item_lease(i).is_some())))
+                    let held = |i| record.as_ref().is_some_and(|r| r.item_lease(i).is_some());
+                    (name, items.iter().all(|i| held(i) || handed_with(new, name, i)))
                 }
                 Op::Release { session: name, paths: Some(paths) } => {
                     let record = session::get(&before.view, name)?;
@@ -181,6 +188,47 @@ impl Judge {
             };
             if !held {
                 self.object(Invariant::Fencing, format!("act {act} of {name} is done without a lease"));
+            }
+        }
+        Ok(())
+    }
+
+    /// An item was handed out of a pool.
+    pub fn handed_out(&mut self, act: Act, lease: u64, item: &ItemId) {
+        if let Some((before, _)) = self.handed.insert(lease, (act, item.clone())) {
+            let what = format!("acts {before} and {act} were both handed {item} under lease {lease}");
+            self.object(Invariant::Exclusive, what);
+        }
+    }
+
+    /// The leases under which an act has handed out items.
+    pub fn leases_of(&self, act: Act) -> Vec<u64> {
+        self.handed.iter().filter(|(_, (by, _))| *by == act).map(|(lease, _)| *lease).collect()
+    }
+
+    /// What was handed out goes back, because the session has ended.
+    pub fn took_back(&mut self, act: Act) {
+        self.handed.retain(|_, (by, _)| *by != act);
+    }
+
+    /// What was handed out of a pool leaves it by being told, or by running out; whether that comes
+    /// too soon is judged elsewhere.
+    fn pools(&mut self, before: &State, new: &State) -> Result<(), ViewError> {
+        let leases = |s: &State| -> Result<HashSet<u64>, ViewError> {
+            let pools = session::all(&s.view)?.into_iter().filter(|s| s.pool);
+            Ok(pools.flat_map(|p| p.leases).map(|l| l.id).collect())
+        };
+        let (was, is) = (leases(before)?, leases(new)?);
+        for lease in was.difference(&is) {
+            let Some((act, _)) = self.handed.get(lease).cloned() else { continue };
+            let told = new.acts.iter().any(|(a, _)| *a == act);
+            let ran_out = new.events.iter().filter(|e| e.event == "expired").any(|e| {
+                let ids = e.data.get("leases").and_then(|l| l.as_array());
+                ids.is_some_and(|ids| ids.iter().any(|id| id.as_u64() == Some(*lease)))
+            });
+            if !told && !ran_out {
+                let what = format!("lease {lease} was handed out by act {act}, and goes to somebody else");
+                self.object(Invariant::Acknowledged, what);
             }
         }
         Ok(())
@@ -272,4 +320,12 @@ impl Judge {
             self.object(Invariant::Acknowledged, what);
         }
     }
+}
+
+/// True when the same state tells that an item was handed to a session.
+fn handed_with(state: &State, session: &SessionName, item: &ItemId) -> bool {
+    state.acts.iter().any(|(_, op)| match &**op {
+        Op::HandOut(out) => out.next.session == *session && out.items.contains(item),
+        _ => false,
+    })
 }

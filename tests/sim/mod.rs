@@ -13,6 +13,7 @@
 //! - [`net`]: the remote and the way to it;
 //! - [`turn`]: a process that holds the lock of its clone;
 //! - [`apply`]: how it applies what waits;
+//! - [`pool`]: handing out what a clone keeps ready;
 //! - [`trouble`]: what dies, sleeps and jumps;
 //! - [`sessions`]: what sessions want, and what they make of the answers;
 //! - [`judge`]: what must hold.
@@ -29,6 +30,7 @@ mod clone;
 mod dice;
 mod judge;
 mod net;
+mod pool;
 mod sessions;
 mod state;
 mod trouble;
@@ -53,6 +55,8 @@ pub struct Config {
     pub clones: usize,
     /// In each clone.
     pub sessions: usize,
+    /// Items that each clone keeps ready for those who ask for the same.
+    pub pool: usize,
     /// A mistake that is built in, to see that it is found.
     pub mistake: Option<Mistake>,
     /// All records are checked after so many states; what has changed, after each.
@@ -63,7 +67,14 @@ impl Config {
     /// A world of two to six clones with one to four sessions each.
     pub fn new(seed: u64) -> Self {
         let (clones, sessions) = (2 + seed % 5, 1 + seed / 5 % 4);
-        Config { seed, clones: clones as usize, sessions: sessions as usize, mistake: None, check_every: 50 }
+        Config {
+            seed,
+            clones: clones as usize,
+            sessions: sessions as usize,
+            pool: (seed % 3 * 3) as usize,
+            mistake: None,
+            check_every: 50,
+        }
     }
 }
 
@@ -88,10 +99,12 @@ pub enum Mistake {
     NoSweepTime,
     /// Whether a dead writer's answers came true is read from the last states alone.
     ShortMemory,
+    /// What was handed out of a pool and is not told yet is not looked at.
+    PoolTwice,
 }
 
 impl Mistake {
-    pub const ALL: [Mistake; 9] = [
+    pub const ALL: [Mistake; 10] = [
         Mistake::NoNonce,
         Mistake::BlindRetry,
         Mistake::RenewWithoutCompare,
@@ -101,6 +114,7 @@ impl Mistake {
         Mistake::ForeignWallClock,
         Mistake::NoSweepTime,
         Mistake::ShortMemory,
+        Mistake::PoolTwice,
     ];
 }
 
@@ -114,6 +128,8 @@ pub struct Stats {
     pub refused: u64,
     pub unchanged: u64,
     pub unknown: u64,
+    /// Items handed out of a pool.
+    pub ready: u64,
     pub lost_races: u64,
     pub fences: u64,
     pub deaths: u64,
@@ -130,6 +146,7 @@ impl std::ops::AddAssign for Stats {
         self.refused += other.refused;
         self.unchanged += other.unchanged;
         self.unknown += other.unknown;
+        self.ready += other.ready;
         self.lost_races += other.lost_races;
         self.fences += other.fences;
         self.deaths += other.deaths;
@@ -142,13 +159,14 @@ impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} states, {} granted, {} refused, {} unchanged, {} unknown, {} lost races, {} fences, \
+            "{} states, {} granted, {} refused, {} unchanged, {} unknown, {} from a pool, {} lost races, {} fences, \
              {} deaths, {} leases expired, {} h simulated",
             self.states,
             self.granted,
             self.refused,
             self.unchanged,
             self.unknown,
+            self.ready,
             self.lost_races,
             self.fences,
             self.deaths,

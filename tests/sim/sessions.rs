@@ -16,7 +16,7 @@ const PATHS: [&str; 10] =
     ["src", "src/a", "src/a/x", "src/b", "docs", "docs/one", "lib", "lib/c", "tests", "README"];
 
 /// Items in the world, brought in by and by.
-const ITEMS: u64 = 200;
+const ITEMS: u64 = 800;
 
 /// How long a command waits for the writer before it.
 const LOCK_PATIENCE: Ms = 60_000;
@@ -35,7 +35,7 @@ pub struct Session {
     /// What it has to say again, because nobody knows whether it was done.
     repeat: Option<(Act, Rc<Op>)>,
     /// Until when each lease is safe, by its own reckoning.
-    safe: BTreeMap<u64, Safe>,
+    pub safe: BTreeMap<u64, Safe>,
 }
 
 /// What a session's process is at.
@@ -52,11 +52,13 @@ pub enum Doing {
     Writing,
 }
 
-struct Safe {
+#[derive(Clone, Copy)]
+pub struct Safe {
     /// By the clock of its clone, which counts while the machine sleeps.
-    until: Ms,
-    /// How often the wall clock had been set forward then.
-    forward: u32,
+    pub until: Ms,
+    /// How often the wall clock had been set forward then, and a little back.
+    pub forward: u32,
+    pub back: u32,
 }
 
 impl Session {
@@ -75,7 +77,7 @@ impl Session {
     }
 
     /// Keeps in mind what an answer says about what it holds.
-    fn learn(&mut self, op: &Op, outcome: &Outcome) {
+    pub fn learn(&mut self, op: &Op, outcome: &Outcome) {
         match (op, outcome) {
             (Op::StartSession(_), Outcome::Session { .. }) => self.started = true,
             (Op::EndSession { .. }, Outcome::Session { .. }) => {
@@ -174,6 +176,9 @@ impl Sim {
             let until = self.clones[clone].clock.elapsed(self.now) + claim.ttl * 985;
             self.sessions[session].safe.values_mut().for_each(|safe| safe.until = safe.until.min(until));
         }
+        if self.from_pool(session, act, &op) {
+            return self.think(session);
+        }
         if matches!(&*op, Op::Record { .. }) {
             self.enter(clone, act, op, None);
             self.judge.posted(act);
@@ -242,24 +247,36 @@ impl Sim {
         let at = &mut self.sessions[session];
         let clock = &self.clones[at.clone].clock;
         let record = session::get(&state.view, &at.name).expect("memory can be read");
-        at.safe.clear();
+        let before = std::mem::take(&mut at.safe);
         for lease in record.into_iter().flat_map(|r| r.leases) {
-            let seconds = if lease.renewed == answer.wall { lease.ttl } else { lease.ttl / 2 };
+            let renewed = lease.renewed == answer.wall;
+            let seconds = if renewed { lease.ttl } else { lease.ttl / 2 };
             // Clocks differ by less than one in a hundred.
             let until = clock.elapsed(answer.at) + seconds * 985;
-            at.safe.insert(lease.id, Safe { until, forward: answer.forward });
+            let (forward, back) = (answer.forward, clock.back);
+            let safe = match before.get(&lease.id) {
+                // Whether more than half of it had passed was read from a clock that was set back.
+                Some(old) if !renewed && old.back != back => *old,
+                None if !renewed && back > 0 => continue,
+                _ => Safe { until, forward, back },
+            };
+            at.safe.insert(lease.id, safe);
         }
     }
 
     /// Nobody may lose a lease that is safe by his own reckoning.
     pub fn check_expired(&mut self, state: &State) {
         for event in state.events.iter().filter(|e| e.event == "expired") {
-            let Some(at) = self.sessions.iter().find(|s| event.session.as_ref() == Some(&s.name)) else {
-                continue;
-            };
-            let clock = &self.clones[at.clone].clock;
+            let of_pool = event.session.as_ref().is_some_and(|s| s.as_str().starts_with("pool-"));
             let ids = event.data.get("leases").and_then(|l| l.as_array()).into_iter().flatten();
             for lease in ids.filter_map(serde_json::Value::as_u64) {
+                // A lease of a pool may have been handed out already.
+                let holds = |s: &&Session| match of_pool {
+                    true => s.safe.contains_key(&lease),
+                    false => event.session.as_ref() == Some(&s.name),
+                };
+                let Some(at) = self.sessions.iter().find(holds) else { continue };
+                let clock = &self.clones[at.clone].clock;
                 let Some(safe) = at.safe.get(&lease) else { continue };
                 // Within a clone the wall clock decides; who sets it forward ends leases there.
                 let own_fault = state.by == at.clone && clock.forward != safe.forward;
@@ -277,7 +294,7 @@ impl Sim {
 
     /// What a session wants next.
     fn choose(&mut self, number: usize) -> Op {
-        let Sim { dice, sessions, .. } = self;
+        let Sim { dice, sessions, config, .. } = self;
         let at = &sessions[number];
         let session = at.name.clone();
         if !at.started {
@@ -322,7 +339,8 @@ impl Sim {
                 session,
                 queues: Vec::new(),
                 count: dice.between(1, 2) as usize,
-                ttl,
+                // A pool only serves those who want leases of the same length.
+                ttl: if config.pool > 0 && dice.chance(900) { 60 } else { ttl },
                 filter: Default::default(),
                 choice: Default::default(),
             }),

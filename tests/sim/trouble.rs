@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use git_coord::store::Ages;
 use git_coord::store::remote::Notes;
 
 use super::clone::{Clock, Clone};
@@ -19,6 +20,7 @@ impl Clone {
             tip: tip.clone(),
             pending: None,
             room: Default::default(),
+            ages: Ages::default(),
             watch: Notes::default(),
             turn: None,
             request: 0,
@@ -52,7 +54,7 @@ impl Sim {
             }
             _ => {
                 let by = self.clones[clone].clock.jump(&mut self.dice);
-                self.note(|| format!("clone{clone}'s wall clock jumps by {by} h"));
+                self.note(|| format!("clone{clone}'s wall clock jumps by {by} ms"));
             }
         }
         let delay = self.dice.between(1000, 30_000);
@@ -101,6 +103,7 @@ impl Sim {
         at.asleep_until = at.asleep_until.max(at.down_until);
         // Steady clocks begin anew, so nothing that was noted by them counts.
         at.watch = Notes::default();
+        at.ages = Ages::default();
         for session in 0..self.sessions.len() {
             if self.sessions[session].clone == clone {
                 self.process_dies(session);

@@ -241,7 +241,7 @@ impl Sim {
         turn.tries += 1;
         if self.config.mistake == Some(Mistake::BlindRetry) && tip != sent.old {
             turn.exchange = Exchange::begin();
-            turn.sent = Some(Sent { old: tip, new: sent.new.clone() });
+            turn.sent = Some(Sent { old: tip, ..sent.clone() });
             return self.send(clone, Ask::Push { old: Some(tip), new: sent.new });
         }
         if self.now >= turn.end {

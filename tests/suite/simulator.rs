@@ -13,9 +13,16 @@ fn everything_that_must_hold_does_in_simulated_worlds() {
     }
     // A world in which nothing goes wrong would prove nothing.
     assert!(all.steps >= 20_000 && all.states > 500, "{all}");
-    for happened in
-        [all.refused, all.unchanged, all.unknown, all.lost_races, all.fences, all.deaths, all.expired]
-    {
+    for happened in [
+        all.refused,
+        all.unchanged,
+        all.unknown,
+        all.ready,
+        all.lost_races,
+        all.fences,
+        all.deaths,
+        all.expired,
+    ] {
         assert!(happened > 0, "{all}");
     }
 }
@@ -32,8 +39,8 @@ fn a_seed_tells_everything() {
 /// happens first.
 #[test]
 fn mistakes_are_found() {
-    use Invariant::{Acknowledged, Forward, LiveHolder, NoTrace, Once, Records};
-    let expected: [(Mistake, &[Invariant]); 9] = [
+    use Invariant::{Acknowledged, Exclusive, Forward, LiveHolder, NoTrace, Once, Records};
+    let expected: [(Mistake, &[Invariant]); 10] = [
         (Mistake::NoNonce, &[Once, NoTrace, Acknowledged]),
         (Mistake::BlindRetry, &[Acknowledged, Forward]),
         (Mistake::RenewWithoutCompare, &[Acknowledged, Forward]),
@@ -43,6 +50,7 @@ fn mistakes_are_found() {
         (Mistake::ForeignWallClock, &[LiveHolder]),
         (Mistake::NoSweepTime, &[Records]),
         (Mistake::ShortMemory, &[Once, NoTrace]),
+        (Mistake::PoolTwice, &[Exclusive]),
     ];
     assert_eq!(expected.map(|(mistake, _)| mistake), Mistake::ALL);
     for (mistake, invariants) in expected {

@@ -13,11 +13,7 @@ use super::{Context, active, granted};
 ///
 /// # Errors
 /// When the state cannot be read.
-pub(super) fn sweep(
-    txn: &mut Txn<'_>,
-    alive: &[&SessionName],
-    context: &Context,
-) -> Result<(), ViewError> {
+pub(super) fn sweep(txn: &mut Txn<'_>, alive: &[&SessionName], context: &Context) -> Result<(), ViewError> {
     let before = head::read(txn)?.sweep_at;
     if before.is_none_or(|at| context.now < at) && context.stale.is_empty() {
         return Ok(());
@@ -88,10 +84,7 @@ fn expire(
         if let Some(item) = &lease.item {
             queue::transition_of(txn, &item.slot, item.kind.as_ref(), ItemState::Pending, |note| {
                 note.at = Some(context.now);
-                if session.pool {
-                    // Nobody has tried it.
-                    note.attempt = note.attempt.saturating_sub(1);
-                } else {
+                if !session.pool {
                     note.why = Some(why.clone());
                 }
             })?;

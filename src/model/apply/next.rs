@@ -69,7 +69,7 @@ fn search(
     };
     let wishes = wishes_text(op, session);
     let mut known = still_true(txn, session, &op.choice.skips, &wishes)?;
-    let mut taken = pool::offer(txn, session, op, (&own, &asked), context, false)?;
+    let mut taken = pool::offer(txn, session, op, (&own, &asked), context, None)?;
     let mut told = Told::default();
     let mut help = false;
     while taken.len() < op.count {
@@ -154,7 +154,12 @@ pub(super) fn ttl_of(op: &TakeNext, queue: &Queue) -> u64 {
 }
 
 /// The queues to take from: as asked, else the session's, else all.
-pub(super) fn queues_of(txn: &Txn<'_>, op: &TakeNext, session: &Session, help: bool) -> Result<Vec<Queue>, ViewError> {
+pub(super) fn queues_of(
+    txn: &Txn<'_>,
+    op: &TakeNext,
+    session: &Session,
+    help: bool,
+) -> Result<Vec<Queue>, ViewError> {
     let own: &[QueueName] = if help { &[] } else { &session.queues };
     let wanted = if op.queues.is_empty() { own } else { &op.queues };
     if wanted.is_empty() {
@@ -183,7 +188,8 @@ pub(super) fn take(
     let mut attempt = 0;
     let kind = Kind::of(&item);
     queue::transition_of(txn, &slot, Some(&kind), ItemState::Claimed, |note: &mut Note| {
-        note.attempt += 1;
+        // What is only kept ready is not tried yet.
+        note.attempt += u32::from(!session.pool);
         attempt = note.attempt;
         note.by = Some(session.name.clone());
         note.lease = Some(generation);

@@ -11,10 +11,10 @@ use super::super::event::Event;
 use super::super::op::{HandOut, Outcome, TakeNext, Taken};
 use super::super::queue::{self, Queue};
 use super::super::segment::Note;
-use super::super::session::{Lease, Session};
+use super::super::session::{Lease, Loss, Session};
 use super::super::view::{View, ViewError};
-use super::super::{ItemState, RepoPath, Txn, head, pool, session as sessions, stats};
-use super::leases::{free, loss_of_item, put, renew_due};
+use super::super::{ItemId, ItemState, RepoPath, Txn, head, pool, session as sessions, stats};
+use super::leases::{free, put, renew_due};
 use super::next::{areas_of, is_full, queues_of, take, ttl_of, wishes_text};
 use super::search::{Facts, Search, Wishes, still_true};
 use super::{Context, active, granted, session};
@@ -50,8 +50,8 @@ fn fitting(
 }
 
 /// Gives a session items of its clone's pool, at most as many as asked for. Their leases begin
-/// anew; with `as_it_is` they do not, and only those are given that have at least half of their
-/// time before them.
+/// anew; with `is_young` they do not, and only those are given that have at least half of their
+/// time before them, by the wall clock and by that judgement.
 ///
 /// # Errors
 /// When the state cannot be read.
@@ -61,7 +61,7 @@ pub(super) fn offer(
     op: &TakeNext,
     areas: (&Areas, &Areas),
     context: &Context,
-    as_it_is: bool,
+    is_young: Option<&dyn Fn(&Lease) -> bool>,
 ) -> Result<Vec<Taken>, ViewError> {
     let Some(mut pool) = pool::own(txn, context)?.filter(|p| !p.leases.is_empty()) else {
         return Ok(Vec::new());
@@ -89,10 +89,11 @@ pub(super) fn offer(
         let queue = lease.item.as_ref().and_then(|i| queues.iter().find(|q| q.name == i.slot.queue));
         let Some(queue) = queue.filter(|q| !is_full(session, q)) else { continue };
         let ttl = ttl_of(op, queue);
-        let begin = match as_it_is {
-            true if lease.clone != context.clone || lease.is_due(context.now) || lease.ttl != ttl => continue,
-            true => None,
-            false => Some((context, ttl)),
+        let holds = lease.clone == context.clone && !lease.is_due(context.now) && lease.ttl == ttl;
+        let begin = match is_young {
+            Some(is_young) if !holds || !is_young(lease) => continue,
+            Some(_) => None,
+            None => Some((context, ttl)),
         };
         taken.extend(pass_on(txn, &mut pool, session, id, begin)?);
     }
@@ -134,6 +135,7 @@ fn pass_on(
     session.lost.retain(|l| l.item.as_ref() != Some(&held.id));
     queue::transition_of(txn, &held.slot, held.kind.as_ref(), ItemState::Claimed, |note: &mut Note| {
         note.by = Some(session.name.clone());
+        note.attempt += 1;
     })?;
     let (_, note, priority) = queue::standing(txn, &held.slot)?;
     let taken = Taken {
@@ -151,11 +153,17 @@ fn pass_on(
 }
 
 /// What the pool of the clone has for a session, without asking the remote: nothing, or as many
-/// items as asked for, and they are the session's in the transaction.
+/// items as asked for, and they are the session's in the transaction. `is_young` tells of a lease
+/// whether less than half of its time has passed by a clock that nobody sets.
 ///
 /// # Errors
 /// When the state cannot be read.
-pub fn apply_ready(txn: &mut Txn<'_>, op: &TakeNext, context: &Context) -> Result<Vec<Taken>, ViewError> {
+pub fn apply_ready(
+    txn: &mut Txn<'_>,
+    op: &TakeNext,
+    context: &Context,
+    is_young: &dyn Fn(&Lease) -> bool,
+) -> Result<Vec<Taken>, ViewError> {
     let (Ok(mut session), Ok(asked)) = (active(txn, &op.session)?, Areas::new(&op.choice.areas)) else {
         return Ok(Vec::new());
     };
@@ -165,7 +173,7 @@ pub fn apply_ready(txn: &mut Txn<'_>, op: &TakeNext, context: &Context) -> Resul
         }
     }
     let own = areas_of(&session)?;
-    let items = offer(txn, &mut session, op, (&own, &asked), context, true)?;
+    let items = offer(txn, &mut session, op, (&own, &asked), context, Some(is_young))?;
     Ok(if items.len() == op.count { items } else { Vec::new() })
 }
 
@@ -195,32 +203,60 @@ pub fn foresee(txn: &mut Txn<'_>, op: &HandOut) -> Result<(), ViewError> {
 }
 
 /// With a context the time of the leases begins anew: now everybody is told who holds them.
+///
+/// Each item by itself: that one has run out, because nobody could be told for so long, is no reason
+/// to take the others away from who works on them.
 fn pass_all_on(txn: &mut Txn<'_>, op: &HandOut, context: Option<&Context>) -> Result<Outcome, ViewError> {
     let mut session = granted!(active(txn, &op.next.session)?);
     let Some(mut pool) = sessions::get(txn, &op.pool)? else {
         return Ok(Outcome::Unknown { what: "session".into(), name: op.pool.to_string() });
     };
-    let mut taken = Vec::new();
-    for id in &op.items {
-        // Told before, by a process that died before it could take the note of it away.
-        if session.item_lease(id).is_some() {
-            continue;
+    let (mut taken, mut lost) = (Vec::new(), Vec::new());
+    // What the session holds it was told of before, by a process that died before it could take the
+    // note of it away.
+    for id in op.items.iter().filter(|id| session.item_lease(id).is_none()).cloned().collect::<Vec<_>>() {
+        match pool.item_lease(&id).map(|l| (l.id, l.ttl)) {
+            Some((lease, ttl)) => {
+                let begin = context.map(|c| (c, ttl));
+                taken.extend(pass_on(txn, &mut pool, &mut session, lease, begin)?);
+            }
+            None => lost.push(id),
         }
-        let Some((lease, ttl)) = pool.item_lease(id).map(|l| (l.id, l.ttl)) else {
-            return super::claim::lost(txn, vec![loss_of_item(&session, id)], &session.name);
-        };
-        taken.extend(pass_on(txn, &mut pool, &mut session, lease, context.map(|c| (c, ttl)))?);
-    }
-    if taken.is_empty() {
-        return Ok(Outcome::Taken { items: taken, reason: None, skips: None });
     }
     if let Some(context) = context {
         renew_due(&mut session, context);
+        note_lost(txn, &mut session, &lost, context);
     }
-    note_taken(txn, &mut session, &taken, op.at)?;
-    sessions::put(txn, &pool);
+    if taken.is_empty() && lost.is_empty() {
+        return Ok(Outcome::Taken { items: taken, reason: None, skips: None });
+    }
+    if taken.is_empty() {
+        put(txn, &session)?;
+    } else {
+        note_taken(txn, &mut session, &taken, op.at)?;
+        sessions::put(txn, &pool);
+    }
     head::next_generation(txn)?;
     Ok(Outcome::Taken { items: taken, reason: None, skips: None })
+}
+
+/// What ran out before anybody could be told that it was handed out.
+fn note_lost(txn: &mut Txn<'_>, session: &mut Session, lost: &[ItemId], context: &Context) {
+    if lost.is_empty() {
+        return;
+    }
+    for id in lost.iter().filter(|id| session.item_loss(id).is_none()).cloned().collect::<Vec<_>>() {
+        session.remember_loss(Loss {
+            path: None,
+            item: Some(id),
+            lease: 0,
+            at: context.now,
+            by: None,
+            why: "its lease ran out before the remote was told who had it".into(),
+        });
+    }
+    let ids: Vec<_> = lost.iter().map(ToString::to_string).collect();
+    txn.record(Event::new(context.now, Some(&session.name), "lost").with("items", ids));
 }
 
 /// Counts what a session was given, and writes it and the event.
@@ -341,7 +377,6 @@ fn put_back(txn: &mut Txn<'_>, pool: &Session, lease: &Lease, context: &Context)
     let Some(item) = &lease.item else { return Ok(()) };
     queue::transition_of(txn, &item.slot, item.kind.as_ref(), ItemState::Pending, |note| {
         note.at = Some(context.now);
-        note.attempt = note.attempt.saturating_sub(1);
     })?;
     Ok(())
 }

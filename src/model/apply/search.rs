@@ -159,8 +159,8 @@ struct Seen {
 
 impl<'a> Search<'a> {
     pub(super) fn new(wishes: &'a Wishes<'a>) -> Self {
-        let has_files = wishes.holder.is_some()
-            && wishes.session.leases.iter().any(|l| l.all_paths().next().is_some());
+        let has_files =
+            wishes.holder.is_some() && wishes.session.leases.iter().any(|l| l.all_paths().next().is_some());
         Search {
             wishes,
             has_files,
@@ -270,9 +270,8 @@ impl<'a> Search<'a> {
                 continue;
             }
             let session = self.wishes.session;
-            let own = self.has_files
-                && !facts.files.is_empty()
-                && facts.files.iter().all(|f| session.may_edit(f));
+            let own =
+                self.has_files && !facts.files.is_empty() && facts.files.iter().all(|f| session.may_edit(f));
             // Behind the first one that may be taken, only one on the session's own files counts. What
             // is in the way of the rest changes nothing, and is the dearest thing to look up.
             if own || self.first.is_none() {

@@ -165,7 +165,7 @@ pub(super) fn end(txn: &mut Txn<'_>, name: &SessionName, context: &Context) -> R
             queue::transition_of(txn, &item.slot, item.kind.as_ref(), ItemState::Pending, |note| {
                 note.at = Some(context.now);
                 // Given back, not tried: as with `drop`.
-                note.attempt = note.attempt.saturating_sub(1);
+                note.attempt = note.attempt.saturating_sub(u32::from(!session.pool));
             })?;
             dropped.push(item.id);
         }

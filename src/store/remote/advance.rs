@@ -25,6 +25,8 @@ pub(in super::super) struct Turn {
     end: Instant,
     tries: u32,
     fetched: bool,
+    /// True when what is pushed takes items out of this clone's pool.
+    pub(in super::super) drains: bool,
 }
 
 impl Turn {
@@ -32,7 +34,7 @@ impl Turn {
     pub fn begin(store: &Store) -> Result<Self, StoreError> {
         let authority = Authority::read(store.path())?;
         let end = Instant::now() + store.options().patience;
-        Ok(Turn { authority, end, tries: 0, fetched: false })
+        Ok(Turn { authority, end, tries: 0, fetched: false, drains: false })
     }
 
     /// The remote that decides; `None` when the store does by itself.
@@ -152,7 +154,7 @@ impl Store {
         new: ObjectId,
     ) -> Result<Swap, StoreError> {
         let link = turn.link(self, authority);
-        let pending = self.note_push(authority, old, new)?;
+        let pending = self.note_push(authority, old, new, turn.drains)?;
         let mut exchange = Exchange::begin();
         let first = exchange.pushed(self.send(&link, old, new)?);
         // Whatever follows a push that was not won at once begins with a look at the remote.

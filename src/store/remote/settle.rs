@@ -45,6 +45,10 @@ struct Pending {
     /// was renamed, gets another one. Older notes do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     clone: Option<String>,
+    /// True when it takes items out of this clone's pool: until it is settled, nothing is handed
+    /// out of that, because its process may be dead and the lock of the pool free.
+    #[serde(default)]
+    drains: bool,
 }
 
 /// A push that was sent, or is about to be.
@@ -71,6 +75,7 @@ impl Store {
         authority: &Authority,
         old: ObjectId,
         commit: ObjectId,
+        drains: bool,
     ) -> Result<Sent, StoreError> {
         let nonce = self.head_of(commit)?.nonce;
         let clone = Some(authority.clone.clone());
@@ -79,6 +84,7 @@ impl Store {
             old: old.to_string(),
             nonce: nonce.clone(),
             clone: clone.clone(),
+            drains,
         };
         let path = self.path().join(FILE);
         fs::write(&path, crate::model::to_json(&pending)).map_err(StoreError::io("note a push", &path))?;
@@ -89,6 +95,18 @@ impl Store {
     /// True when it is not known what became of a push, or one is under way.
     pub(super) fn has_unsettled_push(&self) -> bool {
         self.path().join(FILE).exists()
+    }
+
+    /// True when a push that is under way, or of which it is not known what became of it, takes
+    /// items out of this clone's pool.
+    pub(in super::super) fn may_be_drained(&self) -> Result<bool, StoreError> {
+        let path = self.path().join(FILE);
+        match fs::read(&path) {
+            // Half a note, or none that can be read: nobody knows what it is of.
+            Ok(bytes) => Ok(serde_json::from_slice::<Pending>(&bytes).map_or(true, |p| p.drains)),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
+            Err(e) => Err(StoreError::io("read a noted push", &path)(e)),
+        }
     }
 
     /// Forgets the push: its outcome is known.

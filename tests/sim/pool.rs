@@ -1,0 +1,102 @@
+//! Handing out what a clone keeps ready: what `pool.rs` of the store does.
+
+use std::rc::Rc;
+
+use git_coord::model::op::HandOut;
+use git_coord::model::{Context, Op, Outcome, Txn, apply_ready, foresee, pool};
+
+use super::clone::{Answer, Guest};
+use super::sessions::Safe;
+use super::state::Act;
+use super::{Invariant, Mistake, Sim};
+
+/// The items of a pool that were handed out and not told yet.
+fn handed(guest: &Guest) -> Option<&HandOut> {
+    match &*guest.op {
+        Op::HandOut(out) if guest.out.is_none() => Some(out),
+        _ => None,
+    }
+}
+
+impl Sim {
+    /// Answers a call for items from the pool; false when it has to go the ordinary way.
+    pub fn from_pool(&mut self, session: usize, act: Act, op: &Op) -> bool {
+        let Op::Next(next) = op else { return false };
+        let clone = self.sessions[session].clone;
+        let at = &self.clones[clone];
+        let drained = at.pending.as_ref().is_some_and(|sent| sent.drains);
+        if self.config.pool == 0 || drained {
+            return false;
+        }
+        let wall = at.clock.wall(self.now);
+        let context = Context { clone: Some(at.name.clone()), ..Context::local(wall) };
+        let steady = at.clock.elapsed(self.now);
+        let mut txn = Txn::new(&at.tip.view);
+        let blind = self.config.mistake == Some(Mistake::PoolTwice);
+        for out in at.room.values().filter(|_| !blind).filter_map(handed) {
+            foresee(&mut txn, out).expect("memory can be read");
+        }
+        let taken = apply_ready(&mut txn, next, &context, &|lease| at.ages.is_young(lease, steady));
+        let items = taken.expect("memory can be read");
+        if items.len() < next.count {
+            return false;
+        }
+        let until = steady + next.ttl / 2 * 985;
+        let (forward, back) = (at.clock.forward, at.clock.back);
+        for taken in &items {
+            self.sessions[session].safe.insert(taken.lease, Safe { until, forward, back });
+            self.judge.handed_out(act, taken.lease, &taken.item.id);
+        }
+        self.stats.ready += items.len() as u64;
+        self.note(|| format!("act {act}: granted from the pool"));
+        let ids = items.iter().map(|taken| taken.item.id.clone()).collect();
+        let name = pool::name_of(&context.clone.expect("there is a remote")).expect("a name");
+        let out = HandOut { pool: name, next: next.clone(), items: ids, at: wall };
+        self.enter(clone, act, Rc::new(Op::HandOut(out)), None);
+        self.sessions[session].learn(op, &Outcome::Taken { items, reason: None, skips: None });
+        true
+    }
+
+    /// What was handed out is refused now.
+    pub fn handed_in_vain(&mut self, act: Act, op: &Op, answer: Option<&Answer>) {
+        let (Op::HandOut(out), Some(answer)) = (op, answer) else { return };
+        let Some(session) = self.sessions.iter_mut().find(|s| s.name == out.next.session) else { return };
+        match answer.outcome {
+            // A session that has ended has nothing, whatever it was handed before that was known here:
+            // its end is the later act.
+            Outcome::Refused { .. } | Outcome::Unknown { .. } => {
+                session.safe.clear();
+                self.judge.took_back(act);
+            }
+            // Others may have some of it, when its time is over.
+            Outcome::Taken { ref items, .. } => {
+                let clock = &self.clones[session.clone].clock;
+                let is_safe = |s: &&Safe| s.until > clock.elapsed(self.now) && s.forward == clock.forward;
+                let missing = |lease: &u64| !items.iter().any(|t| t.lease == *lease);
+                let leases: Vec<u64> = self.judge.leases_of(act).into_iter().filter(missing).collect();
+                if leases.iter().any(|lease| session.safe.get(lease).filter(is_safe).is_some()) {
+                    let what = format!("{} was handed leases {leases:?}, which others had", session.name);
+                    self.judge.object(Invariant::Acknowledged, what);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Notes the ages of the pool's leases as they are about to be. True when a transaction takes
+    /// items out of it that were not handed out.
+    pub fn note_pool(&mut self, clone: usize, txn: &Txn<'_>) -> bool {
+        let at = &mut self.clones[clone];
+        let of = |view| pool::of(view, &at.name).expect("memory can be read");
+        let (before, after) = (of(txn.base()), of(txn));
+        if let Some(pool) = &after {
+            at.ages.note(pool, at.clock.elapsed(self.now));
+        }
+        let told = |lease: &git_coord::model::session::Lease| {
+            let item = lease.item.as_ref().map(|i| &i.id);
+            at.room.values().filter_map(handed).any(|out| out.items.iter().any(|id| Some(id) == item))
+        };
+        let stays = |id: u64| after.as_ref().is_some_and(|p| p.leases.iter().any(|l| l.id == id));
+        before.is_some_and(|p| p.leases.iter().any(|l| !stays(l.id) && !told(l)))
+    }
+}
