@@ -87,10 +87,15 @@ impl Pace {
 
     /// Items finished in each span of the last hour, oldest first, with when the span began.
     pub fn spans(&self, now: Timestamp) -> impl Iterator<Item = (i64, u64)> {
-        let first = (now.as_second() - 3600).div_euclid(SPAN) + 1;
+        let first = first_span(now, SPAN);
         let spans = self.1.iter().enumerate().rev().map(|(age, n)| (self.0 - age as i64, u64::from(*n)));
         spans.filter(move |(span, n)| *span >= first && *n > 0).map(|(span, n)| (span * SPAN, n))
     }
+}
+
+/// The number of the first span of so many seconds that is as a whole in the last hour.
+pub fn first_span(now: Timestamp, seconds: i64) -> i64 {
+    (now.as_second() - 3600).div_euclid(seconds) + 1
 }
 
 /// Items of one name: how many in each state, and how often an attempt at one failed.
