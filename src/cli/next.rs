@@ -76,7 +76,7 @@ pub fn next(app: &App, args: &NextArgs) -> CliResult<Answer> {
     });
     let outcome = app.submit(&store, &op, args.wait)?;
     store.touch_session(&session);
-    let Outcome::Taken { items, reason, skips } = outcome else {
+    let Outcome::Taken { items, reason, passed, skips } = outcome else {
         return Err(CliError::from_refusal(outcome));
     };
     store.keep_hint(&session, known, skips);
@@ -88,7 +88,6 @@ pub fn next(app: &App, args: &NextArgs) -> CliResult<Answer> {
     let list: Vec<Value> = items.iter().map(|taken| taken_json(taken, args.explain)).collect();
     let mut data = json!({ "items": list, "empty_reason": reason.as_ref().map(reason_text) });
     if args.explain {
-        let passed = passed(reason.as_ref());
         data["passed"] = passed.iter().map(passed_json).collect();
         lines.extend(passed.iter().map(passed_line));
     }
@@ -135,13 +134,6 @@ fn item_lines(taken: &Taken, explain: bool) -> Vec<String> {
         _ => format!("    {f}"),
     }));
     lines
-}
-
-fn passed(reason: Option<&EmptyReason>) -> &[Passed] {
-    match reason {
-        Some(EmptyReason::Waiting { passed, .. }) => passed,
-        _ => &[],
-    }
 }
 
 fn passed_json(passed: &Passed) -> Value {
@@ -191,7 +183,6 @@ fn reason_text(reason: &EmptyReason) -> String {
             other_share,
             other_kind,
             full,
-            passed: _,
         } => {
             let part = |n: &u64, words: &str| (*n > 0).then(|| format!("{n} {words}"));
             let full = full.iter().map(|q| Some(format!("you hold as many of queue {q} as you may")));

@@ -350,8 +350,6 @@ pub enum EmptyReason {
         other_kind: u64,
         /// Queues of which the session holds as much as it may.
         full: Vec<QueueName>,
-        /// The first of the free items that were passed over, when an explanation was asked for.
-        passed: Vec<Passed>,
     },
 }
 
@@ -384,6 +382,9 @@ pub enum Outcome {
         items: Vec<Taken>,
         /// Why not more.
         reason: Option<EmptyReason>,
+        /// The first of the free items that were passed over, when an explanation was asked for.
+        #[serde(default)]
+        passed: Vec<Passed>,
         /// What the next search may leave out, see [`Choice::skips`].
         #[serde(default)]
         skips: Option<Skips>,

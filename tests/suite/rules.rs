@@ -109,6 +109,13 @@ fn explanations_name_what_was_taken_and_what_was_not() {
     let call = env.coord_as("ann", &["next", "--explain"]);
     assert_eq!(call.ok()["items"][0]["id"], "i0001");
     assert_eq!(call.ok()["items"][0]["because"], "first");
+    let passed = &call.ok()["passed"];
+    assert_eq!(passed[0]["id"], "i0000", "also when there is what was asked for: {passed}");
+    assert_eq!(
+        (&passed[0]["reason"], &passed[0]["holders"][0]["session"]),
+        (&json!("files-held"), &json!("bob"))
+    );
+    env.coord_as("ann", &["drop", "i0001"]).ok();
     let call = env.coord_as("ann", &["next", "--category", "types", "--count", "5", "--explain"]);
     let passed = call.ok()["passed"].as_array().unwrap();
     let reason = |id: &str| passed.iter().find(|p| p["id"] == id).map(|p| p["reason"].clone());
@@ -185,11 +192,13 @@ fn who_has_no_work_of_its_own_may_help() {
     let call = env.coord_as("cy", &["next", "--item", "i0000"]);
     assert_eq!(call.fails(5, "refused")["details"]["rule"], "outside-assignment");
     start(&["--help-others"]);
-    let call = env.coord_as("cy", &["next"]);
+    let call = env.coord_as("cy", &["next", "--explain"]);
     assert_eq!(
         (&call.ok()["items"][0]["id"], &call.ok()["items"][0]["help"]),
         (&json!("i0000"), &json!(true))
     );
+    let passed = &call.ok()["passed"];
+    assert_eq!(passed[0]["id"], "i0002", "what was taken after all was not passed over: {passed}");
     // Its own comes first again.
     env.coord_as("cy", &["drop", "i0005"]).ok();
     let call = env.coord_as("cy", &["next"]);

@@ -38,7 +38,9 @@ pub(super) fn find(
     let found = Found { slot, item, priority, because: Because::Named };
     if state == ItemState::Claimed {
         return Ok(Named::Answer(match mine(txn, session, &found, &note)? {
-            Some(taken) => Outcome::Taken { items: vec![taken], reason: None, skips: None },
+            Some(taken) => {
+                Outcome::Taken { items: vec![taken], reason: None, passed: Vec::new(), skips: None }
+            }
             None => Outcome::Held { blockers: holders(txn, &found.item, &note)? },
         }));
     }

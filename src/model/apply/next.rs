@@ -29,14 +29,15 @@ pub(super) fn next(txn: &mut Txn<'_>, op: &TakeNext, context: &Context) -> Resul
         }
     }
     renew_due(&mut session, context);
-    let (taken, reason, skips) = match &op.choice.item {
+    let Searched { taken, reason, passed, skips } = match &op.choice.item {
         Some(id) => {
             pool::give_back(txn, context, |l| l.item.as_ref().is_some_and(|i| i.id == *id))?;
             let (found, help) = match named::find(txn, &session, op, id)? {
                 named::Named::Free(found, help) => (found, help),
                 named::Named::Answer(outcome) => return Ok(outcome),
             };
-            (vec![take(txn, &mut session, found, op, help, context)?], None, None)
+            let taken = vec![take(txn, &mut session, found, op, help, context)?];
+            Searched { taken, ..Searched::default() }
         }
         None => match search(txn, &mut session, op, context)? {
             Ok(result) => result,
@@ -47,10 +48,17 @@ pub(super) fn next(txn: &mut Txn<'_>, op: &TakeNext, context: &Context) -> Resul
         pool::note_taken(txn, &mut session, &taken, context.now)?;
         pool::refill(txn, op, context)?;
     }
-    Ok(Outcome::Taken { items: taken, reason, skips })
+    Ok(Outcome::Taken { items: taken, reason, passed, skips })
 }
 
-type Searched = (Vec<Taken>, Option<EmptyReason>, Option<Skips>);
+/// What a search came to, see [`Outcome::Taken`].
+#[derive(Default)]
+struct Searched {
+    taken: Vec<Taken>,
+    reason: Option<EmptyReason>,
+    passed: Vec<Passed>,
+    skips: Option<Skips>,
+}
 
 /// Searches and takes until there are enough.
 fn search(
@@ -100,6 +108,9 @@ fn search(
             None => break,
         }
     }
+    // Who helps others may have taken what the own assignment left out.
+    let mut passed = std::mem::take(&mut told.passed);
+    passed.retain(|p| taken.iter().all(|t| t.item.id != p.id));
     let reason = if taken.len() < op.count { Some(explain(txn, told)?) } else { None };
     let head = head::read(txn)?;
     let skips = (!known.is_empty()).then_some(Skips {
@@ -109,7 +120,7 @@ fn search(
         released: head.released,
         ranges: known,
     });
-    Ok(Ok((taken, reason, skips)))
+    Ok(Ok(Searched { taken, reason, passed, skips }))
 }
 
 /// What a search passed over.
@@ -251,7 +262,6 @@ fn explain(txn: &Txn<'_>, told: Told) -> Result<EmptyReason, ViewError> {
         other_share,
         other_kind,
         full: told.full.into_iter().map(|q| q.name).collect(),
-        passed: told.passed,
     })
 }
 

@@ -212,7 +212,7 @@ fn pass_all_on(txn: &mut Txn<'_>, op: &HandOut, context: Option<&Context>) -> Re
         taken.extend(pass_on(txn, &mut pool, &mut session, lease, context.map(|c| (c, ttl)))?);
     }
     if taken.is_empty() {
-        return Ok(Outcome::Taken { items: taken, reason: None, skips: None });
+        return Ok(Outcome::Taken { items: taken, reason: None, passed: Vec::new(), skips: None });
     }
     if let Some(context) = context {
         renew_due(&mut session, context);
@@ -220,7 +220,7 @@ fn pass_all_on(txn: &mut Txn<'_>, op: &HandOut, context: Option<&Context>) -> Re
     note_taken(txn, &mut session, &taken, op.at)?;
     sessions::put(txn, &pool);
     head::next_generation(txn)?;
-    Ok(Outcome::Taken { items: taken, reason: None, skips: None })
+    Ok(Outcome::Taken { items: taken, reason: None, passed: Vec::new(), skips: None })
 }
 
 /// Counts what a session was given, and writes it and the event.
