@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::import::EXPORT;
 use crate::model::ids::Index;
 use crate::model::queue::{self, Slot};
-use crate::model::{Item, ItemId, ItemState, QueueName, View, ViewError, segment};
+use crate::model::{Item, ItemId, ItemState, QueueName, View, ViewError, segment, sets};
 
 use super::app::App;
 use super::error::{CliError, CliResult};
@@ -89,8 +89,9 @@ struct Done<'v> {
 impl Done<'_> {
     fn take_out(&mut self, item: &mut Item, state: Option<ItemState>) -> Result<(), ViewError> {
         match state {
-            Some(ItemState::Pending | ItemState::Claimed) => item.needs.clear(),
-            Some(ItemState::Blocked) => {
+            Some(ItemState::Pending) => item.needs.clear(),
+            // One in somebody's hands may wait again once it is given back.
+            Some(ItemState::Blocked | ItemState::Claimed) => {
                 let mut open = Vec::new();
                 for need in item.needs.drain(..) {
                     if !self.is_done(&need)? {
@@ -105,6 +106,9 @@ impl Done<'_> {
     }
 
     fn is_done(&mut self, id: &ItemId) -> Result<bool, ViewError> {
+        if sets::is_set(id) {
+            return Ok(!sets::get(self.view, id)?.is_open());
+        }
         Ok(match self.index.find(self.view, id)? {
             Some(slot) => queue::standing(self.view, &slot)?.0 == ItemState::Done,
             None => false,
