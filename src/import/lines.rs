@@ -15,7 +15,7 @@ use super::collect::Collector;
 use super::object::Object;
 
 /// Longest line. More is no item, but a file without line ends.
-const LINE_MAX: u64 = 16 * 1024 * 1024;
+pub(super) const LINE_MAX: u64 = 16 * 1024 * 1024;
 
 /// Gives each line that is not blank to `take`, trimmed; what it refuses is a bad line.
 ///
@@ -37,7 +37,7 @@ pub(super) fn for_each_line(
             input.skip_until(b'\n').map_err(ImportError::Read)?;
             // The next lines are not that long, and the memory may be wanted elsewhere.
             buffer = Vec::new();
-            Err(format!("longer than {} MiB", LINE_MAX / 1024 / 1024))
+            Err(too_long())
         } else {
             match buffer.trim_ascii() {
                 b"" => continue,
@@ -49,6 +49,11 @@ pub(super) fn for_each_line(
         }
     }
     Ok(())
+}
+
+/// What is told of a line that is longer than [`LINE_MAX`].
+pub(super) fn too_long() -> String {
+    format!("longer than {} MiB", LINE_MAX / 1024 / 1024)
 }
 
 /// The same for lines that are one JSON object each.
