@@ -9,6 +9,7 @@ use super::super::session::Session;
 use super::super::view::ViewError;
 use super::super::{Item, ItemId, ItemState, RepoPath, Txn, head, ids, session as sessions};
 use super::claim::blockers_of;
+use super::leases::put;
 use super::next::unassigned;
 use super::search::Found;
 
@@ -109,7 +110,7 @@ fn mine(
     };
     // Its lease may have been renewed on the way.
     if sessions::get(txn, &session.name)?.as_ref() != Some(session) {
-        sessions::put(txn, session);
+        put(txn, session)?;
         head::next_generation(txn)?;
         let event = super::super::event::Event::new(lease.renewed, Some(&session.name), "renew");
         txn.record(event.with("leases", [lease.id]));
