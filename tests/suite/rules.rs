@@ -161,7 +161,13 @@ fn a_split_replaces_the_one_before_and_leaves_the_sessions_alone() {
     let queue = QueueName::parse("other").unwrap();
     assert_eq!(env.session("s-1").queues, [queue]);
     assert_eq!(env.events().last().unwrap().headline(), "s-2: assign 2/2 other");
+    let commits = || {
+        let log = env.git_in(&env.store_dir(), &["--git-dir=.", "rev-list", "--count", "refs/coord/state"]);
+        log.trim().parse::<u32>().unwrap()
+    };
+    let acts = commits();
     split(&[]);
+    assert_eq!(commits() - acts, 1, "all of it, or nothing");
     for (name, share) in [("s-1", "1/2"), ("s-2", "2/2")] {
         let session = env.session(name);
         assert_eq!((session.queues.len(), session.areas.len()), (0, 0), "{name}: of all queues and areas");
