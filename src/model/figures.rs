@@ -70,19 +70,12 @@ impl Measure {
 
     /// Adds the counters of other items.
     pub fn add(&mut self, other: &Measure) {
-        let mut sum = Tally { counts: self.counts, fails: self.fails.unwrap_or(0) };
-        sum += Tally { counts: other.counts, fails: other.fails.unwrap_or(0) };
-        self.counts = sum.counts;
-        self.fails = self.fails.and(other.fails).map(|_| sum.fails);
+        self.counts += other.counts;
+        self.fails = self.fails.zip(other.fails).map(|(own, others)| own + others);
         self.lately.extend(&other.lately);
         self.since = self.since.max(other.since);
         self.begun = self.begun.into_iter().chain(other.begun).min();
         self.last = self.last.into_iter().chain(other.last).max();
-    }
-
-    /// Items that are neither finished nor given up.
-    pub fn left(&self) -> u64 {
-        self.counts.pending + self.counts.blocked + self.counts.claimed
     }
 
     /// Items finished per hour, over the last hour or since the first one if that is shorter;
@@ -93,14 +86,14 @@ impl Measure {
 
     /// Items finished per hour since work on them began, until now or until all was finished.
     pub fn since_start(&self, now: Timestamp) -> Option<f64> {
-        let end = if self.left() == 0 { self.last } else { None };
+        let end = if self.counts.left() == 0 { self.last } else { None };
         over(self.counts.done, self.begun?, end, now)
     }
 
     /// When everything will be finished at the rate of the last hour.
     pub fn eta(&self, now: Timestamp) -> Option<Timestamp> {
-        let rate = self.per_hour(now).filter(|_| self.left() > 0)?;
-        Some(later(now, (self.left() as f64 / rate * 3600.0) as u64))
+        let rate = self.per_hour(now).filter(|_| self.counts.left() > 0)?;
+        Some(later(now, (self.counts.left() as f64 / rate * 3600.0) as u64))
     }
 
     /// Attempts that ended well, of all that ended; `None` when none has.

@@ -54,7 +54,22 @@ impl Counts {
 
     /// Number of items in all.
     pub fn total(&self) -> u64 {
-        self.pending + self.blocked + self.claimed + self.done + self.failed
+        self.left() + self.done + self.failed
+    }
+
+    /// Items that are neither finished nor given up.
+    pub fn left(&self) -> u64 {
+        self.pending + self.blocked + self.claimed
+    }
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.pending += other.pending;
+        self.blocked += other.blocked;
+        self.claimed += other.claimed;
+        self.done += other.done;
+        self.failed += other.failed;
     }
 }
 

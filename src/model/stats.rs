@@ -122,9 +122,7 @@ impl From<Tally> for [u64; 6] {
 
 impl std::ops::AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
-        for state in ItemState::ALL {
-            *self.counts.of(state) += *other.counts.clone().of(state);
-        }
+        self.counts += other.counts;
         self.fails += other.fails;
     }
 }

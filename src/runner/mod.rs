@@ -237,11 +237,7 @@ fn counts(store: &Store, queues: &[QueueName]) -> Result<Counts, StoreError> {
     let mut sum = Counts::default();
     for queue in store.read(|view| queue::all(view))? {
         if queues.is_empty() || queues.contains(&queue.name) {
-            sum.pending += queue.counts.pending;
-            sum.blocked += queue.counts.blocked;
-            sum.claimed += queue.counts.claimed;
-            sum.done += queue.counts.done;
-            sum.failed += queue.counts.failed;
+            sum += queue.counts;
         }
     }
     Ok(sum)

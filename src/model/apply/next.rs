@@ -165,7 +165,12 @@ pub(super) fn ttl_of(op: &TakeNext, queue: &Queue) -> u64 {
 }
 
 /// The queues to take from: as asked, else the session's, else all.
-pub(super) fn queues_of(txn: &Txn<'_>, op: &TakeNext, session: &Session, help: bool) -> Result<Vec<Queue>, ViewError> {
+pub(super) fn queues_of(
+    txn: &Txn<'_>,
+    op: &TakeNext,
+    session: &Session,
+    help: bool,
+) -> Result<Vec<Queue>, ViewError> {
     let own: &[QueueName] = if help { &[] } else { &session.queues };
     let wanted = if op.queues.is_empty() { own } else { &op.queues };
     if wanted.is_empty() {
@@ -242,15 +247,12 @@ pub(super) fn take(
 fn explain(txn: &Txn<'_>, told: Told) -> Result<EmptyReason, ViewError> {
     let mut left = queue::Counts::default();
     for queue in told.open.iter().chain(&told.full) {
-        let counts = queue::must_get(txn, &queue.name)?.counts;
-        left.pending += counts.pending;
-        left.claimed += counts.claimed;
-        left.blocked += counts.blocked;
+        left += queue::must_get(txn, &queue.name)?.counts;
     }
     if told.open.is_empty() && told.full.is_empty() {
         return Ok(EmptyReason::NoQueue);
     }
-    if left.pending + left.claimed + left.blocked == 0 {
+    if left.left() == 0 {
         return Ok(EmptyReason::AllDone);
     }
     let Skipped { files_held, outside_area, other_share, other_kind } = told.skipped;
