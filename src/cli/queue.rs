@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::model::queue::{self, Slot};
 use crate::model::segment;
-use crate::model::{ItemId, ItemState, Outcome, QueueName, SessionName, View, ViewError, needs, why};
+use crate::model::{ItemId, ItemState, Outcome, QueueName, SessionName, View, ViewError, ids, needs, why};
 use crate::store::Store;
 
 use super::app::App;
@@ -178,22 +178,14 @@ fn all(view: &dyn View, args: &ListArgs) -> Result<Vec<Row>, ViewError> {
         if args.queue.as_ref().is_some_and(|q| *q != record.name) {
             continue;
         }
-        for segment in queue::segments(view, &record.name)? {
-            let states = queue::states(view, &record.name, segment)?;
-            let fits = |i: &usize| args.state.is_none() || states.get(*i) == args.state;
-            if !(0..states.len()).any(|i| fits(&i)) {
-                continue;
+        let full = queue::each_item(view, &record.name, args.state, |item, slot, states| {
+            if rows.len() < args.limit {
+                rows.extend(row(&item, &slot, states));
             }
-            let content = queue::content(view, &record.name, segment)?;
-            let lines = segment::lines(&content);
-            for index in (0..states.len()).filter(fits) {
-                if rows.len() >= args.limit {
-                    return Ok(rows);
-                }
-                let item = segment::item_at(&lines, index, record.name.as_str())?;
-                let slot = Slot { queue: record.name.clone(), segment, index };
-                rows.extend(row(&item, &slot, &states));
-            }
+            Ok(rows.len() >= args.limit)
+        })?;
+        if full {
+            break;
         }
     }
     Ok(rows)
@@ -239,7 +231,7 @@ fn show(app: &App, args: &ShowArgs) -> CliResult<Answer> {
 type Found = (crate::model::Item, Slot, segment::States);
 
 fn find(view: &dyn View, id: &ItemId) -> Result<Option<Found>, ViewError> {
-    let Some(slot) = queue::find(view, id)? else { return Ok(None) };
+    let Some(slot) = ids::find(view, id)? else { return Ok(None) };
     let states = queue::states(view, &slot.queue, slot.segment)?;
     Ok(Some((queue::item(view, &slot)?, slot, states)))
 }

@@ -9,7 +9,7 @@ use super::rules::Rules;
 use super::segment::{self, Note, States};
 use super::stats::{self, Kind, QueueStats, Step};
 use super::view::{View, ViewError};
-use super::{Item, ItemState, QueueName, Txn, ids, txn};
+use super::{Item, ItemState, QueueName, Txn, txn};
 
 /// How often an item is handed out again after a failure, unless its queue says otherwise.
 pub const DEFAULT_MAX_ATTEMPTS: u32 = 3;
@@ -308,6 +308,36 @@ pub fn segments(view: &dyn View, queue: &QueueName) -> Result<Vec<u32>, ViewErro
     Ok(list)
 }
 
+/// Calls `visit` with the items of a queue, or those in one state, in the order in which they
+/// stand, until it returns true.
+///
+/// # Errors
+/// When the state cannot be read, or from `visit`.
+pub fn each_item(
+    view: &dyn View,
+    queue: &QueueName,
+    only: Option<ItemState>,
+    mut visit: impl FnMut(Item, Slot, &States) -> Result<bool, ViewError>,
+) -> Result<bool, ViewError> {
+    for segment in segments(view, queue)? {
+        let states = states(view, queue, segment)?;
+        let fits = |index: &usize| states.get(*index).is_some_and(|s| only.is_none_or(|only| s == only));
+        let fitting: Vec<usize> = (0..states.len()).filter(fits).collect();
+        if fitting.is_empty() {
+            continue;
+        }
+        let (content, key) = (content(view, queue, segment)?, items_key(queue, segment));
+        let lines = segment::lines(&content);
+        for index in fitting {
+            let slot = Slot { queue: queue.clone(), segment, index };
+            if visit(segment::item_at(&lines, index, &key)?, slot, &states)? {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
 /// Writes the states of a segment and its mark, if it has free items.
 pub(crate) fn put_states(
     txn: &mut Txn<'_>,
@@ -447,12 +477,4 @@ pub(crate) fn append(
     queue.stats = Some(stats);
     put(txn, queue);
     Ok(slots)
-}
-
-/// Where the item with this id stands, or `None` when it was never imported.
-///
-/// # Errors
-/// When the state cannot be read.
-pub fn find(view: &dyn View, id: &super::ItemId) -> Result<Option<Slot>, ViewError> {
-    ids::find(view, id)
 }

@@ -5,7 +5,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::queue::{self, Counts};
-use super::segment;
 use super::view::{View, ViewError};
 use super::{Item, ItemState, QueueName, Txn};
 
@@ -337,18 +336,13 @@ impl SessionStats {
 /// When the state cannot be read.
 pub(crate) fn recount(view: &dyn View, name: &QueueName) -> Result<QueueStats, ViewError> {
     let mut stats = QueueStats::default();
-    for number in queue::segments(view, name)? {
-        let states = queue::states(view, name, number)?;
-        let content = queue::content(view, name, number)?;
-        let (lines, key) = (segment::lines(&content), queue::items_key(name, number));
-        for index in 0..states.len() {
-            let kind = Kind::of(&segment::item_at(&lines, index, &key)?);
-            if let Some(to) = states.get(index) {
-                let fails = u64::from(states.note(index).fails);
-                stats.count(&kind, &Step { from: None, to, fails, done_at: None });
-            }
+    queue::each_item(view, name, None, |item, slot, states| {
+        if let Some(to) = states.get(slot.index) {
+            let fails = u64::from(states.note(slot.index).fails);
+            stats.count(&Kind::of(&item), &Step { from: None, to, fails, done_at: None });
         }
-    }
+        Ok(false)
+    })?;
     Ok(stats)
 }
 

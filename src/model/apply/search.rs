@@ -159,8 +159,8 @@ struct Seen {
 
 impl<'a> Search<'a> {
     pub(super) fn new(wishes: &'a Wishes<'a>) -> Self {
-        let has_files = wishes.holder.is_some()
-            && wishes.session.leases.iter().any(|l| l.all_paths().next().is_some());
+        let has_files =
+            wishes.holder.is_some() && wishes.session.leases.iter().any(|l| l.all_paths().next().is_some());
         Search {
             wishes,
             has_files,
@@ -264,15 +264,14 @@ impl<'a> Search<'a> {
         let key = queue::items_key(queue, segment);
         let mut seen = Seen::default();
         for index in (from..states.len()).filter(|i| states.get(*i) == Some(ItemState::Pending)) {
-            let facts: Facts = segment::parse_at(&lines, index, &key)?;
+            let facts: Facts = segment::item_at(&lines, index, &key)?;
             if let Some(why) = self.wishes.objection(&facts) {
                 self.pass(&mut seen, facts.id, queue, priority, why);
                 continue;
             }
             let session = self.wishes.session;
-            let own = self.has_files
-                && !facts.files.is_empty()
-                && facts.files.iter().all(|f| session.may_edit(f));
+            let own =
+                self.has_files && !facts.files.is_empty() && facts.files.iter().all(|f| session.may_edit(f));
             // Behind the first one that may be taken, only one on the session's own files counts. What
             // is in the way of the rest changes nothing, and is the dearest thing to look up.
             if own || self.first.is_none() {
