@@ -55,10 +55,7 @@ pub(super) fn find(
     if !blockers.is_empty() {
         return Ok(Named::Answer(Outcome::Held { blockers }));
     }
-    let most = queue::must_get(txn, &found.slot.queue)?.rules.max_held;
-    let items = session.leases.iter().filter_map(|l| l.item.as_ref());
-    let held = items.filter(|i| i.slot.queue == found.slot.queue).count();
-    if let Some(most) = most.filter(|most| held >= *most as usize) {
+    if let Some((held, most)) = session.filled(&queue::must_get(txn, &found.slot.queue)?) {
         let queue = &found.slot.queue;
         return Ok(Named::Answer(refused(
             "max-held",

@@ -82,7 +82,8 @@ fn search(
     let mut help = false;
     while taken.len() < op.count {
         let assigned = queues_of(txn, op, session, help)?;
-        let (full, open): (Vec<Queue>, Vec<Queue>) = assigned.into_iter().partition(|q| is_full(session, q));
+        let (full, open): (Vec<Queue>, Vec<Queue>) =
+            assigned.into_iter().partition(|q| session.filled(q).is_some());
         let all = Wishes {
             session,
             holder: Some(&session.name),
@@ -151,12 +152,6 @@ pub(super) fn wishes_text(op: &TakeNext, session: &Session) -> String {
 /// The compiled areas of a session.
 pub(super) fn areas_of(session: &Session) -> Result<Areas, ViewError> {
     Areas::new(&session.areas).map_err(|e| ViewError::damaged(format!("sessions/{}.json", session.name), e))
-}
-
-/// True when a session holds as many items of a queue as it may.
-pub(super) fn is_full(session: &Session, queue: &Queue) -> bool {
-    let held = session.leases.iter().filter_map(|l| l.item.as_ref()).filter(|i| i.slot.queue == queue.name);
-    queue.rules.max_held.is_some_and(|most| held.count() >= most as usize)
 }
 
 /// Seconds of a lease on an item of this queue.

@@ -15,7 +15,7 @@ use super::super::session::{Lease, Session};
 use super::super::view::{View, ViewError};
 use super::super::{ItemState, RepoPath, Txn, head, pool, session as sessions, stats};
 use super::leases::{free, loss_of_item, put, renew_due};
-use super::next::{areas_of, is_full, queues_of, take, ttl_of, wishes_text};
+use super::next::{areas_of, queues_of, take, ttl_of, wishes_text};
 use super::search::{Facts, Search, Wishes, still_true};
 use super::{Context, active, granted, session};
 
@@ -87,7 +87,7 @@ pub(super) fn offer(
         }
         let Some(lease) = pool.leases.iter().find(|l| l.id == id) else { continue };
         let queue = lease.item.as_ref().and_then(|i| queues.iter().find(|q| q.name == i.slot.queue));
-        let Some(queue) = queue.filter(|q| !is_full(session, q)) else { continue };
+        let Some(queue) = queue.filter(|q| session.filled(q).is_none()) else { continue };
         let ttl = ttl_of(op, queue);
         let begin = match as_it_is {
             true if lease.clone != context.clone || lease.is_due(context.now) || lease.ttl != ttl => continue,
