@@ -7,12 +7,11 @@ use crate::model::area::Areas;
 use crate::model::choice::{Because, Choice, NotTaken, Passed};
 use crate::model::filter::Filter;
 use crate::model::op::{EmptyReason, TakeNext, Taken};
-use crate::model::{ItemId, Op, Outcome, QueueName};
+use crate::model::{ItemId, Op, Outcome, QueueName, document};
 
 use super::app::App;
 use super::args::Ttl;
 use super::error::{CliError, CliResult, holders_json};
-use super::items::item_json;
 use super::output::{Answer, FAINT, STRONG, paint};
 use super::text;
 
@@ -99,13 +98,7 @@ pub fn next(app: &App, args: &NextArgs) -> CliResult<Answer> {
 }
 
 fn taken_json(taken: &Taken, explain: bool) -> Value {
-    let mut map = item_json(&taken.item, &taken.queue, taken.priority);
-    map.insert("attempt".into(), json!(taken.attempt));
-    map.insert("lease".into(), json!(taken.lease));
-    map.insert("expires".into(), json!(taken.expires.to_string()));
-    if taken.help {
-        map.insert("help".into(), json!(true));
-    }
+    let mut map = document::taken(taken);
     if explain {
         map.insert("because".into(), json!(taken.because));
     }

@@ -5,14 +5,16 @@ use serde_json::{Value, json};
 
 use crate::model::queue::{self, Slot};
 use crate::model::segment;
-use crate::model::{ItemId, ItemState, Outcome, QueueName, SessionName, View, ViewError, ids, needs, why};
+use crate::model::{
+    ItemId, ItemState, Outcome, QueueName, SessionName, View, ViewError, document, ids, needs, why,
+};
 use crate::store::Store;
 
 use super::app::App;
 use super::error::{CliError, CliResult};
 use super::export::ExportArgs;
 use super::import::ImportArgs;
-use super::items::{item_json, state_style};
+use super::items::state_style;
 use super::output::{Answer, FAINT, STRONG, Ui, paint};
 use super::rules::SetArgs;
 use super::split::SplitArgs;
@@ -95,7 +97,7 @@ pub(super) struct Row {
 pub(super) fn row(item: &crate::model::Item, slot: &Slot, states: &segment::States) -> Option<Row> {
     let state = states.get(slot.index)?;
     let note = states.note(slot.index);
-    let mut map = item_json(item, &slot.queue, states.priority);
+    let mut map = document::item(item, &slot.queue, states.priority);
     map.insert("state".into(), json!(state));
     // Who held a free item before is history, and no answer to who has it.
     let by = note.by.clone().filter(|_| !matches!(state, ItemState::Pending | ItemState::Blocked));

@@ -11,6 +11,7 @@ pub mod claim;
 pub mod clone;
 pub mod cooling;
 pub mod deps;
+pub mod document;
 pub mod event;
 pub mod figures;
 pub mod filter;
@@ -36,7 +37,7 @@ pub mod update;
 pub mod view;
 pub mod why;
 
-pub use apply::{Context, apply, apply_import, blockers_of, expiry, apply_ready, foresee};
+pub use apply::{Context, apply, apply_import, apply_ready, blockers_of, expiry, foresee};
 pub use item::{Item, ItemState, NewItem};
 pub use layered::{Changes, Layered};
 pub use name::{ItemId, NameError, QueueName, SessionName};

@@ -44,7 +44,7 @@ use crate::store::{Store, StoreError, StoreOptions};
 use crew::Crew;
 use guardian::Guardian;
 use logs::Logs;
-pub use plan::{Job, Place, Plan, item_json};
+pub use plan::{Job, Place, Plan};
 use pool::Slot;
 pub use report::{Attempt, Event, Shown, Summary, Verdict};
 pub use supervise::Stop;

@@ -209,6 +209,12 @@ fn who_has_no_work_of_its_own_may_help() {
     env.coord_as("cy", &["drop", "i0005"]).ok();
     let call = env.coord_as("cy", &["next"]);
     assert_eq!((&call.ok()["items"][0]["id"], call.ok()["items"][0].get("help")), (&json!("i0005"), None));
+    // A command gets the same document.
+    let file = env.temp().join("item");
+    let script = format!("cat > '{}'", file.display());
+    env.coord_as("cy", &["work", "--max", "1", "--", "sh", "-c", &script]).ok();
+    let item: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    assert_eq!((&item["id"], &item["help"]), (&json!("i0002"), &json!(true)));
     env.check("after help");
 }
 
