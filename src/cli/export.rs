@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::import::EXPORT;
 use crate::model::ids::Index;
-use crate::model::queue::{self, Slot};
-use crate::model::{Item, ItemId, ItemState, QueueName, View, ViewError, segment};
+use crate::model::queue;
+use crate::model::{Item, ItemId, ItemState, QueueName, View, ViewError, sets};
 
 use super::app::App;
 use super::error::{CliError, CliResult};
@@ -53,30 +53,24 @@ fn write(mut file: &File, view: &dyn View, args: &ExportArgs) -> Result<io::Resu
     }
     let mut out = BufWriter::with_capacity(1 << 18, file);
     let mut done = Done { view, index: Index::default() };
+    let mut written = Ok(());
     for record in queue::all(view)? {
         if args.queue.as_ref().is_some_and(|q| *q != record.name) {
             continue;
         }
-        for segment in queue::segments(view, &record.name)? {
-            let states = queue::states(view, &record.name, segment)?;
-            let fits = |i: &usize| args.state.is_none() || states.get(*i) == args.state;
-            let content = queue::content(view, &record.name, segment)?;
-            let lines = segment::lines(&content);
-            for index in (0..states.len()).filter(fits) {
-                let mut item = segment::item_at(&lines, index, record.name.as_str())?;
-                let slot = Slot { queue: record.name.clone(), segment, index };
-                done.take_out(&mut item, states.get(index))?;
-                let Some(Row { json: Value::Object(mut line), .. }) = row(&item, &slot, &states) else {
-                    continue;
-                };
+        let over = queue::each_item(view, &record.name, args.state, |mut item, slot, states| {
+            done.take_out(&mut item, states.get(slot.index))?;
+            if let Some(Row { json: Value::Object(mut line), .. }) = row(&item, &slot, states) {
                 line.insert("export".into(), json!(EXPORT));
-                if let Err(e) = writeln!(out, "{}", Value::Object(line)) {
-                    return Ok(Err(e));
-                }
+                written = writeln!(out, "{}", Value::Object(line));
             }
+            Ok(written.is_err())
+        })?;
+        if over {
+            break;
         }
     }
-    Ok(out.flush())
+    Ok(written.and_then(|()| out.flush()))
 }
 
 /// Knows which needs are done. Where an export is imported, these are not known and would never
@@ -89,8 +83,9 @@ struct Done<'v> {
 impl Done<'_> {
     fn take_out(&mut self, item: &mut Item, state: Option<ItemState>) -> Result<(), ViewError> {
         match state {
-            Some(ItemState::Pending | ItemState::Claimed) => item.needs.clear(),
-            Some(ItemState::Blocked) => {
+            Some(ItemState::Pending) => item.needs.clear(),
+            // One in somebody's hands may wait again once it is given back.
+            Some(ItemState::Blocked | ItemState::Claimed) => {
                 let mut open = Vec::new();
                 for need in item.needs.drain(..) {
                     if !self.is_done(&need)? {
@@ -105,6 +100,9 @@ impl Done<'_> {
     }
 
     fn is_done(&mut self, id: &ItemId) -> Result<bool, ViewError> {
+        if sets::is_set(id) {
+            return Ok(!sets::get(self.view, id)?.is_open());
+        }
         Ok(match self.index.find(self.view, id)? {
             Some(slot) => queue::standing(self.view, &slot)?.0 == ItemState::Done,
             None => false,

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use crate::model::op::{Finish, RenewWhat};
-use crate::model::{Item, ItemId, ItemState, Op, Outcome, QueueName, why};
+use crate::model::{ItemId, ItemState, Op, Outcome, why};
 
 use super::app::App;
 use super::args::Ttl;
@@ -55,18 +55,6 @@ pub struct RenewArgs {
     all: bool,
     #[command(flatten)]
     ttl: Ttl,
-}
-
-/// The content of an item for JSON, to which the caller adds where it stands.
-pub fn item_json(item: &Item, queue: &QueueName, priority: u32) -> Map<String, Value> {
-    let mut map = match serde_json::to_value(item) {
-        Ok(Value::Object(map)) => map,
-        _ => Map::new(),
-    };
-    map.insert("queue".into(), json!(queue));
-    map.insert("priority".into(), json!(priority));
-    map.insert("files".into(), json!(item.files));
-    map
 }
 
 /// The style of a state.

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use crate::model::event::Event;
-use crate::model::{ItemId, Op, Outcome, SessionName};
+use crate::model::{ItemId, Op, Outcome, SessionName, ids};
 
 use super::app::App;
 use super::error::{CliError, CliResult};
@@ -72,7 +72,7 @@ pub fn progress(app: &App, args: &ProgressArgs) -> CliResult<Answer> {
     let name = app.session()?;
     let session = app.alive(&store, &name)?;
     if let Some(item) = args.item.as_ref().filter(|i| session.item_lease(i).is_none()) {
-        let known = store.read(|view| crate::model::queue::find(view, item))?.is_some();
+        let known = store.read(|view| ids::find(view, item))?.is_some();
         if !known {
             return Err(CliError::from_refusal(Outcome::Unknown {
                 what: "item".into(),

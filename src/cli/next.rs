@@ -7,12 +7,11 @@ use crate::model::area::Areas;
 use crate::model::choice::{Because, Choice, NotTaken, Passed};
 use crate::model::filter::Filter;
 use crate::model::op::{EmptyReason, TakeNext, Taken};
-use crate::model::{ItemId, Op, Outcome, QueueName};
+use crate::model::{ItemId, Op, Outcome, QueueName, document};
 
 use super::app::App;
 use super::args::Ttl;
 use super::error::{CliError, CliResult, holders_json};
-use super::items::item_json;
 use super::output::{Answer, FAINT, STRONG, paint};
 use super::text;
 
@@ -76,7 +75,7 @@ pub fn next(app: &App, args: &NextArgs) -> CliResult<Answer> {
     });
     let outcome = app.submit(&store, &op, args.wait)?;
     store.touch_session(&session);
-    let Outcome::Taken { items, reason, skips } = outcome else {
+    let Outcome::Taken { items, reason, passed, skips } = outcome else {
         return Err(CliError::from_refusal(outcome));
     };
     store.keep_hint(&session, known, skips);
@@ -88,7 +87,6 @@ pub fn next(app: &App, args: &NextArgs) -> CliResult<Answer> {
     let list: Vec<Value> = items.iter().map(|taken| taken_json(taken, args.explain)).collect();
     let mut data = json!({ "items": list, "empty_reason": reason.as_ref().map(reason_text) });
     if args.explain {
-        let passed = passed(reason.as_ref());
         data["passed"] = passed.iter().map(passed_json).collect();
         lines.extend(passed.iter().map(passed_line));
     }
@@ -100,13 +98,7 @@ pub fn next(app: &App, args: &NextArgs) -> CliResult<Answer> {
 }
 
 fn taken_json(taken: &Taken, explain: bool) -> Value {
-    let mut map = item_json(&taken.item, &taken.queue, taken.priority);
-    map.insert("attempt".into(), json!(taken.attempt));
-    map.insert("lease".into(), json!(taken.lease));
-    map.insert("expires".into(), json!(taken.expires.to_string()));
-    if taken.help {
-        map.insert("help".into(), json!(true));
-    }
+    let mut map = document::taken(taken);
     if explain {
         map.insert("because".into(), json!(taken.because));
     }
@@ -135,13 +127,6 @@ fn item_lines(taken: &Taken, explain: bool) -> Vec<String> {
         _ => format!("    {f}"),
     }));
     lines
-}
-
-fn passed(reason: Option<&EmptyReason>) -> &[Passed] {
-    match reason {
-        Some(EmptyReason::Waiting { passed, .. }) => passed,
-        _ => &[],
-    }
 }
 
 fn passed_json(passed: &Passed) -> Value {
@@ -191,7 +176,6 @@ fn reason_text(reason: &EmptyReason) -> String {
             other_share,
             other_kind,
             full,
-            passed: _,
         } => {
             let part = |n: &u64, words: &str| (*n > 0).then(|| format!("{n} {words}"));
             let full = full.iter().map(|q| Some(format!("you hold as many of queue {q} as you may")));

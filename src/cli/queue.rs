@@ -5,14 +5,16 @@ use serde_json::{Value, json};
 
 use crate::model::queue::{self, Slot};
 use crate::model::segment;
-use crate::model::{ItemId, ItemState, Outcome, QueueName, SessionName, View, ViewError, needs, why};
+use crate::model::{
+    ItemId, ItemState, Outcome, QueueName, SessionName, View, ViewError, document, ids, needs, why,
+};
 use crate::store::Store;
 
 use super::app::App;
 use super::error::{CliError, CliResult};
 use super::export::ExportArgs;
 use super::import::ImportArgs;
-use super::items::{item_json, state_style};
+use super::items::state_style;
 use super::output::{Answer, FAINT, STRONG, Ui, paint};
 use super::rules::SetArgs;
 use super::split::SplitArgs;
@@ -95,7 +97,7 @@ pub(super) struct Row {
 pub(super) fn row(item: &crate::model::Item, slot: &Slot, states: &segment::States) -> Option<Row> {
     let state = states.get(slot.index)?;
     let note = states.note(slot.index);
-    let mut map = item_json(item, &slot.queue, states.priority);
+    let mut map = document::item(item, &slot.queue, states.priority);
     map.insert("state".into(), json!(state));
     // Who held a free item before is history, and no answer to who has it.
     let by = note.by.clone().filter(|_| !matches!(state, ItemState::Pending | ItemState::Blocked));
@@ -178,22 +180,14 @@ fn all(view: &dyn View, args: &ListArgs) -> Result<Vec<Row>, ViewError> {
         if args.queue.as_ref().is_some_and(|q| *q != record.name) {
             continue;
         }
-        for segment in queue::segments(view, &record.name)? {
-            let states = queue::states(view, &record.name, segment)?;
-            let fits = |i: &usize| args.state.is_none() || states.get(*i) == args.state;
-            if !(0..states.len()).any(|i| fits(&i)) {
-                continue;
+        let full = queue::each_item(view, &record.name, args.state, |item, slot, states| {
+            if rows.len() < args.limit {
+                rows.extend(row(&item, &slot, states));
             }
-            let content = queue::content(view, &record.name, segment)?;
-            let lines = segment::lines(&content);
-            for index in (0..states.len()).filter(fits) {
-                if rows.len() >= args.limit {
-                    return Ok(rows);
-                }
-                let item = segment::item_at(&lines, index, record.name.as_str())?;
-                let slot = Slot { queue: record.name.clone(), segment, index };
-                rows.extend(row(&item, &slot, &states));
-            }
+            Ok(rows.len() >= args.limit)
+        })?;
+        if full {
+            break;
         }
     }
     Ok(rows)
@@ -239,7 +233,7 @@ fn show(app: &App, args: &ShowArgs) -> CliResult<Answer> {
 type Found = (crate::model::Item, Slot, segment::States);
 
 fn find(view: &dyn View, id: &ItemId) -> Result<Option<Found>, ViewError> {
-    let Some(slot) = queue::find(view, id)? else { return Ok(None) };
+    let Some(slot) = ids::find(view, id)? else { return Ok(None) };
     let states = queue::states(view, &slot.queue, slot.segment)?;
     Ok(Some((queue::item(view, &slot)?, slot, states)))
 }

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::model::op::Assign;
 use crate::model::share::Share;
 use crate::model::split::{self, Part};
 use crate::model::{Op, Outcome, QueueName, SessionName, queue};
@@ -40,10 +41,19 @@ pub fn split(app: &App, args: &SplitArgs) -> CliResult<Answer> {
     }
     let names = names(args)?;
     let parts = store.read(|view| split::parts(view, &args.queues, args.sessions))?;
-    for (session, share) in names.iter().cloned().zip(Share::all(args.sessions)) {
-        // Of an earlier split nothing stays: the shares are of exactly what was asked for.
-        let queues = args.queues.clone();
-        app.submit(&store, &Op::Assign { session, queues, areas: Vec::new(), share: Some(share) }, None)?;
+    // Of an earlier split nothing stays: the shares are of exactly what was asked for.
+    let assign = |(name, share): (&SessionName, Share)| Assign {
+        session: name.clone(),
+        queues: args.queues.clone(),
+        areas: Vec::new(),
+        share: Some(share),
+    };
+    let sessions: Vec<Assign> = names.iter().zip(Share::all(args.sessions)).map(assign).collect();
+    if !sessions.is_empty() {
+        let outcome = app.submit(&store, &Op::AssignAll { sessions }, None)?;
+        if outcome.is_refusal() {
+            return Err(CliError::from_refusal(outcome));
+        }
     }
     Ok(answer(args, &names, &parts))
 }

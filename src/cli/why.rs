@@ -4,11 +4,11 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use crate::model::why::{self, HeldUp, Stands, Wait, Why};
-use crate::model::{ItemId, ItemState, Outcome};
+use crate::model::{ItemId, ItemState, Outcome, document};
 
 use super::app::App;
 use super::error::{CliError, CliResult, holders_json};
-use super::items::{item_json, state_style};
+use super::items::state_style;
 use super::output::{Answer, FAINT, STRONG, paint};
 use super::text;
 
@@ -82,7 +82,7 @@ fn wait_json(wait: &Wait) -> Value {
 }
 
 fn why_json(why: &Why, held: &HeldUp) -> Value {
-    let mut item = item_json(&why.item, &why.slot.queue, why.priority);
+    let mut item = document::item(&why.item, &why.slot.queue, why.priority);
     item.insert("state".into(), json!(why.state));
     let holder = why.holder.as_ref();
     json!({

@@ -107,7 +107,7 @@ fn rebuild_items(
             continue;
         }
         let Some(id) = here.get(&at).and_then(|id| ItemId::parse(id).ok()) else { return Ok(None) };
-        if let Some(item) = segment::item_at(&lines, at, "").ok().filter(|item| item.id == id) {
+        if let Some(item) = segment::item_at(&lines, at, "").ok().filter(|item: &Item| item.id == id) {
             segment::append(&mut content, &item);
             continue;
         }
@@ -179,7 +179,7 @@ fn rebuild_states(
     let held = files_in_hands(txn)?;
     let mut places: HashMap<String, Slot> = HashMap::new();
     for at in 0..lines.len() {
-        let item = segment::item_at(&lines, at, "")?;
+        let item: Item = segment::item_at(&lines, at, "")?;
         if at >= states.len() {
             states.push(ItemState::Pending, Note::default());
         }

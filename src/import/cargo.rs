@@ -13,8 +13,7 @@ use std::io::BufRead;
 
 use super::ImportError;
 use super::collect::Collector;
-use super::finding::{Finding, rule_group};
-use super::fingerprint::Basis;
+use super::finding::Finding;
 use super::format::Head;
 use super::lines::for_each_line;
 use super::object::Object;
@@ -60,16 +59,14 @@ fn take(mut object: Object, collector: &mut Collector<'_>) -> Result<(), String>
         None => None,
     };
     let tool = rule.as_deref().and_then(|rule| rule.split_once("::")).map(|(tool, _)| tool.to_owned());
+    let text = message.text("message")?.ok_or("message.message: missing")?;
+    let finding = Finding::new(rule, text, severity);
     collector.finding_once(Finding {
-        category: tool.or_else(|| rule.as_deref().and_then(rule_group)),
-        rule,
-        message: message.text("message")?.ok_or("message.message: missing")?,
+        category: tool.or_else(|| finding.category.clone()),
         files: vec![place.0],
         line: place.1,
         column: place.2,
-        severity,
-        url: None,
-        basis: Basis::Message,
+        ..finding
     });
     Ok(())
 }

@@ -13,8 +13,7 @@ use std::io::BufRead;
 
 use super::ImportError;
 use super::collect::Collector;
-use super::finding::{Finding, rule_group};
-use super::fingerprint::Basis;
+use super::finding::Finding;
 use super::format::Head;
 use super::severity::Severity;
 use super::xml::{Element, Node, walk};
@@ -52,16 +51,12 @@ fn finding(
     let name = file.and_then(|f| f.get("name")).ok_or("file: no name")?;
     let file = collector.places.file(name).map_err(|reason| format!("file: {reason}"))?;
     let rule = error.get("source").map(str::to_owned);
+    let message = error.get("message").ok_or("message: missing")?.to_owned();
     Ok(Finding {
-        category: rule.as_deref().and_then(rule_group),
-        rule,
-        message: error.get("message").ok_or("message: missing")?.to_owned(),
         files: vec![file],
         line: error.number("line"),
         column: error.number("column"),
-        severity,
-        url: None,
-        basis: Basis::Message,
+        ..Finding::new(rule, message, severity)
     })
 }
 

@@ -14,15 +14,19 @@
 //! | others | their own names: id, queue, priority, run, timeout, phase, group |
 //!
 //! Several files or needs in a cell are separated by `;` or line ends, needs also by `,` and
-//! blanks. An empty cell is none. Any other column goes into `payload.extra`.
+//! blanks. An empty cell is none. Any other column goes into `payload.extra`. Of several columns
+//! for one field, the one that has its very name counts, else the first; so do the others.
 
-use std::io::BufRead;
+use std::cell::Cell;
+use std::io::{self, BufRead, Read};
+use std::rc::Rc;
 
 use csv::{ErrorKind, Reader, ReaderBuilder, StringRecord};
 use serde_json::Value;
 
 use super::collect::Collector;
 use super::format::Head;
+use super::lines::{LINE_MAX, too_long};
 use super::object::Object;
 use super::{ImportError, jsonl};
 
@@ -82,30 +86,71 @@ pub(super) fn read(
 ) -> Result<(), ImportError> {
     let start = input.fill_buf().map_err(ImportError::Read)?;
     let header = start[..start.len().min(HEADER_MAX)].trim_ascii_start();
-    let header = header.split(|b| *b == b'\n').next().unwrap_or_default();
-    let mut reader = ReaderBuilder::new().delimiter(separator(header)).from_reader(input);
+    let separator = separator(header.split(|b| *b == b'\n').next().unwrap_or_default());
+    let left = Rc::new(Cell::new(Some(ROW_MAX)));
+    let bounded = Bounded { input, left: Rc::clone(&left) };
+    let mut reader = ReaderBuilder::new().delimiter(separator).from_reader(bounded);
     let columns = match reader.headers() {
+        Ok(_) if left.get().is_none() => {
+            collector.broken(1, endless());
+            return Ok(());
+        }
         Ok(header) => Columns::new(header),
         Err(error) => return failed(&error, 1, collector).map(|_| ()),
     };
     if columns.0.is_empty() {
         return Ok(());
     }
-    if !columns.0.iter().any(|(field, _)| field == "title") {
+    if !columns.0.iter().any(|(_, field, known)| *known && field == "title") {
         collector.broken(1, "the header has no column for the title: title, message, description, …".into());
         return Ok(());
     }
-    rows(&mut reader, &columns, collector)
+    rows(&mut reader, &left, &columns, collector)
 }
 
-fn rows(
-    reader: &mut Reader<Box<dyn BufRead + '_>>,
+/// What may be read for one row, with the end of its line.
+const ROW_MAX: u64 = LINE_MAX + 2;
+
+/// Ends when no more may be read for this row. A quote that nobody closes would otherwise bring all
+/// that comes after it into memory, as one row.
+struct Bounded<R> {
+    input: R,
+    /// `None`: more was asked for than there may be.
+    left: Rc<Cell<Option<u64>>>,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(left @ 1..) = self.left.get() else {
+            self.left.set(None);
+            return Ok(0);
+        };
+        let read = self.input.by_ref().take(left).read(buffer)?;
+        self.left.set(Some(left - read as u64));
+        Ok(read)
+    }
+}
+
+fn endless() -> String {
+    format!("{}: is a quote not closed? what follows was not read", too_long())
+}
+
+fn rows<R: Read>(
+    reader: &mut Reader<Bounded<R>>,
+    left: &Cell<Option<u64>>,
     columns: &Columns,
     collector: &mut Collector<'_>,
 ) -> Result<(), ImportError> {
     let mut record = StringRecord::new();
     loop {
-        match reader.read_record(&mut record) {
+        left.set(Some(ROW_MAX));
+        let begin = reader.position().line();
+        let read = reader.read_record(&mut record);
+        if left.get().is_none() {
+            collector.broken(begin, endless());
+            return Ok(());
+        }
+        match read {
             Ok(false) => return Ok(()),
             Ok(true) => {
                 let line = record.position().map_or(0, csv::Position::line);
@@ -142,10 +187,14 @@ fn failed(error: &csv::Error, line: u64, collector: &mut Collector<'_>) -> Resul
     Ok(true)
 }
 
+/// The name of a column without what may differ.
+fn plain(column: &str) -> String {
+    column.chars().filter(|c| !matches!(c, ' ' | '-' | '_')).flat_map(char::to_lowercase).collect()
+}
+
 /// The field of a column, if it is known.
 fn field(column: &str) -> Option<&'static str> {
-    let plain: String =
-        column.chars().filter(|c| !matches!(c, ' ' | '-' | '_')).flat_map(char::to_lowercase).collect();
+    let plain = plain(column);
     let known = COLUMNS.iter().find(|(name, _)| *name == plain).map(|(_, field)| *field);
     known.or_else(|| PLAIN.into_iter().find(|name| *name == plain))
 }
@@ -156,22 +205,33 @@ fn separator(header: &[u8]) -> u8 {
     [b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',')
 }
 
-/// The fields of the columns, in their order; true for those that are known.
-struct Columns(Vec<(String, bool)>);
+/// The columns: the place of each, its field or else its name, and true when it is a field.
+/// Fields come last: an object takes the last of equal names, and a column that is none may be
+/// called like one.
+struct Columns(Vec<(usize, String, bool)>);
 
 impl Columns {
     fn new(header: &StringRecord) -> Self {
-        let mut columns: Vec<(String, bool)> = Vec::new();
-        for name in header.iter().map(str::trim) {
-            // Of two columns for one field the first counts; the other is kept under its own name.
-            let field = field(name).filter(|f| columns.iter().all(|(taken, _)| taken != f));
-            columns.push((field.unwrap_or(name).to_owned(), field.is_some()));
-        }
+        let names: Vec<&str> = header.iter().map(str::trim).collect();
+        let fields: Vec<Option<&str>> = names.iter().map(|name| field(name)).collect();
+        let first = |field: &str| {
+            let exact = names.iter().position(|name| plain(name) == field);
+            exact.or_else(|| fields.iter().position(|f| *f == Some(field)))
+        };
+        let column = |(at, name): (usize, &&str)| match fields[at].filter(|f| first(f) == Some(at)) {
+            Some(field) => (at, field.to_owned(), true),
+            None => (at, (*name).to_owned(), false),
+        };
+        let mut columns: Vec<_> = names.iter().enumerate().map(column).collect();
+        columns.sort_by_key(|(_, _, known)| *known);
         Columns(columns)
     }
 
     fn object(&self, record: &StringRecord) -> Object {
-        let cells = self.0.iter().zip(record.iter().map(str::trim)).filter(|(_, cell)| !cell.is_empty());
+        let cell = |at: usize| record.get(at).unwrap_or_default().trim();
+        let cells = self.0.iter().map(|(at, field, known)| ((field, known), cell(*at)));
+        // That a field is empty must be told, for a column that is none may be called like it.
+        let cells = cells.filter(|((_, known), cell)| **known || !cell.is_empty());
         let fields = cells.map(|((field, known), cell)| {
             let text = || Value::String(cell.to_owned());
             let list = |separators: &[char]| {
@@ -179,6 +239,7 @@ impl Columns {
                 Value::Array(parts.map(|part| Value::String(part.to_owned())).collect())
             };
             let value = match field.as_str() {
+                _ if cell.is_empty() => Value::Null,
                 _ if !known => text(),
                 "files" => list(&[';', '\n']),
                 "needs" => list(&[';', '\n', ',', ' ']),
@@ -209,6 +270,47 @@ mod tests {
             "queue": null, "priority": 1});
         assert_eq!(serde_json::to_value(&items[0]).expect("serialises"), expected);
         assert_eq!(items[1].item.payload, None);
+    }
+
+    #[test]
+    fn of_two_columns_for_a_field_the_one_with_its_name_counts() {
+        let item = |text: &str| {
+            let (items, report) = run(text, &options());
+            assert_eq!(reasons(&report), [], "{text}");
+            let mut item = serde_json::to_value(&items[0].item).expect("serialises");
+            item.as_object_mut().expect("an object").remove("id");
+            item
+        };
+        let both = serde_json::json!({"title": "t", "category": "c", "payload": {"extra": {"type": "x"}}});
+        assert_eq!(item("type,category,title\nx,c,t\n"), both);
+        assert_eq!(item("Category,type,title\nc,x,t\n"), both);
+        let files = serde_json::json!({"title": "t", "files": ["b"], "payload": {"extra": {"path": "a"}}});
+        assert_eq!(item("title,path,files\nt,a,b\n"), files);
+        let line = serde_json::json!({"title": "t", "line": 2, "payload": {"extra": {"row": "one"}}});
+        assert_eq!(item("title,row,line\nt,one,2\n"), line);
+        let twice = serde_json::json!({"title": "t", "line": 2, "payload": {"extra": {"line": "3"}}});
+        assert_eq!(item("title,line,line\nt,2,3\n"), twice);
+        assert_eq!(item("title,line,line\nt,,\n"), serde_json::json!({"title": "t"}));
+        let other = serde_json::json!({"title": "t", "payload": {"extra": {"line": "3"}}});
+        assert_eq!(item("title,line,line\nt,,3\n"), other);
+    }
+
+    #[test]
+    fn a_quote_that_is_not_closed_does_not_bring_the_file_into_memory() {
+        let mut text = b"title,files\nfirst,a\nsecond,\"b\n".to_vec();
+        while text.len() < 40 * 1024 * 1024 {
+            text.extend_from_slice(b"another,src/some/file/that/has/a/long/name.rs\n");
+        }
+        let (items, report) = run(text, &options());
+        assert_eq!(items.len(), 1);
+        let expected = "longer than 16 MiB: is a quote not closed? what follows was not read".to_owned();
+        assert_eq!(reasons(&report), [(3, expected)]);
+        // As much as a line of any other format may have.
+        let mut text = b"title,kind\nt,\"".to_vec();
+        text.resize(text.len() + 16 * 1024 * 1024 - 8, b'x');
+        text.extend_from_slice(b"\"\n");
+        (0..10_000).for_each(|_| text.extend_from_slice(b"u,v\n"));
+        assert_eq!(run(text, &options()).0.len(), 10_001);
     }
 
     #[test]

@@ -12,8 +12,7 @@ use crate::model::RepoPath;
 
 use super::ImportError;
 use super::collect::Collector;
-use super::finding::{Finding, rule_group};
-use super::fingerprint::Basis;
+use super::finding::Finding;
 use super::format::Head;
 use super::lines::for_each_element;
 use super::object::Object;
@@ -56,17 +55,13 @@ fn finding(mut message: Object, file: &RepoPath) -> Result<Option<Finding>, Stri
         Some(1) if !fatal => Severity::Major,
         _ => Severity::Critical,
     };
+    let text = message.text("message")?.ok_or("message: missing")?;
     Ok(Some(Finding {
-        category: rule.as_deref().and_then(rule_group),
-        rule,
-        message: message.text("message")?.ok_or("message: missing")?,
         files: vec![file.clone()],
         // 0 stands for the whole file.
         line: positive(message.number("line", 0)?),
         column: positive(message.number("column", 0)?),
-        severity,
-        url: None,
-        basis: Basis::Message,
+        ..Finding::new(rule, text, severity)
     }))
 }
 

@@ -27,6 +27,22 @@ pub(super) struct Finding {
 }
 
 impl Finding {
+    /// What most scanners tell, of no place as yet: the message is what it is known by, the group
+    /// of its rule its category.
+    pub(super) fn new(rule: Option<String>, message: String, severity: Severity) -> Self {
+        Finding {
+            category: rule.as_deref().and_then(rule_group),
+            rule,
+            message,
+            files: Vec::new(),
+            line: None,
+            column: None,
+            severity,
+            url: None,
+            basis: Basis::Message,
+        }
+    }
+
     /// The item. Its payload has nothing that stands elsewhere in it: there are 200,000 of them.
     pub(super) fn into_item(self, fingerprints: &mut Fingerprints) -> NewItem {
         let rule = self.rule.as_deref().unwrap_or_default();

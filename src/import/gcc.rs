@@ -15,8 +15,7 @@ use std::io::BufRead;
 
 use super::ImportError;
 use super::collect::Collector;
-use super::finding::{Finding, rule_group};
-use super::fingerprint::Basis;
+use super::finding::Finding;
 use super::format::Head;
 use super::lines::for_each_line;
 use super::severity::Severity;
@@ -47,12 +46,7 @@ pub(super) fn read(input: Box<dyn BufRead + '_>, collector: &mut Collector<'_>) 
             files: vec![collector.places.file(message.file)?],
             line: message.line,
             column: message.column,
-            category: message.rule.as_deref().and_then(rule_group),
-            rule: message.rule,
-            message: message.text.to_owned(),
-            severity: message.severity,
-            url: None,
-            basis: Basis::Message,
+            ..Finding::new(message.rule, message.text.to_owned(), message.severity)
         });
         Ok(())
     })

@@ -84,7 +84,7 @@ fn exported(object: &mut Object) -> Result<Option<Exported>, String> {
         return Ok(None);
     }
     let state = object.text("state")?;
-    for field in ["export", "session", "attempt", "lease", "at", "why"] {
+    for field in ["export", "session", "attempt", "lease", "at", "why", "until"] {
         object.value(field);
     }
     let finished =

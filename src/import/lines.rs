@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::io::{self, BufRead, Read};
+use std::io::{BufRead, Read as _};
 use std::rc::Rc;
 
 use serde::Deserialize as _;
@@ -12,10 +12,11 @@ use serde_json::value::RawValue;
 
 use super::ImportError;
 use super::collect::Collector;
+use super::counted::Counted;
 use super::object::Object;
 
 /// Longest line. More is no item, but a file without line ends.
-const LINE_MAX: u64 = 16 * 1024 * 1024;
+pub(super) const LINE_MAX: u64 = 16 * 1024 * 1024;
 
 /// Gives each line that is not blank to `take`, trimmed; what it refuses is a bad line.
 ///
@@ -37,7 +38,7 @@ pub(super) fn for_each_line(
             input.skip_until(b'\n').map_err(ImportError::Read)?;
             // The next lines are not that long, and the memory may be wanted elsewhere.
             buffer = Vec::new();
-            Err(format!("longer than {} MiB", LINE_MAX / 1024 / 1024))
+            Err(too_long())
         } else {
             match buffer.trim_ascii() {
                 b"" => continue,
@@ -49,6 +50,11 @@ pub(super) fn for_each_line(
         }
     }
     Ok(())
+}
+
+/// What is told of a line that is longer than [`LINE_MAX`].
+pub(super) fn too_long() -> String {
+    format!("longer than {} MiB", LINE_MAX / 1024 / 1024)
 }
 
 /// The same for lines that are one JSON object each.
@@ -126,44 +132,5 @@ impl<'de> DeserializeSeed<'de> for Element<'_> {
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         let line = self.0.get();
         Box::<RawValue>::deserialize(deserializer).map(|text| (line, text))
-    }
-}
-
-/// Counts the lines that a JSON parser has taken.
-///
-/// The parser of serde_json asks a reader for one byte at a time and never reads ahead more than
-/// the byte that it looks at, so the count is exact whenever a value begins; a test holds it to
-/// that. Because of the single bytes, the buffer has to be here.
-pub(super) struct Counted<'a> {
-    input: Box<dyn BufRead + 'a>,
-    buffer: Box<[u8]>,
-    at: usize,
-    filled: usize,
-    line: Rc<Cell<u64>>,
-}
-
-impl<'a> Counted<'a> {
-    pub(super) fn new(input: Box<dyn BufRead + 'a>, line: Rc<Cell<u64>>) -> Self {
-        Counted { input, buffer: vec![0; 64 * 1024].into(), at: 0, filled: 0, line }
-    }
-}
-
-impl Read for Counted<'_> {
-    #[inline]
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if self.at == self.filled {
-            self.filled = self.input.read(&mut self.buffer)?;
-            self.at = 0;
-        }
-        // More than one byte at a time would be right as well, but is not asked for.
-        let (Some(to), Some(from)) = (out.first_mut(), self.buffer[..self.filled].get(self.at)) else {
-            return Ok(0);
-        };
-        *to = *from;
-        self.at += 1;
-        if *from == b'\n' {
-            self.line.set(self.line.get() + 1);
-        }
-        Ok(1)
     }
 }

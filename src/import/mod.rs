@@ -17,6 +17,7 @@
 mod cargo;
 mod checkstyle;
 mod collect;
+mod counted;
 mod csv;
 mod eslint;
 mod finding;

@@ -7,8 +7,7 @@ use std::io::BufRead;
 
 use super::ImportError;
 use super::collect::Collector;
-use super::finding::{Finding, rule_group};
-use super::fingerprint::Basis;
+use super::finding::Finding;
 use super::format::Head;
 use super::lines::{for_each_element, for_each_object};
 use super::object::Object;
@@ -36,15 +35,11 @@ fn take(_line: u64, mut object: Object, collector: &mut Collector<'_>) -> Result
         None => (None, None),
     };
     collector.finding(Finding {
-        category: rule.as_deref().and_then(rule_group),
-        rule,
-        message,
         files: vec![file],
         line,
         column,
-        severity: Severity::UNKNOWN,
         url: object.text("url")?,
-        basis: Basis::Message,
+        ..Finding::new(rule, message, Severity::UNKNOWN)
     });
     Ok(())
 }

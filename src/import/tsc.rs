@@ -13,7 +13,6 @@ use std::io::BufRead;
 use super::ImportError;
 use super::collect::Collector;
 use super::finding::Finding;
-use super::fingerprint::Basis;
 use super::format::Head;
 use super::lines::for_each_line;
 use super::severity::Severity;
@@ -31,15 +30,11 @@ pub(super) fn read(input: Box<dyn BufRead + '_>, collector: &mut Collector<'_>) 
             None => Vec::new(),
         };
         collector.finding_once(Finding {
-            rule: Some(message.code.to_owned()),
-            message: message.text.to_owned(),
             files,
             line: message.line,
             column: message.column,
-            severity: message.severity,
             category: Some("types".to_owned()),
-            url: None,
-            basis: Basis::Message,
+            ..Finding::new(Some(message.code.to_owned()), message.text.to_owned(), message.severity)
         });
         Ok(())
     })

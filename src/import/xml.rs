@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead};
 use std::rc::Rc;
 
 use quick_xml::Reader;
@@ -10,6 +10,7 @@ use quick_xml::events::{BytesStart, Event};
 
 use super::ImportError;
 use super::collect::Collector;
+use super::counted::Counted;
 
 /// Bytes of an element's text that are kept. A failed test may print megabytes.
 const TEXT_MAX: usize = 8 * 1024;
@@ -54,7 +55,7 @@ pub(super) fn walk(
     mut visit: impl FnMut(Node, &mut Collector<'_>),
 ) -> Result<(), ImportError> {
     let line = Rc::new(Cell::new(1));
-    let mut reader = Reader::from_reader(Counted { input, line: Rc::clone(&line) });
+    let mut reader = Reader::from_reader(Counted::new(input, Rc::clone(&line)));
     let mut buffer = Vec::new();
     // The text of each open element, as far as it has come.
     let mut open: Vec<String> = Vec::new();
@@ -121,33 +122,4 @@ fn element(start: &BytesStart<'_>, line: u64) -> Result<Element, String> {
         attributes.insert(key, value.into_owned());
     }
     Ok(Element { name, line, attributes })
-}
-
-/// Counts the lines that the parser has taken: it takes exactly what an event covers.
-struct Counted<'a> {
-    input: Box<dyn BufRead + 'a>,
-    line: Rc<Cell<u64>>,
-}
-
-impl Read for Counted<'_> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let n = self.fill_buf()?.read(out)?;
-        self.consume(n);
-        Ok(n)
-    }
-}
-
-impl BufRead for Counted<'_> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.input.fill_buf()
-    }
-
-    fn consume(&mut self, n: usize) {
-        // What is filled already is only looked at again, so this cannot fail.
-        if let Ok(bytes) = self.input.fill_buf() {
-            let ends = bytes.iter().take(n).filter(|b| **b == b'\n').count();
-            self.line.set(self.line.get() + ends as u64);
-        }
-        self.input.consume(n);
-    }
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::queue::{self, Counts, Queue};
 use super::session::{Session, later};
-use super::stats::{Named, Names, QueueStats, Tally};
+use super::stats::{self, Named, Names, QueueStats, Tally};
 
 /// Shortest time over which a rate is taken, in seconds: the first item of all would otherwise
 /// promise thousands an hour.
@@ -20,6 +20,9 @@ pub struct Measure {
     pub fails: Option<u64>,
     /// Items finished in the last hour: when each span began, in seconds since 1970, and how many.
     pub lately: Vec<(i64, u64)>,
+    /// From when on these tell what was finished, in seconds since 1970: a span that is only partly
+    /// in the hour is left out. An hour in which little was finished is as long as any other.
+    pub since: i64,
     /// When work on them began.
     pub begun: Option<Timestamp>,
     /// When one was finished last.
@@ -28,18 +31,26 @@ pub struct Measure {
 
 impl Default for Measure {
     fn default() -> Self {
-        Measure { counts: Counts::default(), fails: Some(0), lately: Vec::new(), begun: None, last: None }
+        Measure {
+            counts: Counts::default(),
+            fails: Some(0),
+            lately: Vec::new(),
+            since: i64::MIN,
+            begun: None,
+            last: None,
+        }
     }
 }
 
 impl Measure {
     /// The counters of a queue.
     pub fn of_queue(queue: &Queue, now: Timestamp) -> Self {
-        let first = (now.as_second() - 3600).div_euclid(queue::SPAN) + 1;
+        let first = stats::first_span(now, queue::SPAN);
         Measure {
             counts: queue.counts,
             fails: queue.stats.as_ref().map(|s| s.fails),
             lately: queue.lately.range(first..).map(|(span, n)| (span * queue::SPAN, *n)).collect(),
+            since: first * queue::SPAN,
             begun: queue.stats.as_ref().and_then(|s| s.begun),
             last: queue.stats.as_ref().and_then(|s| s.last),
         }
@@ -51,6 +62,7 @@ impl Measure {
             counts: named.tally.counts,
             fails: Some(named.tally.fails),
             lately: named.pace.spans(now).collect(),
+            since: stats::first_span(now, stats::SPAN) * stats::SPAN,
             begun: stats.begun,
             last: stats.last,
         }
@@ -58,36 +70,30 @@ impl Measure {
 
     /// Adds the counters of other items.
     pub fn add(&mut self, other: &Measure) {
-        let mut sum = Tally { counts: self.counts, fails: self.fails.unwrap_or(0) };
-        sum += Tally { counts: other.counts, fails: other.fails.unwrap_or(0) };
-        self.counts = sum.counts;
-        self.fails = self.fails.and(other.fails).map(|_| sum.fails);
+        self.counts += other.counts;
+        self.fails = self.fails.zip(other.fails).map(|(own, others)| own + others);
         self.lately.extend(&other.lately);
+        self.since = self.since.max(other.since);
         self.begun = self.begun.into_iter().chain(other.begun).min();
         self.last = self.last.into_iter().chain(other.last).max();
-    }
-
-    /// Items that are neither finished nor given up.
-    pub fn left(&self) -> u64 {
-        self.counts.pending + self.counts.blocked + self.counts.claimed
     }
 
     /// Items finished per hour, over the last hour or since the first one if that is shorter;
     /// `None` when none was finished in it.
     pub fn per_hour(&self, now: Timestamp) -> Option<f64> {
-        per_hour(&self.lately, self.begun, now)
+        per_hour(&self.lately, self.since, self.begun, now)
     }
 
     /// Items finished per hour since work on them began, until now or until all was finished.
     pub fn since_start(&self, now: Timestamp) -> Option<f64> {
-        let end = if self.left() == 0 { self.last } else { None };
+        let end = if self.counts.left() == 0 { self.last } else { None };
         over(self.counts.done, self.begun?, end, now)
     }
 
     /// When everything will be finished at the rate of the last hour.
     pub fn eta(&self, now: Timestamp) -> Option<Timestamp> {
-        let rate = self.per_hour(now).filter(|_| self.left() > 0)?;
-        Some(later(now, (self.left() as f64 / rate * 3600.0) as u64))
+        let rate = self.per_hour(now).filter(|_| self.counts.left() > 0)?;
+        Some(later(now, (self.counts.left() as f64 / rate * 3600.0) as u64))
     }
 
     /// Attempts that ended well, of all that ended; `None` when none has.
@@ -96,10 +102,11 @@ impl Measure {
     }
 }
 
-fn per_hour(lately: &[(i64, u64)], begun: Option<Timestamp>, now: Timestamp) -> Option<f64> {
+fn per_hour(lately: &[(i64, u64)], since: i64, begun: Option<Timestamp>, now: Timestamp) -> Option<f64> {
     let done: u64 = lately.iter().map(|(_, n)| n).sum();
     let oldest = lately.iter().map(|(at, _)| *at).min()?;
-    let from = oldest.max(begun.map_or(i64::MIN, Timestamp::as_second));
+    // Records of older versions do not tell when work began.
+    let from = begun.map_or(oldest, |begun| begun.as_second().max(since));
     let seconds = now.as_second().saturating_sub(from).clamp(SHORTEST, 3600);
     (done > 0).then(|| done as f64 * 3600.0 / seconds as f64)
 }
@@ -117,7 +124,8 @@ pub fn share(part: u64, rest: u64) -> Option<f64> {
 
 /// Items finished per hour by a session in the last hour.
 pub fn session_per_hour(session: &Session, now: Timestamp) -> Option<f64> {
-    per_hour(&session.stats.pace.spans(now).collect::<Vec<_>>(), session.stats.first, now)
+    let since = stats::first_span(now, stats::SPAN) * stats::SPAN;
+    per_hour(&session.stats.pace.spans(now).collect::<Vec<_>>(), since, session.stats.first, now)
 }
 
 /// Items finished per hour by a session since it was first given something; until its last act
@@ -216,6 +224,34 @@ mod tests {
         assert_eq!(m.per_hour(at(600)), Some(360.0));
         // One item in the first second is not 3,600 an hour.
         assert_eq!(measure(1, 9, &[(0, 1)]).per_hour(at(1)), Some(60.0));
+    }
+
+    #[test]
+    fn an_hour_counts_as_a_whole_also_when_little_was_finished_in_it() {
+        let mut queue = Queue::new(QueueName::parse("q").expect("valid"), at(0));
+        let stats = queue.stats.as_mut().expect("a new queue has them");
+        let record = serde_json::json!({ "name": "s", "token": "", "state": "active", "started": at(0) });
+        let mut session: Session = serde_json::from_value(record).expect("a session");
+        (stats.begun, session.stats.first) = (Some(at(0)), Some(at(0)));
+        let kind = Kind::new(Some("slow"), None);
+        for second in [3600, 6900] {
+            let to = ItemState::Done;
+            stats.count(&kind, &Step { from: None, to, fails: 0, done_at: Some(at(second)) });
+            session.stats.pace.note(at(second));
+            *queue.lately.entry(at(second).as_second() / queue::SPAN).or_default() += 1;
+        }
+        for now in 7210..7260 {
+            let now = at(now);
+            let rates = [
+                Measure::of_queue(&queue, now).per_hour(now),
+                by_name(std::slice::from_ref(&queue), |s| &s.categories, now)[0].1.per_hour(now),
+                session_per_hour(&session, now),
+            ];
+            // One item, in the 50 minutes at least that whole spans tell of.
+            for rate in rates.map(|rate| rate.expect("one was finished")) {
+                assert!((1.0..=1.2).contains(&rate), "{rates:?}");
+            }
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod claim;
 pub mod clone;
 pub mod cooling;
 pub mod deps;
+pub mod document;
 pub mod event;
 pub mod figures;
 pub mod filter;

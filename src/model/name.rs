@@ -184,4 +184,13 @@ mod tests {
             assert!(SessionName::parse(bad).is_err(), "{bad}");
         }
     }
+    #[test]
+    fn blanks_stand_in_the_names_of_groups_and_phases_alone() {
+        for good in ["T1", "é", "group:B", "group:Story 1", "phase:Set up"] {
+            assert!(ItemId::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "-a", "a b", "a\tb", "group:a\tb", "phase:a\u{a0}b", "x group:a b"] {
+            assert!(ItemId::parse(bad).is_err(), "{bad}");
+        }
+    }
 }

@@ -23,17 +23,12 @@ use super::{Item, ItemId, ItemState, NewItem, QueueName, RepoPath, SessionName};
 pub enum Op {
     /// Starts or resumes a session.
     StartSession(StartSession),
-    /// Changes what a session is offered, and nothing else of it: no sign of life, whoever does it.
-    /// One that is not known comes to be, to be started later.
-    Assign {
-        /// Who.
-        session: SessionName,
-        /// Its queues from now on; empty: all.
-        queues: Vec<QueueName>,
-        /// Its areas from now on; empty: none in particular.
-        areas: Vec<String>,
-        /// Its share of the items from now on; `None`: all.
-        share: Option<Share>,
+    /// Changes what a session is offered.
+    Assign(Assign),
+    /// The same for several sessions: half of a split would leave items to nobody.
+    AssignAll {
+        /// Who, and what.
+        sessions: Vec<Assign>,
     },
     /// Ends a session; everything it holds goes back.
     EndSession {
@@ -127,7 +122,8 @@ impl Op {
             Op::Verify { session, .. } => Some(session),
             Op::Update(update) => update.session.as_ref(),
             Op::Import { session, .. } | Op::Record { session, .. } => session.as_ref(),
-            Op::EndSession { .. } | Op::Assign { .. } | Op::Sweep | Op::SetQueue { .. } => None,
+            Op::Assign(_) | Op::AssignAll { .. } => None,
+            Op::EndSession { .. } | Op::Sweep | Op::SetQueue { .. } => None,
         }
     }
 }
@@ -175,6 +171,20 @@ impl StartSession {
             abandoned: false,
         }
     }
+}
+
+/// See [`Op::Assign`]. Nothing else of the session changes: it is no sign of life, whoever does it.
+/// One that is not known comes to be, to be started later.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Assign {
+    /// Who.
+    pub session: SessionName,
+    /// Its queues from now on; empty: all.
+    pub queues: Vec<QueueName>,
+    /// Its areas from now on; empty: none in particular.
+    pub areas: Vec<String>,
+    /// Its share of the items from now on; `None`: all.
+    pub share: Option<Share>,
 }
 
 /// See [`Op::Claim`].
@@ -350,8 +360,6 @@ pub enum EmptyReason {
         other_kind: u64,
         /// Queues of which the session holds as much as it may.
         full: Vec<QueueName>,
-        /// The first of the free items that were passed over, when an explanation was asked for.
-        passed: Vec<Passed>,
     },
 }
 
@@ -384,6 +392,9 @@ pub enum Outcome {
         items: Vec<Taken>,
         /// Why not more.
         reason: Option<EmptyReason>,
+        /// The first of the free items that were passed over, when an explanation was asked for.
+        #[serde(default)]
+        passed: Vec<Passed>,
         /// What the next search may leave out, see [`Choice::skips`].
         #[serde(default)]
         skips: Option<Skips>,

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::view::ViewError;
@@ -134,23 +135,12 @@ pub fn lines(content: &[u8]) -> Vec<&[u8]> {
     content.split(|b| *b == b'\n').filter(|line| !line.is_empty()).collect()
 }
 
-/// Reads the item in line `index`; `key` names the segment in an error.
+/// Reads the item in line `index`, or the part of it that `T` knows; `key` names the segment in an
+/// error.
 ///
 /// # Errors
 /// When the line is missing or no item.
-pub fn item_at(lines: &[&[u8]], index: usize, key: &str) -> Result<Item, ViewError> {
-    parse_at(lines, index, key)
-}
-
-/// Reads the part of the item in line `index` that `T` knows.
-///
-/// # Errors
-/// When the line is missing or no item.
-pub(crate) fn parse_at<T: serde::de::DeserializeOwned>(
-    lines: &[&[u8]],
-    index: usize,
-    key: &str,
-) -> Result<T, ViewError> {
+pub fn item_at<T: DeserializeOwned>(lines: &[&[u8]], index: usize, key: &str) -> Result<T, ViewError> {
     let line = lines.get(index).ok_or_else(|| ViewError::damaged(key, format!("it has no item {index}")))?;
     serde_json::from_slice(line).map_err(|e| ViewError::damaged(key, format!("item {index}: {e}")))
 }

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::claim::Mode;
-use super::queue::Slot;
+use super::queue::{Queue, Slot};
 use super::share::Share;
 use super::stats::{Kind, SessionStats};
 use super::view::{View, ViewError};
@@ -216,6 +216,14 @@ impl Session {
     /// The lease of an item, if the session holds it.
     pub fn item_lease(&self, id: &ItemId) -> Option<&Lease> {
         self.leases.iter().find(|l| l.item.as_ref().is_some_and(|i| i.id == *id))
+    }
+
+    /// When the session holds as many items of a queue as it may: how many these are, and how many
+    /// it may.
+    pub fn filled(&self, queue: &Queue) -> Option<(usize, u32)> {
+        let items = self.leases.iter().filter_map(|l| l.item.as_ref());
+        let held = items.filter(|i| i.slot.queue == queue.name).count();
+        queue.rules.max_held.filter(|most| held >= *most as usize).map(|most| (held, most))
     }
 
     /// The lease of a path claimed by hand, if the session holds it.

@@ -47,7 +47,7 @@ pub fn parts(view: &dyn View, queues: &[QueueName], sessions: u32) -> Result<Vec
             let lines = segment::lines(&content);
             let key = queue::items_key(&record.name, number);
             for index in (0..states.len()).filter(open) {
-                let facts: Facts = segment::parse_at(&lines, index, &key)?;
+                let facts: Facts = segment::item_at(&lines, index, &key)?;
                 let part = &mut parts[share::number_of(&facts.files, &facts.id, sessions) as usize - 1];
                 part.items += 1;
                 if let Some(first) = facts.files.into_iter().next() {

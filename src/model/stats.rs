@@ -5,7 +5,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::queue::{self, Counts};
-use super::segment;
 use super::view::{View, ViewError};
 use super::{Item, ItemState, QueueName, Txn};
 
@@ -87,10 +86,15 @@ impl Pace {
 
     /// Items finished in each span of the last hour, oldest first, with when the span began.
     pub fn spans(&self, now: Timestamp) -> impl Iterator<Item = (i64, u64)> {
-        let first = (now.as_second() - 3600).div_euclid(SPAN) + 1;
+        let first = first_span(now, SPAN);
         let spans = self.1.iter().enumerate().rev().map(|(age, n)| (self.0 - age as i64, u64::from(*n)));
         spans.filter(move |(span, n)| *span >= first && *n > 0).map(|(span, n)| (span * SPAN, n))
     }
+}
+
+/// The number of the first span of so many seconds that is as a whole in the last hour.
+pub fn first_span(now: Timestamp, seconds: i64) -> i64 {
+    (now.as_second() - 3600).div_euclid(seconds) + 1
 }
 
 /// Items of one name: how many in each state, and how often an attempt at one failed.
@@ -117,9 +121,7 @@ impl From<Tally> for [u64; 6] {
 
 impl std::ops::AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
-        for state in ItemState::ALL {
-            *self.counts.of(state) += *other.counts.clone().of(state);
-        }
+        self.counts += other.counts;
         self.fails += other.fails;
     }
 }
@@ -334,18 +336,13 @@ impl SessionStats {
 /// When the state cannot be read.
 pub(crate) fn recount(view: &dyn View, name: &QueueName) -> Result<QueueStats, ViewError> {
     let mut stats = QueueStats::default();
-    for number in queue::segments(view, name)? {
-        let states = queue::states(view, name, number)?;
-        let content = queue::content(view, name, number)?;
-        let (lines, key) = (segment::lines(&content), queue::items_key(name, number));
-        for index in 0..states.len() {
-            let kind = Kind::of(&segment::item_at(&lines, index, &key)?);
-            if let Some(to) = states.get(index) {
-                let fails = u64::from(states.note(index).fails);
-                stats.count(&kind, &Step { from: None, to, fails, done_at: None });
-            }
+    queue::each_item(view, name, None, |item, slot, states| {
+        if let Some(to) = states.get(slot.index) {
+            let fails = u64::from(states.note(slot.index).fails);
+            stats.count(&Kind::of(&item), &Step { from: None, to, fails, done_at: None });
         }
-    }
+        Ok(false)
+    })?;
     Ok(stats)
 }
 

@@ -122,9 +122,7 @@ fn unassigned(session: &Session, item: &Item, queue: &Queue) -> Vec<String> {
     if let Some(share) = session.share.filter(|share| !share.has(item)) {
         reasons.push(format!("it does not belong to {}'s share {share}", session.name));
     }
-    let items = session.leases.iter().filter_map(|l| l.item.as_ref());
-    let held = items.filter(|i| i.slot.queue == queue.name).count();
-    if let Some(most) = queue.rules.max_held.filter(|most| held >= *most as usize) {
+    if let Some((held, most)) = session.filled(queue) {
         reasons.push(format!("{} holds {held} of the {most} items that it may", session.name));
     }
     reasons

@@ -44,7 +44,7 @@ use crate::store::{Store, StoreError, StoreOptions};
 use crew::Crew;
 use guardian::Guardian;
 use logs::Logs;
-pub use plan::{Job, Place, Plan, item_json};
+pub use plan::{Job, Place, Plan};
 use pool::Slot;
 pub use report::{Attempt, Event, Shown, Summary, Verdict};
 pub use supervise::Stop;
@@ -237,11 +237,7 @@ fn counts(store: &Store, queues: &[QueueName]) -> Result<Counts, StoreError> {
     let mut sum = Counts::default();
     for queue in store.read(|view| queue::all(view))? {
         if queues.is_empty() || queues.contains(&queue.name) {
-            sum.pending += queue.counts.pending;
-            sum.blocked += queue.counts.blocked;
-            sum.claimed += queue.counts.claimed;
-            sum.done += queue.counts.done;
-            sum.failed += queue.counts.failed;
+            sum += queue.counts;
         }
     }
     Ok(sum)

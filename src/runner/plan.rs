@@ -2,9 +2,6 @@
 
 use std::ffi::OsString;
 
-use serde_json::{Map, Value, json};
-
-use crate::model::op::Taken;
 use crate::model::share::Share;
 use crate::model::{QueueName, SessionName};
 
@@ -54,19 +51,4 @@ pub enum Place {
         /// Commit what a command leaves behind; otherwise that is thrown away.
         commit: bool,
     },
-}
-
-/// An item as a command gets it: the document of `git coord next --json` for it.
-pub fn item_json(taken: &Taken) -> Value {
-    let mut map = match serde_json::to_value(&taken.item) {
-        Ok(Value::Object(map)) => map,
-        _ => Map::new(),
-    };
-    map.insert("queue".into(), json!(taken.queue));
-    map.insert("priority".into(), json!(taken.priority));
-    map.insert("files".into(), json!(taken.item.files));
-    map.insert("attempt".into(), json!(taken.attempt));
-    map.insert("lease".into(), json!(taken.lease));
-    map.insert("expires".into(), json!(taken.expires.to_string()));
-    Value::Object(map)
 }

@@ -14,7 +14,7 @@ use crate::model::choice::Choice;
 use crate::model::filter::Filter;
 use crate::model::op::{Finish, TakeNext, Taken};
 use crate::model::share::Share;
-use crate::model::{ItemId, ItemState, Op, Outcome, cooling, ids, queue, session};
+use crate::model::{ItemId, ItemState, Op, Outcome, cooling, document, ids, queue, session};
 use crate::store::Store;
 
 use super::crew::{Crew, Rest};
@@ -251,7 +251,7 @@ impl<'a> Worker<'a> {
     ) -> Result<End, RunnerError> {
         let plan = self.common.plan;
         let json = self.store.run_dir().join(format!("{}.json", self.slot.session));
-        let mut text = crate::model::to_json(&super::item_json(taken));
+        let mut text = crate::model::to_json(&document::taken(taken));
         text.push(b'\n');
         std::fs::write(&json, text).map_err(RunnerError::io("write", &json))?;
         let nothing = PathBuf::from("/dev/null");

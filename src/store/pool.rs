@@ -59,7 +59,7 @@ impl Store {
         let ids = items.iter().map(|taken| taken.item.id.clone()).collect();
         let op = Op::HandOut(HandOut { pool: name, next: next.clone(), items: ids, at: context.now });
         Room::new(&self.path).hand_out(&op)?;
-        Ok(Some(Outcome::Taken { items, reason: None, skips: None }))
+        Ok(Some(Outcome::Taken { items, reason: None, passed: Vec::new(), skips: None }))
     }
 
     /// True when items were handed out that the remote was not told of.

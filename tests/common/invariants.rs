@@ -183,7 +183,7 @@ fn items(view: &dyn View, sessions: &[Session], found: &mut Vec<String>) -> Resu
                 found.push(format!("segment {segment} of {name} is full and still the tail"));
             }
             for position in (0..lines.len()).filter(|p| !states.is_moved(*p)) {
-                let item = segment::item_at(&lines, position, "segment")?;
+                let item: Item = segment::item_at(&lines, position, "segment")?;
                 let slot = queue::Slot { queue: name.clone(), segment, index: position };
                 let Some(state) = states.get(position) else {
                     found.push(format!("item {} of {name} is in no known state", item.id));

@@ -53,7 +53,8 @@ impl Sim {
         let name = pool::name_of(&context.clone.expect("there is a remote")).expect("a name");
         let out = HandOut { pool: name, next: next.clone(), items: ids, at: wall };
         self.enter(clone, act, Rc::new(Op::HandOut(out)), None);
-        self.sessions[session].learn(op, &Outcome::Taken { items, reason: None, skips: None });
+        self.sessions[session]
+            .learn(op, &Outcome::Taken { items, reason: None, passed: Vec::new(), skips: None });
         true
     }
 

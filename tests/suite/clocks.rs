@@ -1,10 +1,13 @@
 //! Leases under clocks that were set back, or are another clone's.
 
+use git_coord::model::choice::Choice;
 use git_coord::model::claim::Mode;
 use git_coord::model::head::{self, Head};
-use git_coord::model::op::{ClaimPaths, StartSession};
-use git_coord::model::{Context, MemView, Op, Txn, apply, session};
+use git_coord::model::op::{ClaimPaths, StartSession, TakeNext};
+use git_coord::model::session::Verified;
+use git_coord::model::{Context, ItemId, MemView, Op, QueueName, Txn, apply, session};
 use jiff::Timestamp;
+use serde_json::json;
 
 use crate::common::{invariants, name, path};
 
@@ -55,4 +58,40 @@ fn a_session_that_moves_to_a_clone_whose_clock_is_slow_is_swept_in_time() {
     act(&mut state, Some("behind"), NOON - HOUR, &Op::StartSession(StartSession::new(name("ada"))));
     let sweep_at = head::read(&state).unwrap().sweep_at.unwrap();
     assert_eq!(sweep_at.as_second(), NOON - HOUR + 1800);
+}
+
+/// A session that asks again for its item, or notes a check of it, renews the lease by its own clock.
+#[test]
+fn a_lease_that_is_renewed_along_the_way_is_swept_in_time() {
+    let import = |state: &mut MemView| {
+        let item = json!({ "item": { "id": "i", "title": "t" }, "queue": null, "priority": 2 });
+        let items = vec![serde_json::from_value(item).unwrap()];
+        act(
+            state,
+            Some("ahead"),
+            NOON,
+            &Op::Import { session: None, items, queue: QueueName::parse("q").unwrap() },
+        );
+        act(state, Some("ahead"), NOON, &take("i"));
+    };
+    let verified = Verified {
+        ok: true,
+        at: Timestamp::from_second(NOON - HOUR).unwrap(),
+        command: "make".into(),
+        exit: Some(0),
+    };
+    let item = ItemId::parse("i").unwrap();
+    for op in [take("i"), Op::Verify { session: name("ada"), item, verified }] {
+        let mut state = claimed(Some("ahead"));
+        import(&mut state);
+        act(&mut state, Some("behind"), NOON - HOUR, &op);
+        let sweep_at = head::read(&state).unwrap().sweep_at.unwrap();
+        assert_eq!(sweep_at.as_second(), NOON - HOUR + 1800, "after {op:?}");
+    }
+}
+
+fn take(item: &str) -> Op {
+    let choice = Choice { item: Some(ItemId::parse(item).unwrap()), ..Choice::default() };
+    let filter = Default::default();
+    Op::Next(TakeNext { session: name("ada"), queues: Vec::new(), count: 1, ttl: 1800, filter, choice })
 }

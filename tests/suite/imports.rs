@@ -262,6 +262,41 @@ fn what_is_exported_gives_the_same_open_items_elsewhere() {
 }
 
 #[test]
+fn an_export_leaves_out_what_is_over_and_where_an_item_rests() {
+    let from = TestEnv::new();
+    from.sessions(&["me"]);
+    let begin = "{\"id\":\"a\",\"title\":\"t\",\"group\":\"G\",\"phase\":\"P q\"}\n\
+                 {\"id\":\"taken\",\"title\":\"t\",\"needs\":[\"phase:P q\"]}\n\
+                 {\"id\":\"w\",\"title\":\"t\",\"needs\":[\"group:G\",\"phase:P q\",\"b\"]}\n\
+                 {\"id\":\"b\",\"title\":\"t\"}\n{\"id\":\"rests\",\"title\":\"t\"}\n";
+    from.import(begin).ok();
+    from.coord(&["queue", "set", "main", "--cool-down", "1d"]).ok();
+    from.coord_as("me", &["next", "--item", "a"]).ok();
+    from.coord_as("me", &["done", "a"]).ok();
+    for id in ["taken", "rests"] {
+        from.coord_as("me", &["next", "--item", id]).ok();
+    }
+    from.coord_as("me", &["fail", "rests", "--reason", "r"]).ok();
+    // Its phase is open again, so it would wait if it were given back.
+    from.import("{\"id\":\"late\",\"title\":\"t\",\"phase\":\"P q\"}\n").ok();
+    let exported = export(&from, &[]);
+    let rests = lines(&exported).into_iter().find(|line| line["id"] == "rests").unwrap();
+    assert!(rests["until"].is_string(), "{rests}");
+    let to = TestEnv::new();
+    to.sessions(&["me"]);
+    let call = to.run(&to.root).args(["queue", "import", "-"]).stdin(exported.stdout.as_slice()).call();
+    assert_eq!(counts(&call), (5, 0));
+    let list = to.coord(&["queue", "list"]);
+    let item = |id: &str| list.ok()["items"].as_array().unwrap().iter().find(|i| i["id"] == id).unwrap();
+    assert_eq!(item("w")["needs"], serde_json::json!(["phase:P q", "b"]), "all of the group is done");
+    assert_eq!(item("taken")["needs"], serde_json::json!(["phase:P q"]));
+    assert_eq!((&item("rests")["payload"], &item("rests")["until"]), (&Value::Null, &Value::Null));
+    assert_eq!(to.coord_as("me", &["next", "--count", "9"]).items(), ["b", "rests", "late"]);
+    to.coord_as("me", &["done", "b", "late"]).ok();
+    assert_eq!(to.coord_as("me", &["next", "--count", "9"]).items(), ["taken", "w"]);
+}
+
+#[test]
 fn an_export_can_be_part_of_it_and_one_document() {
     let env = worked_at();
     let ids = |output: &Output| lines(output).iter().map(|l| l["id"].clone()).collect::<Vec<_>>();

@@ -228,7 +228,7 @@ fn carry_out(machine: &mut Machine, step: &Step) {
                 choice,
             };
             match machine.apply(&Op::Next(op), Some(&who(session))) {
-                Outcome::Taken { items, reason, skips } => {
+                Outcome::Taken { items, reason, skips, .. } => {
                     machine.skips.extend(skips.map(|s| (*session, s)));
                     assert_eq!(items.len() < *count, reason.is_some(), "a reason when there are fewer");
                     let wrong = machine.oracle.take(SESSIONS[*session], &items, *count, *ttl);

@@ -109,6 +109,13 @@ fn explanations_name_what_was_taken_and_what_was_not() {
     let call = env.coord_as("ann", &["next", "--explain"]);
     assert_eq!(call.ok()["items"][0]["id"], "i0001");
     assert_eq!(call.ok()["items"][0]["because"], "first");
+    let passed = &call.ok()["passed"];
+    assert_eq!(passed[0]["id"], "i0000", "also when there is what was asked for: {passed}");
+    assert_eq!(
+        (&passed[0]["reason"], &passed[0]["holders"][0]["session"]),
+        (&json!("files-held"), &json!("bob"))
+    );
+    env.coord_as("ann", &["drop", "i0001"]).ok();
     let call = env.coord_as("ann", &["next", "--category", "types", "--count", "5", "--explain"]);
     let passed = call.ok()["passed"].as_array().unwrap();
     let reason = |id: &str| passed.iter().find(|p| p["id"] == id).map(|p| p["reason"].clone());
@@ -154,7 +161,13 @@ fn a_split_replaces_the_one_before_and_leaves_the_sessions_alone() {
     let queue = QueueName::parse("other").unwrap();
     assert_eq!(env.session("s-1").queues, [queue]);
     assert_eq!(env.events().last().unwrap().headline(), "s-2: assign 2/2 other");
+    let commits = || {
+        let log = env.git_in(&env.store_dir(), &["--git-dir=.", "rev-list", "--count", "refs/coord/state"]);
+        log.trim().parse::<u32>().unwrap()
+    };
+    let acts = commits();
     split(&[]);
+    assert_eq!(commits() - acts, 1, "all of it, or nothing");
     for (name, share) in [("s-1", "1/2"), ("s-2", "2/2")] {
         let session = env.session(name);
         assert_eq!((session.queues.len(), session.areas.len()), (0, 0), "{name}: of all queues and areas");
@@ -185,15 +198,23 @@ fn who_has_no_work_of_its_own_may_help() {
     let call = env.coord_as("cy", &["next", "--item", "i0000"]);
     assert_eq!(call.fails(5, "refused")["details"]["rule"], "outside-assignment");
     start(&["--help-others"]);
-    let call = env.coord_as("cy", &["next"]);
+    let call = env.coord_as("cy", &["next", "--explain"]);
     assert_eq!(
         (&call.ok()["items"][0]["id"], &call.ok()["items"][0]["help"]),
         (&json!("i0000"), &json!(true))
     );
+    let passed = &call.ok()["passed"];
+    assert_eq!(passed[0]["id"], "i0002", "what was taken after all was not passed over: {passed}");
     // Its own comes first again.
     env.coord_as("cy", &["drop", "i0005"]).ok();
     let call = env.coord_as("cy", &["next"]);
     assert_eq!((&call.ok()["items"][0]["id"], call.ok()["items"][0].get("help")), (&json!("i0005"), None));
+    // A command gets the same document.
+    let file = env.temp().join("item");
+    let script = format!("cat > '{}'", file.display());
+    env.coord_as("cy", &["work", "--max", "1", "--", "sh", "-c", &script]).ok();
+    let item: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    assert_eq!((&item["id"], &item["help"]), (&json!("i0002"), &json!(true)));
     env.check("after help");
 }
 

@@ -127,12 +127,11 @@ impl Screen {
 
     fn total(&self) {
         let Some(live) = &self.live else { return };
-        let left = self.left.pending + self.left.blocked + self.left.claimed;
         let mut line = format!("{} done", self.paint(GOOD, &self.done.to_string()));
         if self.failed > 0 {
             line.push_str(&format!(", {} failed", self.paint(BAD, &self.failed.to_string())));
         }
-        line.push_str(&format!(", {left} left"));
+        line.push_str(&format!(", {} left", self.left.left()));
         if let Some(rate) = super::summary::per_hour(self.done, self.started.elapsed()) {
             line.push_str(&self.paint(FAINT, &format!(", {rate:.0} an hour")));
         }

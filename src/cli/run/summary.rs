@@ -121,9 +121,8 @@ fn data(summary: &Summary, last: &[&Attempt], failed: &[&Attempt]) -> Map<String
 
 fn headline(summary: &Summary, last: &[&Attempt], failed: usize) -> String {
     if summary.attempts.is_empty() {
-        let left = summary.left;
-        let none = left.pending + left.blocked + left.claimed == 0;
-        let why = if none { "everything is finished" } else { "there is nothing to take" };
+        let why =
+            if summary.left.left() == 0 { "everything is finished" } else { "there is nothing to take" };
         return format!("no command was started: {why}");
     }
     let done = of(last, Verdict::Done);

@@ -154,7 +154,7 @@ fn done_percent(measure: &Measure) -> Cell {
 fn to_go(measure: &Measure, status: &Status) -> Cell {
     match measure.eta(status.now) {
         Some(at) => Cell::plain(words::until(at)),
-        None if measure.left() == 0 => Cell::new(GOOD, "done"),
+        None if measure.counts.left() == 0 => Cell::new(GOOD, "done"),
         None => Cell::new(FAINT, "-"),
     }
 }

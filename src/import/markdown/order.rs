@@ -24,8 +24,12 @@ pub(super) fn needs(document: &Document) -> Vec<Result<Vec<usize>, String>> {
                 Ok(ends)
             }
             Some(Ok(named)) => {
-                for task in &named {
-                    frontier.remove(&document.tasks[*task].phase);
+                let touched: BTreeSet<usize> = named.iter().map(|t| document.tasks[*t].phase).collect();
+                for before in touched {
+                    // Who waits for some of a phase does not wait for all of it.
+                    if order.ends(before, &needs).iter().all(|end| named.binary_search(end).is_ok()) {
+                        frontier.remove(&before);
+                    }
                 }
                 Ok(named)
             }

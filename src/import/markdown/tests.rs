@@ -66,6 +66,22 @@ fn tasks_have_phase_group_files_and_no_more() {
 }
 
 #[test]
+fn a_phase_is_awaited_by_who_follows_unless_all_that_ends_it_is() {
+    let list = |depends: &str| {
+        needs(&format!(
+            "## Phase 1: A\n- [ ] T001 [P] a\n- [ ] T002 [P] b\n## Phase 2: B (depends on {depends})\n\
+             - [ ] T003 c\n## Phase 3: C\n- [ ] T004 d\n"
+        ))
+    };
+    let found = list("T001");
+    assert_eq!(found["T003"], ["T001"]);
+    assert_eq!(found["T004"], ["T001", "T002", "T003"], "somebody must wait for T002");
+    for all in ["T001, T002", "Phase 1"] {
+        assert_eq!(list(all)["T004"], ["T003"], "{all}");
+    }
+}
+
+#[test]
 fn headings_without_the_word_phase_are_phases_too() {
     let text = "# Plan\n- [ ] T0 first\n## One\n- [ ] T1 a\n### Sub\n- [ ] T2 b\n## Two (depends on nothing)\n- [ ] T3 c\n";
     let found = needs(text);

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use super::run::{Run, Spot};
 use crate::import::ImportError;
 use crate::import::collect::Collector;
-use crate::import::lines::Counted;
+use crate::import::counted::Counted;
 
 /// Reads a SARIF log.
 ///

@@ -101,9 +101,15 @@ fn guarded(
 fn dispatch(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, ViewError> {
     match op {
         Op::StartSession(start) => session::start(txn, start, context),
-        Op::Assign { session, queues, areas, share } => {
-            let to = session::Assignment { queues, areas, share: *share };
-            session::assign(txn, session, to, context)
+        Op::Assign(to) => session::assign(txn, to, context),
+        Op::AssignAll { sessions } => {
+            for to in sessions {
+                let outcome = session::assign(txn, to, context)?;
+                if outcome.is_refusal() {
+                    return Ok(outcome);
+                }
+            }
+            Ok(Outcome::Done)
         }
         Op::EndSession { name } => session::end(txn, name, context),
         Op::Claim(claim) => claim::claim(txn, claim, context),

@@ -9,6 +9,7 @@ use super::super::session::Session;
 use super::super::view::ViewError;
 use super::super::{Item, ItemId, ItemState, RepoPath, Txn, head, ids, session as sessions};
 use super::claim::blockers_of;
+use super::leases::put;
 use super::next::unassigned;
 use super::search::Found;
 
@@ -38,7 +39,9 @@ pub(super) fn find(
     let found = Found { slot, item, priority, because: Because::Named };
     if state == ItemState::Claimed {
         return Ok(Named::Answer(match mine(txn, session, &found, &note)? {
-            Some(taken) => Outcome::Taken { items: vec![taken], reason: None, skips: None },
+            Some(taken) => {
+                Outcome::Taken { items: vec![taken], reason: None, passed: Vec::new(), skips: None }
+            }
             None => Outcome::Held { blockers: holders(txn, &found.item, &note)? },
         }));
     }
@@ -52,10 +55,7 @@ pub(super) fn find(
     if !blockers.is_empty() {
         return Ok(Named::Answer(Outcome::Held { blockers }));
     }
-    let most = queue::must_get(txn, &found.slot.queue)?.rules.max_held;
-    let items = session.leases.iter().filter_map(|l| l.item.as_ref());
-    let held = items.filter(|i| i.slot.queue == found.slot.queue).count();
-    if let Some(most) = most.filter(|most| held >= *most as usize) {
+    if let Some((held, most)) = session.filled(&queue::must_get(txn, &found.slot.queue)?) {
         let queue = &found.slot.queue;
         return Ok(Named::Answer(refused(
             "max-held",
@@ -107,7 +107,7 @@ fn mine(
     };
     // Its lease may have been renewed on the way.
     if sessions::get(txn, &session.name)?.as_ref() != Some(session) {
-        sessions::put(txn, session);
+        put(txn, session)?;
         head::next_generation(txn)?;
         let event = super::super::event::Event::new(lease.renewed, Some(&session.name), "renew");
         txn.record(event.with("leases", [lease.id]));

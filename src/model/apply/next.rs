@@ -29,14 +29,15 @@ pub(super) fn next(txn: &mut Txn<'_>, op: &TakeNext, context: &Context) -> Resul
         }
     }
     renew_due(&mut session, context);
-    let (taken, reason, skips) = match &op.choice.item {
+    let Searched { taken, reason, passed, skips } = match &op.choice.item {
         Some(id) => {
             pool::give_back(txn, context, |l| l.item.as_ref().is_some_and(|i| i.id == *id))?;
             let (found, help) = match named::find(txn, &session, op, id)? {
                 named::Named::Free(found, help) => (found, help),
                 named::Named::Answer(outcome) => return Ok(outcome),
             };
-            (vec![take(txn, &mut session, found, op, help, context)?], None, None)
+            let taken = vec![take(txn, &mut session, found, op, help, context)?];
+            Searched { taken, ..Searched::default() }
         }
         None => match search(txn, &mut session, op, context)? {
             Ok(result) => result,
@@ -47,10 +48,17 @@ pub(super) fn next(txn: &mut Txn<'_>, op: &TakeNext, context: &Context) -> Resul
         pool::note_taken(txn, &mut session, &taken, context.now)?;
         pool::refill(txn, op, context)?;
     }
-    Ok(Outcome::Taken { items: taken, reason, skips })
+    Ok(Outcome::Taken { items: taken, reason, passed, skips })
 }
 
-type Searched = (Vec<Taken>, Option<EmptyReason>, Option<Skips>);
+/// What a search came to, see [`Outcome::Taken`].
+#[derive(Default)]
+struct Searched {
+    taken: Vec<Taken>,
+    reason: Option<EmptyReason>,
+    passed: Vec<Passed>,
+    skips: Option<Skips>,
+}
 
 /// Searches and takes until there are enough.
 fn search(
@@ -74,7 +82,8 @@ fn search(
     let mut help = false;
     while taken.len() < op.count {
         let assigned = queues_of(txn, op, session, help)?;
-        let (full, open): (Vec<Queue>, Vec<Queue>) = assigned.into_iter().partition(|q| is_full(session, q));
+        let (full, open): (Vec<Queue>, Vec<Queue>) =
+            assigned.into_iter().partition(|q| session.filled(q).is_some());
         let all = Wishes {
             session,
             holder: Some(&session.name),
@@ -100,6 +109,9 @@ fn search(
             None => break,
         }
     }
+    // Who helps others may have taken what the own assignment left out.
+    let mut passed = std::mem::take(&mut told.passed);
+    passed.retain(|p| taken.iter().all(|t| t.item.id != p.id));
     let reason = if taken.len() < op.count { Some(explain(txn, told)?) } else { None };
     let head = head::read(txn)?;
     let skips = (!known.is_empty()).then_some(Skips {
@@ -109,7 +121,7 @@ fn search(
         released: head.released,
         ranges: known,
     });
-    Ok(Ok((taken, reason, skips)))
+    Ok(Ok(Searched { taken, reason, passed, skips }))
 }
 
 /// What a search passed over.
@@ -140,12 +152,6 @@ pub(super) fn wishes_text(op: &TakeNext, session: &Session) -> String {
 /// The compiled areas of a session.
 pub(super) fn areas_of(session: &Session) -> Result<Areas, ViewError> {
     Areas::new(&session.areas).map_err(|e| ViewError::damaged(format!("sessions/{}.json", session.name), e))
-}
-
-/// True when a session holds as many items of a queue as it may.
-pub(super) fn is_full(session: &Session, queue: &Queue) -> bool {
-    let held = session.leases.iter().filter_map(|l| l.item.as_ref()).filter(|i| i.slot.queue == queue.name);
-    queue.rules.max_held.is_some_and(|most| held.count() >= most as usize)
 }
 
 /// Seconds of a lease on an item of this queue.
@@ -237,15 +243,12 @@ pub(super) fn take(
 fn explain(txn: &Txn<'_>, told: Told) -> Result<EmptyReason, ViewError> {
     let mut left = queue::Counts::default();
     for queue in told.open.iter().chain(&told.full) {
-        let counts = queue::must_get(txn, &queue.name)?.counts;
-        left.pending += counts.pending;
-        left.claimed += counts.claimed;
-        left.blocked += counts.blocked;
+        left += queue::must_get(txn, &queue.name)?.counts;
     }
     if told.open.is_empty() && told.full.is_empty() {
         return Ok(EmptyReason::NoQueue);
     }
-    if left.pending + left.claimed + left.blocked == 0 {
+    if left.left() == 0 {
         return Ok(EmptyReason::AllDone);
     }
     let Skipped { files_held, outside_area, other_share, other_kind } = told.skipped;
@@ -257,7 +260,6 @@ fn explain(txn: &Txn<'_>, told: Told) -> Result<EmptyReason, ViewError> {
         other_share,
         other_kind,
         full: told.full.into_iter().map(|q| q.name).collect(),
-        passed: told.passed,
     })
 }
 

@@ -15,7 +15,7 @@ use super::super::session::{Lease, Loss, Session};
 use super::super::view::{View, ViewError};
 use super::super::{ItemId, ItemState, RepoPath, Txn, head, pool, session as sessions, stats};
 use super::leases::{free, put, renew_due};
-use super::next::{areas_of, is_full, queues_of, take, ttl_of, wishes_text};
+use super::next::{areas_of, queues_of, take, ttl_of, wishes_text};
 use super::search::{Facts, Search, Wishes, still_true};
 use super::{Context, active, granted, session};
 
@@ -87,7 +87,7 @@ pub(super) fn offer(
         }
         let Some(lease) = pool.leases.iter().find(|l| l.id == id) else { continue };
         let queue = lease.item.as_ref().and_then(|i| queues.iter().find(|q| q.name == i.slot.queue));
-        let Some(queue) = queue.filter(|q| !is_full(session, q)) else { continue };
+        let Some(queue) = queue.filter(|q| session.filled(q).is_none()) else { continue };
         let ttl = ttl_of(op, queue);
         let holds = lease.clone == context.clone && !lease.is_due(context.now) && lease.ttl == ttl;
         let begin = match is_young {
@@ -228,7 +228,7 @@ fn pass_all_on(txn: &mut Txn<'_>, op: &HandOut, context: Option<&Context>) -> Re
         note_lost(txn, &mut session, &lost, context);
     }
     if taken.is_empty() && lost.is_empty() {
-        return Ok(Outcome::Taken { items: taken, reason: None, skips: None });
+        return Ok(Outcome::Taken { items: taken, reason: None, passed: Vec::new(), skips: None });
     }
     if taken.is_empty() {
         put(txn, &session)?;
@@ -237,7 +237,7 @@ fn pass_all_on(txn: &mut Txn<'_>, op: &HandOut, context: Option<&Context>) -> Re
         sessions::put(txn, &pool);
     }
     head::next_generation(txn)?;
-    Ok(Outcome::Taken { items: taken, reason: None, skips: None })
+    Ok(Outcome::Taken { items: taken, reason: None, passed: Vec::new(), skips: None })
 }
 
 /// What ran out before anybody could be told that it was handed out.

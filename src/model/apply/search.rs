@@ -264,7 +264,7 @@ impl<'a> Search<'a> {
         let key = queue::items_key(queue, segment);
         let mut seen = Seen::default();
         for index in (from..states.len()).filter(|i| states.get(*i) == Some(ItemState::Pending)) {
-            let facts: Facts = segment::parse_at(&lines, index, &key)?;
+            let facts: Facts = segment::item_at(&lines, index, &key)?;
             if let Some(why) = self.wishes.objection(&facts) {
                 self.pass(&mut seen, facts.id, queue, priority, why);
                 continue;

@@ -1,11 +1,10 @@
 //! Starting and ending sessions.
 
 use super::super::event::Event;
-use super::super::op::{Blocker, Outcome, StartSession};
+use super::super::op::{Assign, Blocker, Outcome, StartSession};
 use super::super::session::{Session, SessionState};
-use super::super::share::Share;
 use super::super::view::ViewError;
-use super::super::{ItemState, QueueName, RepoPath, SessionName, Txn, head, queue, session as sessions};
+use super::super::{ItemState, RepoPath, SessionName, Txn, head, queue, session as sessions};
 use super::leases::{free, put, renew_due};
 use super::{Context, granted};
 
@@ -62,39 +61,27 @@ pub(super) fn start(txn: &mut Txn<'_>, op: &StartSession, context: &Context) -> 
     Ok(Outcome::Session { session: Box::new(session), released: Vec::new(), dropped: Vec::new() })
 }
 
-/// What a session is offered.
-pub(super) struct Assignment<'a> {
-    pub queues: &'a [QueueName],
-    pub areas: &'a [String],
-    pub share: Option<Share>,
-}
-
 /// Assigns work to a session, known or not. Its leases, its worktree and whether it is at work stay
 /// as they are: somebody else speaks of it, so this shows nothing of its life.
 ///
 /// # Errors
 /// When the state cannot be read.
-pub(super) fn assign(
-    txn: &mut Txn<'_>,
-    name: &SessionName,
-    to: Assignment<'_>,
-    context: &Context,
-) -> Result<Outcome, ViewError> {
-    let known = sessions::get(txn, name)?;
+pub(super) fn assign(txn: &mut Txn<'_>, to: &Assign, context: &Context) -> Result<Outcome, ViewError> {
+    let known = sessions::get(txn, &to.session)?;
     if known.as_ref().is_some_and(|k| k.pool) {
-        return Ok(is_a_pool(name));
+        return Ok(is_a_pool(&to.session));
     }
-    let mut session = known.clone().unwrap_or_else(|| new(name, context));
-    session.queues = to.queues.to_vec();
-    session.areas = to.areas.to_vec();
+    let mut session = known.clone().unwrap_or_else(|| new(&to.session, context));
+    session.queues.clone_from(&to.queues);
+    session.areas.clone_from(&to.areas);
     session.share = to.share;
     if known.as_ref() != Some(&session) {
         sessions::put(txn, &session);
         head::next_generation(txn)?;
         txn.record(
-            Event::new(context.now, Some(name), "assign")
-                .with("queues", to.queues)
-                .with("areas", to.areas)
+            Event::new(context.now, Some(&to.session), "assign")
+                .with("queues", &to.queues)
+                .with("areas", &to.areas)
                 .with("share", to.share),
         );
     }
@@ -185,7 +172,7 @@ mod tests {
     use super::*;
     use crate::model::head::{Head, KEY};
     use crate::model::op::ClaimPaths;
-    use crate::model::{Context, MemView, Op, apply, claim::Mode, to_json};
+    use crate::model::{Context, MemView, Op, QueueName, apply, claim::Mode, to_json};
     use jiff::Timestamp;
 
     fn name(text: &str) -> SessionName {
@@ -224,7 +211,7 @@ mod tests {
 
     fn assign(share: &str) -> Op {
         let queues = vec![QueueName::parse("main").expect("valid")];
-        Op::Assign { session: name("s"), queues, areas: Vec::new(), share: share.parse().ok() }
+        Op::Assign(Assign { session: name("s"), queues, areas: Vec::new(), share: share.parse().ok() })
     }
 
     fn claim(ttl: u64) -> Op {

@@ -6,8 +6,8 @@ use super::super::queue;
 use super::super::rules::Rule;
 use super::super::session::Verified;
 use super::super::view::ViewError;
-use super::super::{ItemId, QueueName, SessionName, Txn, head, session as sessions};
-use super::leases::{loss_of_item, renew_due};
+use super::super::{ItemId, QueueName, SessionName, Txn, head};
+use super::leases::{loss_of_item, put, renew_due};
 use super::{Context, active, granted};
 
 /// Changes settings; the queue comes to be if need be.
@@ -55,7 +55,7 @@ pub(super) fn verify(
         item.verified = Some(Box::new(verified.clone()));
     }
     renew_due(&mut session, context);
-    sessions::put(txn, &session);
+    put(txn, &session)?;
     head::next_generation(txn)?;
     let mut event = Event::new(context.now, Some(name), "verify")
         .with("items", [id.as_str()])
