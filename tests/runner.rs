@@ -36,6 +36,7 @@ mod suite {
     mod room;
     mod rules;
     mod run;
+    mod run_commits;
     mod run_faults;
     mod run_stop;
     mod server;

@@ -28,6 +28,8 @@ pub enum Committed {
     Made(String),
     /// A hook or git said no.
     Refused(String),
+    /// The worktree is not on its slot's branch any more.
+    Elsewhere,
 }
 
 /// A worktree of the pool and its branch.
@@ -53,20 +55,46 @@ impl Tree {
         Ok(parse_status(&git.args(["--untracked-files=normal"]).text()?))
     }
 
+    /// True when it stands on the branch that its commits go to. A commit made elsewhere, on a
+    /// detached HEAD or in a rebase that was not ended, would be on no branch that anybody merges.
+    pub fn is_home(&self, standing: &Standing) -> bool {
+        standing.branch.as_deref() == Some(self.branch.as_str())
+    }
+
     /// Throws away what is not committed, and comes back to the branch. Ignored files stay: they
     /// are what makes the next build fast.
     ///
     /// # Errors
     /// When git fails.
     pub fn clean(&self) -> Result<Standing, GitError> {
-        let mut standing = self.look()?;
-        let at_home = |s: &Standing| s.branch.as_deref() == Some(self.branch.as_str());
-        if standing.clean && at_home(&standing) {
+        self.clean_from(self.look()?)
+    }
+
+    /// The same after an item that is done: what its command committed on a detached HEAD before it
+    /// finished the item itself comes onto the branch, if it goes on from there.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn keep(&self) -> Result<Standing, GitError> {
+        let standing = self.look()?;
+        if standing.branch.is_none() {
+            let branch = format!("refs/heads/{}", self.branch);
+            let after = self.git().args(["merge-base", "--is-ancestor", &branch, &standing.commit]);
+            if after.output()?.status == Some(0) {
+                let git = self.git().args(["-c", "core.hooksPath=/dev/null", "update-ref"]);
+                git.args([&branch, &standing.commit]).run()?;
+            }
+        }
+        self.clean_from(standing)
+    }
+
+    fn clean_from(&self, mut standing: Standing) -> Result<Standing, GitError> {
+        if standing.clean && self.is_home(&standing) {
             return Ok(standing);
         }
         self.git().args(["reset", "-q", "--hard"]).run()?;
         self.git().args(["clean", "-ffdq"]).run()?;
-        if !at_home(&standing) {
+        if !self.is_home(&standing) {
             self.git().args(["checkout", "-q", "-f", &self.branch, "--"]).run()?;
         }
         standing = self.look()?;
@@ -90,7 +118,11 @@ impl Tree {
     /// # Errors
     /// When git cannot be started, or does not know who commits.
     pub fn commit(&self, session: &SessionName, message: &str) -> Result<Committed, RunnerError> {
-        if self.look()?.clean {
+        let standing = self.look()?;
+        if !self.is_home(&standing) {
+            return Ok(Committed::Elsewhere);
+        }
+        if standing.clean {
             return Ok(Committed::Nothing);
         }
         let added = self.git().args(["add", "-A"]).output()?;

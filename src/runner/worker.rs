@@ -209,7 +209,7 @@ impl<'a> Worker<'a> {
         // What does not count must not stand on the branch.
         if let (Some(tree), Some(before)) = (tree, &before) {
             match verdict {
-                Verdict::Done => drop(tree.clean()?),
+                Verdict::Done => drop(tree.keep()?),
                 _ => tree.go_back(&before.commit)?,
             }
         }
@@ -292,6 +292,10 @@ impl<'a> Worker<'a> {
             End::Exit(0) => match self.commit(taken)? {
                 Committed::Nothing => Judged::Finish(Finish::Done, None),
                 Committed::Made(commit) => Judged::Finish(Finish::Done, Some(commit)),
+                Committed::Elsewhere => {
+                    let branch = self.slot.tree.as_ref().map_or("", |tree| tree.branch.as_str());
+                    fail(format!("the command left branch {branch}"))
+                }
                 // The same Ctrl-C has ended git.
                 Committed::Refused(_) if self.common.crew.is_stopped() => Judged::Finish(Finish::Drop, None),
                 Committed::Refused(why) => fail(format!("its changes were not committed: {why}")),
@@ -315,6 +319,8 @@ impl<'a> Worker<'a> {
             (Some(tree), Place::Pool { commit: true, .. }) => {
                 tree.commit(&self.slot.session, &format!("{}\n", taken.item.title))
             }
+            // What it has committed itself must be on the branch, too.
+            (Some(tree), _) if !tree.is_home(&tree.look()?) => Ok(Committed::Elsewhere),
             _ => Ok(Committed::Nothing),
         }
     }

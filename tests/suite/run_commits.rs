@@ -1,0 +1,59 @@
+//! Commits of the pool: on the slot's branch stands what belongs to items that are done, all of it
+//! and nothing else, whatever commands do to git and however a run ends.
+
+use serde_json::json;
+
+use super::run::{import, states};
+use crate::common::{Call, TestEnv};
+
+/// The subjects of the commits that a slot's branch has and `main` has not, newest first.
+fn subjects(env: &TestEnv) -> String {
+    env.git(&["log", "--format=%s", "main..coord/run-1"])
+}
+
+fn state(env: &TestEnv, id: &str) -> String {
+    states(env).into_iter().find(|(i, _)| i == id).expect("the item is known").1
+}
+
+/// The attempts of a run that failed: (item, reason).
+fn reasons(call: &Call) -> Vec<(&str, &str)> {
+    let list = call.fails(5, "refused")["details"]["failed"].as_array().unwrap();
+    let mut list: Vec<_> =
+        list.iter().map(|i| (i["id"].as_str().unwrap(), i["reason"].as_str().unwrap())).collect();
+    list.sort_unstable();
+    list
+}
+
+#[test]
+fn an_item_is_not_done_while_its_commit_is_on_no_branch() {
+    let env = TestEnv::new();
+    env.coord(&["queue", "set", "main", "--max-attempts", "1"]).ok();
+    let item = |id: &str, run: &str| json!({"id":id,"title":format!("Make {id}"),"files":["a"],"run":run});
+    let items = [
+        item("detached", "git checkout -q --detach; echo x > a"),
+        item("itself", "git checkout -q --detach; echo x > a; git add a; git commit -qm 'By itself'"),
+        item("other", "git checkout -q -b other; echo x > a"),
+        item(
+            "stopped",
+            "echo 1 > a; git add a; git commit -qm one; \
+             GIT_SEQUENCE_EDITOR='sed -i s/^pick/edit/' git rebase -q -i HEAD~1; echo 2 > a",
+        ),
+        item("good", "echo good > a"),
+    ];
+    import(&env, &items);
+    let why = "the command left branch coord/run-1";
+    let wanted = [("detached", why), ("itself", why), ("other", why), ("stopped", why)];
+    assert_eq!(reasons(&env.coord(&["run", "-j", "1"])), wanted);
+    assert_eq!(state(&env, "good"), "done", "the slot is of use afterwards");
+    assert_eq!(subjects(&env), "Make good\n", "nothing of the failed attempts stays");
+    // Also without a commit by the run: what the command commits is all that counts.
+    import(&env, &[item("bare", "git checkout -q --detach; echo y > a; git commit -qam 'By itself'")]);
+    let call = env.coord(&["run", "-j", "1", "--no-commit"]);
+    assert_eq!(reasons(&call), [("bare", why)]);
+    // What an item was finished with counts, so it comes onto the branch.
+    let run = "git checkout -q --detach; echo z > a; git commit -qam 'Own end'; git-coord done own";
+    import(&env, &[item("own", run)]);
+    env.coord(&["run", "-j", "1"]).ok();
+    assert_eq!(subjects(&env), "Own end\nMake good\n");
+    env.check("after commands that left the branch");
+}
