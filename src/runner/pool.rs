@@ -117,8 +117,9 @@ fn slot(repo: &HostRepo, store: &Store, number: usize, base: &str) -> Result<Opt
     {
         return Ok(None);
     }
-    let tree = Tree { branch: format!("{BRANCHES}{name}"), root };
-    let home = worktree(repo, store, &tree, &name, base)?;
+    let branch = format!("{BRANCHES}{name}");
+    let home = worktree(repo, store, &root, &branch, &name, base)?;
+    let tree = Tree { root, git_dir: home.git_dir.clone(), branch };
     let standing = tree.clean()?;
     if standing.commit != base && ahead(&tree.root, base, &tree.branch)? == 0 {
         tree.go_back(base)?;
@@ -172,36 +173,37 @@ fn end_dead(store: &Store, known: &Session) -> Result<bool, RunnerError> {
 fn worktree(
     repo: &HostRepo,
     store: &Store,
-    tree: &Tree,
+    root: &Path,
+    branch: &str,
     name: &SessionName,
     base: &str,
 ) -> Result<HostRepo, RunnerError> {
-    if let Ok(found) = HostRepo::discover(&tree.root, &GitEnv::default())
-        && found.root == tree.root
+    if let Ok(found) = HostRepo::discover(root, &GitEnv::default())
+        && found.root == root
         && found.common_dir == repo.common_dir
     {
         return Ok(found);
     }
     // `git worktree add` twice at once can fail over git's own files (index.lock, config.lock).
     let _alone = store.worktree_lock()?;
-    if tree.root.exists() {
+    if root.exists() {
         // Left by a run that was killed while git made it.
-        std::fs::remove_dir_all(&tree.root).map_err(RunnerError::io("remove", &tree.root))?;
+        std::fs::remove_dir_all(root).map_err(RunnerError::io("remove", root))?;
     }
-    if repo.worktrees()?.iter().any(|w| w.path == tree.root) {
-        repo.git().args(["worktree", "remove", "--force", "--"]).arg(&tree.root).run()?;
+    if repo.worktrees()?.iter().any(|w| w.path == root) {
+        repo.git().args(["worktree", "remove", "--force", "--"]).arg(root).run()?;
     }
-    let full = format!("refs/heads/{}", tree.branch);
+    let full = format!("refs/heads/{}", branch);
     let known = repo.git().args(["rev-parse", "--verify", "-q", &full]).optional()?.is_some();
     // The name of the session keeps the hooks from greeting the newcomer.
     let git = Git::new(&repo.root).env(super::SESSION, name.as_str()).args(["worktree", "add", "-q"]);
     let git = if known {
-        git.arg("--").arg(&tree.root).arg(&tree.branch)
+        git.arg("--").arg(root).arg(branch)
     } else {
-        git.args(["--no-track", "-b", &tree.branch, "--"]).arg(&tree.root).arg(base)
+        git.args(["--no-track", "-b", branch, "--"]).arg(root).arg(base)
     };
     git.run()?;
-    Ok(HostRepo::discover(&tree.root, &GitEnv::default())?)
+    Ok(HostRepo::discover(root, &GitEnv::default())?)
 }
 
 /// Starts the slot's session and binds the worktree to it, so that the hooks know whose it is.

@@ -37,8 +37,33 @@ pub enum Committed {
 pub struct Tree {
     /// Its top folder.
     pub root: PathBuf,
+    /// git's folder for it.
+    pub git_dir: PathBuf,
     /// The branch that its commits go to.
     pub branch: String,
+}
+
+/// What a killed or unfinished git leaves behind in the folder of a worktree: locks, which every later
+/// git would fail over, and acts that it would believe to be under way.
+const LEFT: &[&str] = &[
+    "index.lock",
+    "HEAD.lock",
+    "MERGE_HEAD",
+    "MERGE_MODE",
+    "CHERRY_PICK_HEAD",
+    "REVERT_HEAD",
+    "sequencer",
+    "rebase-merge",
+    "rebase-apply",
+];
+
+/// Looks where a worktree stands.
+///
+/// # Errors
+/// When git does not tell.
+pub fn look(root: &Path) -> Result<Standing, GitError> {
+    let git = Git::new(root).args(["status", "--porcelain=v2", "--branch", "--no-ahead-behind"]);
+    Ok(parse_status(&git.args(["--untracked-files=normal"]).text()?))
 }
 
 impl Tree {
@@ -51,8 +76,22 @@ impl Tree {
     /// # Errors
     /// When git does not tell.
     pub fn look(&self) -> Result<Standing, GitError> {
-        let git = self.git().args(["status", "--porcelain=v2", "--branch", "--no-ahead-behind"]);
-        Ok(parse_status(&git.args(["--untracked-files=normal"]).text()?))
+        look(&self.root)
+    }
+
+    /// Removes what a killed git has left. Only for who has the slot's lock, when its commands are
+    /// dead: nobody's lock is taken away from under them.
+    fn unlock(&self) -> Result<(), RunnerError> {
+        for name in LEFT {
+            let path = self.git_dir.join(name);
+            let removed = match std::fs::symlink_metadata(&path) {
+                Ok(meta) if meta.is_dir() => std::fs::remove_dir_all(&path),
+                Ok(_) => std::fs::remove_file(&path),
+                Err(_) => continue,
+            };
+            removed.map_err(RunnerError::io("remove", &path))?;
+        }
+        Ok(())
     }
 
     /// True when it stands on the branch that its commits go to. A commit made elsewhere, on a
@@ -66,7 +105,8 @@ impl Tree {
     ///
     /// # Errors
     /// When git fails.
-    pub fn clean(&self) -> Result<Standing, GitError> {
+    pub fn clean(&self) -> Result<Standing, RunnerError> {
+        self.unlock()?;
         self.clean_from(self.look()?)
     }
 
@@ -75,7 +115,8 @@ impl Tree {
     ///
     /// # Errors
     /// When git fails.
-    pub fn keep(&self) -> Result<Standing, GitError> {
+    pub fn keep(&self) -> Result<Standing, RunnerError> {
+        self.unlock()?;
         let standing = self.look()?;
         if standing.branch.is_none() {
             let branch = format!("refs/heads/{}", self.branch);
@@ -88,7 +129,7 @@ impl Tree {
         self.clean_from(standing)
     }
 
-    fn clean_from(&self, mut standing: Standing) -> Result<Standing, GitError> {
+    fn clean_from(&self, mut standing: Standing) -> Result<Standing, RunnerError> {
         if standing.clean && self.is_home(&standing) {
             return Ok(standing);
         }
@@ -105,7 +146,7 @@ impl Tree {
     ///
     /// # Errors
     /// When git fails.
-    pub fn go_back(&self, commit: &str) -> Result<(), GitError> {
+    pub fn go_back(&self, commit: &str) -> Result<(), RunnerError> {
         let standing = self.clean()?;
         if standing.commit != commit {
             self.git().args(["reset", "-q", "--hard", commit]).run()?;

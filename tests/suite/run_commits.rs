@@ -57,3 +57,44 @@ fn an_item_is_not_done_while_its_commit_is_on_no_branch() {
     assert_eq!(subjects(&env), "Own end\nMake good\n");
     env.check("after commands that left the branch");
 }
+
+/// A command, or the run's own commit, was killed in the midst of git.
+#[test]
+fn locks_of_a_killed_git_do_not_stop_later_runs() {
+    let env = TestEnv::new();
+    let item = |id: &str, run: &str| json!({"id":id,"title":format!("Make {id}"),"files":["a"],"run":run});
+    import(&env, &[item("first", "echo 1 > a")]);
+    env.coord(&["run", "-j", "1"]).ok();
+    let git_dir = env.common_dir().join("worktrees/run-1");
+    std::fs::write(env.common_dir().join("coord-pool/run-1/a"), "half\n").unwrap();
+    for lock in ["index.lock", "HEAD.lock"] {
+        std::fs::write(git_dir.join(lock), "").unwrap();
+    }
+    // Between two items of one run, too.
+    let kill = "echo 2 > a; touch \"$(git rev-parse --git-dir)/index.lock\"; kill -9 $$";
+    import(&env, &[item("killed", &format!("test $GIT_COORD_ATTEMPT -ge 2 || {{ {kill}; }}; echo 2 > a"))]);
+    assert_eq!(env.coord(&["run", "-j", "1"]).ok()["commands"], 2);
+    assert_eq!(state(&env, "killed"), "done");
+    assert_eq!(subjects(&env), "Make killed\nMake first\n");
+    env.check("after a killed git");
+}
+
+#[test]
+fn what_a_command_leaves_half_done_in_git_is_not_the_next_ones() {
+    let env = TestEnv::new();
+    env.git(&["checkout", "-q", "-b", "side"]);
+    env.git(&["commit", "-q", "--allow-empty", "--no-verify", "-m", "side"]);
+    env.git(&["checkout", "-q", "main"]);
+    // Nothing is changed by it, so the worktree is clean.
+    let merge = "git merge -q --no-commit --no-ff side; test -e \"$(git rev-parse --git-dir)/MERGE_HEAD\"";
+    import(
+        &env,
+        &[
+            json!({"id":"one","title":"One","run":merge}),
+            json!({"id":"two","title":"Two","files":["a"],"run":"echo 2 > a","needs":["one"]}),
+        ],
+    );
+    assert_eq!(env.coord(&["run", "-j", "1"]).ok()["done"], 2);
+    assert_eq!(env.git(&["log", "--format=%s %p", "main..coord/run-1"]).lines().count(), 1);
+    assert_eq!(env.git(&["log", "--format=%s", "main..coord/run-1"]), "Two\n", "no merge of another's");
+}
