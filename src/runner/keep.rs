@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::model::op::{RenewWhat, Taken};
 use crate::model::session::{self, Session, SessionState};
-use crate::model::{ItemState, Op, Outcome, ids, queue};
+use crate::model::{ItemId, ItemState, Op, Outcome, SessionName, ids, queue};
+use crate::store::Store;
 
 use super::RunnerError;
 use super::worker::Worker;
@@ -127,18 +128,26 @@ impl Worker<'_> {
         Ok(self.left_by_us(taken)?.is_some())
     }
 
-    /// The state that an item has been left in by this session, which held it under this lease.
-    /// `None` when anybody has been given it since.
+    /// The state that this session has left the item in, see [`left_by`].
     pub(super) fn left_by_us(&self, taken: &Taken) -> Result<Option<ItemState>, RunnerError> {
-        let standing = self.store.read(|view| match ids::find(view, &taken.item.id)? {
-            Some(slot) => queue::standing(view, &slot).map(Some),
-            None => Ok(None),
-        })?;
-        let ours = standing.filter(|(_, note, _)| {
-            note.by.as_ref() == Some(&self.slot.session) && note.lease == Some(taken.lease)
-        });
-        Ok(ours.map(|(state, ..)| state))
+        left_by(&self.store, &self.slot.session, &taken.item.id, taken.lease)
     }
+}
+
+/// The state that an item has been left in by a session, which held it under this lease. `None`
+/// when anybody has been given it since.
+pub(super) fn left_by(
+    store: &Store,
+    session: &SessionName,
+    item: &ItemId,
+    lease: u64,
+) -> Result<Option<ItemState>, RunnerError> {
+    let standing = store.read(|view| match ids::find(view, item)? {
+        Some(slot) => queue::standing(view, &slot).map(Some),
+        None => Ok(None),
+    })?;
+    let ours = standing.filter(|(_, note, _)| note.by.as_ref() == Some(session) && note.lease == Some(lease));
+    Ok(ours.map(|(state, ..)| state))
 }
 
 /// Why an act of a session on its item was refused.

@@ -109,6 +109,15 @@ impl RunnerError {
         matches!(error, Unreachable { .. } | Unknown { .. } | Contended { .. })
     }
 
+    /// True when it is certain that the act which failed has changed nothing, here or at the remote.
+    fn changed_nothing(&self) -> bool {
+        match self {
+            RunnerError::Store(StoreError::Remote(error)) => !matches!(error, RemoteError::Unknown { .. }),
+            RunnerError::Store(_) => false,
+            _ => true,
+        }
+    }
+
     /// An I/O error for `map_err`.
     fn io(what: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();

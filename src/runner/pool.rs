@@ -5,8 +5,8 @@
 //! run to the next: checking a large repository out takes long, and so does a first build.
 //!
 //! A slot is its run's alone as long as that has the kernel's lock `coord/run/run-<n>.lock`. So
-//! whoever gets the lock knows that no other run uses the worktree or the session, and gives back
-//! what a dead one held.
+//! whoever gets the lock knows that no other run uses the worktree or the session, gives back what a
+//! dead one held, and takes its commits for that off the branch, unless the item is done.
 
 use std::path::Path;
 
@@ -120,14 +120,27 @@ fn slot(repo: &HostRepo, store: &Store, number: usize, base: &str) -> Result<Opt
     let branch = format!("{BRANCHES}{name}");
     let home = worktree(repo, store, &root, &branch, &name, base)?;
     let tree = Tree { root, git_dir: home.git_dir.clone(), branch };
+    if !start(store, &name, &home, &tree)? {
+        return Ok(None);
+    }
+    let settled = settle(store, &name, &tree, base);
+    let slot = Slot { session: name, repo: home, tree: Some(tree), base: base.to_owned(), _lock: lock };
+    if let Err(error) = settled {
+        // The first failure is the one to tell of.
+        let _ = slot.close(store);
+        return Err(error);
+    }
+    Ok(Some(slot))
+}
+
+/// Brings the worktree to where the first item is to find it.
+fn settle(store: &Store, name: &SessionName, tree: &Tree, base: &str) -> Result<(), RunnerError> {
+    Hand::of(store, name).settle(store, name, tree)?;
     let standing = tree.clean()?;
     if standing.commit != base && ahead(&tree.root, base, &tree.branch)? == 0 {
         tree.go_back(base)?;
     }
-    if !start(store, &name, &home, &tree)? {
-        return Ok(None);
-    }
-    Ok(Some(Slot { session: name, repo: home, tree: Some(tree), base: base.to_owned(), _lock: lock }))
+    Ok(())
 }
 
 /// True when a session is the one of the slot in this folder, and not a user's or another

@@ -154,6 +154,15 @@ impl Tree {
         Ok(())
     }
 
+    /// True when there is such a commit.
+    ///
+    /// # Errors
+    /// When git cannot be started.
+    pub fn has(&self, commit: &str) -> Result<bool, GitError> {
+        let git = self.git().args(["cat-file", "-e", &format!("{commit}^{{commit}}")]);
+        Ok(git.output()?.status == Some(0))
+    }
+
     /// Commits everything that has changed, as the session, through the hooks.
     ///
     /// # Errors

@@ -179,7 +179,7 @@ impl<'a> Worker<'a> {
         Ok(left.map(|left| Instant::now() + Duration::try_from(left).unwrap_or_default()))
     }
 
-    /// Does one item, from the start of its command to its place in the queue.
+    /// Does one item, and leaves the worktree clean behind it.
     fn item(&self, taken: &Taken) -> Result<Verdict, RunnerError> {
         let started = Instant::now();
         self.tell(Event::Started {
@@ -188,9 +188,47 @@ impl<'a> Worker<'a> {
             title: taken.item.title.clone(),
             attempt: taken.attempt,
         });
-        self.hand.take(&taken.item.id, taken.lease)?;
         let tree = self.slot.tree.as_ref();
-        let before = tree.map(|tree| tree.clean()).transpose()?;
+        let before = tree.map(|tree| tree.clean()).transpose()?.map(|standing| standing.commit);
+        self.hand.take(taken, before.as_deref())?;
+        let attempt = match self.attempt(taken, started) {
+            Ok(attempt) => attempt,
+            Err(error) => {
+                // The failure is what is to be told; where the branch stays as it is, the file of
+                // what is in hand tells the next run.
+                let _ = self.take_back(taken, &error, before.as_deref());
+                return Err(error);
+            }
+        };
+        // What does not count must not stand on the branch.
+        if let (Some(tree), Some(before)) = (tree, &before) {
+            match attempt.verdict {
+                Verdict::Done => drop(tree.keep()?),
+                _ => tree.go_back(before)?,
+            }
+        }
+        self.hand.empty();
+        let verdict = attempt.verdict;
+        self.tell(Event::Ended { slot: self.number, attempt });
+        Ok(verdict)
+    }
+
+    /// Takes what was done for an item off the branch when the attempt ended in an error, unless the
+    /// item may be done for all that is known: an act whose answer is missing may have been carried
+    /// out, also one of the command's own.
+    fn take_back(&self, taken: &Taken, error: &RunnerError, before: Option<&str>) -> Result<(), RunnerError> {
+        let (Some(tree), Some(before)) = (&self.slot.tree, before) else { return Ok(()) };
+        let unknown = !error.changed_nothing() || self.store.has_unsettled_push();
+        if unknown || self.left_by_us(taken)? == Some(ItemState::Done) {
+            return Ok(());
+        }
+        tree.go_back(before)?;
+        self.hand.empty();
+        Ok(())
+    }
+
+    /// From the start of the command to the item's place in the queue.
+    fn attempt(&self, taken: &Taken, started: Instant) -> Result<Attempt, RunnerError> {
         let (log, file) = self.common.logs.create(&taken.item.id, taken.attempt)?;
         let end = self.command(taken, file)?;
         let took = started.elapsed();
@@ -206,15 +244,7 @@ impl<'a> Worker<'a> {
                 (verdict, reason, commit)
             }
         };
-        // What does not count must not stand on the branch.
-        if let (Some(tree), Some(before)) = (tree, &before) {
-            match verdict {
-                Verdict::Done => drop(tree.keep()?),
-                _ => tree.go_back(&before.commit)?,
-            }
-        }
-        self.hand.empty();
-        let attempt = Attempt {
+        Ok(Attempt {
             item: taken.item.id.clone(),
             title: taken.item.title.clone(),
             queue: taken.queue.clone(),
@@ -225,9 +255,7 @@ impl<'a> Worker<'a> {
             took,
             log,
             commit: commit.filter(|_| verdict == Verdict::Done),
-        };
-        self.tell(Event::Ended { slot: self.number, attempt });
-        Ok(verdict)
+        })
     }
 
     /// Runs the command to its end.

@@ -1,9 +1,15 @@
 //! Commits of the pool: on the slot's branch stands what belongs to items that are done, all of it
 //! and nothing else, whatever commands do to git and however a run ends.
 
+use std::process::Child;
+
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-use super::run::{import, states};
+use super::run::{import, outside, states};
+use super::run_faults::away_and_back;
+use super::run_stop::{pid_in, vanish};
+use crate::common::clones::Hub;
 use crate::common::{Call, TestEnv};
 
 /// The subjects of the commits that a slot's branch has and `main` has not, newest first.
@@ -97,4 +103,58 @@ fn what_a_command_leaves_half_done_in_git_is_not_the_next_ones() {
     assert_eq!(env.coord(&["run", "-j", "1"]).ok()["done"], 2);
     assert_eq!(env.git(&["log", "--format=%s %p", "main..coord/run-1"]).lines().count(), 1);
     assert_eq!(env.git(&["log", "--format=%s", "main..coord/run-1"]), "Two\n", "no merge of another's");
+}
+
+/// Kills a run as soon as its command has written its process id, and waits for the command's end.
+fn kill_at_pid(env: &TestEnv, mut run: Child) {
+    let pid = pid_in(&env.temp().join("pid"));
+    kill_process(Pid::from_child(&run), Signal::KILL).unwrap();
+    run.wait().unwrap();
+    vanish(pid, "the command of the killed run");
+    std::fs::remove_file(env.temp().join("pid")).unwrap();
+}
+
+/// What an attempt had committed when its run was killed counts only if the item was done by then.
+#[test]
+fn after_kill_9_commits_stay_only_of_items_that_are_done() {
+    let env = TestEnv::new();
+    let pid = outside(&env, "pid");
+    let item = |id: &str, before: &str, after: &str| {
+        let commit = format!("echo $$ > a; git add a; git commit -qm 'Try {id}'");
+        let run = format!("{before} {commit}; {after} echo $$ > {pid}; sleep 1000");
+        json!({"id":id,"title":"t","files":["a"],"queue":id,"run":run})
+    };
+    let items = [
+        item("open", "", ""),
+        item("own", "", "git-coord done own;"),
+        item("detached", "git checkout -q --detach;", "git-coord done detached;"),
+    ];
+    import(&env, &items);
+    import(&env, &[json!({"id":"last","title":"Last","queue":"last","run":"true"})]);
+    for (id, stands) in [("open", "Try open\n"), ("own", "Try own\n"), ("detached", "Try own\n")] {
+        kill_at_pid(&env, env.run(&env.root).args(["run", "-j", "1", "--queue", id]).spawn());
+        assert_eq!(subjects(&env), stands, "{id}: before the next run");
+    }
+    env.coord(&["run", "-j", "1", "--queue", "last"]).ok();
+    assert_eq!(subjects(&env), "Try detached\nTry own\n", "those of what is done");
+    assert_eq!([state(&env, "open"), state(&env, "own")], ["pending", "done"]);
+    env.check("after killed runs");
+}
+
+/// The item was committed, and the remote away until its lease had run out.
+#[test]
+fn a_commit_goes_again_when_its_item_cannot_be_finished() {
+    let hub = Hub::new(1);
+    let env = &hub.clones[0];
+    let (away, _) = away_and_back(&hub);
+    let first = outside(env, "first");
+    let run = format!("echo $GIT_COORD_LEASE > a; [ -e {first} ] || {{ touch {first}; {away}; }}");
+    import(env, &[json!({"id":"i","title":"Make a","files":["a"],"run":run})]);
+    let call = env.coord(&["run", "-j", "1", "--ttl", "3s"]);
+    assert_eq!(call.code, Some(6), "{}", call.json);
+    assert_eq!(subjects(env), "", "it is not done, so its commit does not stand on the branch");
+    std::fs::rename(hub.bare.with_extension("away"), &hub.bare).unwrap();
+    env.coord(&["run", "-j", "1"]).ok();
+    assert_eq!(subjects(env), "Make a\n");
+    hub.check("after the remote was away");
 }

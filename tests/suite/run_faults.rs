@@ -183,7 +183,7 @@ fn what_a_command_committed_stays_once_it_has_finished_its_item() {
 }
 
 /// Words for the shell that take the remote away, and that bring it back.
-fn away_and_back(hub: &Hub) -> (String, String) {
+pub fn away_and_back(hub: &Hub) -> (String, String) {
     let (here, away) = (hub.bare.display(), hub.bare.with_extension("away").display().to_string());
     (format!("mv '{here}' '{away}'"), format!("mv '{away}' '{here}'"))
 }
