@@ -15,6 +15,7 @@
 //! Parts: [`pool`] the slots, [`tree`] the worktree of one, [`supervise`] one command, `crew` who
 //! waits for whom, `worker` the loop of one slot, [`logs`] what the commands print.
 
+mod commit;
 mod crew;
 mod finish;
 mod guardian;

@@ -62,7 +62,7 @@ pub struct Order<'a> {
     /// Where it runs.
     pub dir: &'a Path,
     /// Variables for it.
-    pub env: &'a [(&'static str, OsString)],
+    pub env: &'a [(OsString, OsString)],
     /// What it reads.
     pub stdin: &'a Path,
     /// Where it prints.

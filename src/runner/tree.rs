@@ -1,12 +1,10 @@
-//! The worktree of a slot: clean before each item, committed or thrown away after it.
+//! The worktree of a slot: clean before each item, and after it as if there had been nothing but commits.
 
 use std::path::{Path, PathBuf};
 
 use crate::git::{Git, GitError};
-use crate::model::SessionName;
 
 use super::RunnerError;
-use super::logs::tidy;
 
 /// Where a worktree stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,19 +15,6 @@ pub struct Standing {
     pub branch: Option<String>,
     /// True when nothing is changed, staged or new, except what is ignored.
     pub clean: bool,
-}
-
-/// What came of committing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Committed {
-    /// There was nothing to commit.
-    Nothing,
-    /// The new commit.
-    Made(String),
-    /// A hook or git said no.
-    Refused(String),
-    /// The worktree is not on its slot's branch any more.
-    Elsewhere,
 }
 
 /// A worktree of the pool and its branch.
@@ -162,48 +147,6 @@ impl Tree {
         let git = self.git().args(["cat-file", "-e", &format!("{commit}^{{commit}}")]);
         Ok(git.output()?.status == Some(0))
     }
-
-    /// Commits everything that has changed, as the session, through the hooks.
-    ///
-    /// # Errors
-    /// When git cannot be started, or does not know who commits.
-    pub fn commit(&self, session: &SessionName, message: &str) -> Result<Committed, RunnerError> {
-        let standing = self.look()?;
-        if !self.is_home(&standing) {
-            return Ok(Committed::Elsewhere);
-        }
-        if standing.clean {
-            return Ok(Committed::Nothing);
-        }
-        let added = self.git().args(["add", "-A"]).output()?;
-        if added.status != Some(0) {
-            return Ok(Committed::Refused(refusal(&added.stderr)));
-        }
-        let git = self.git().for_user().env(crate::runner::SESSION, session.as_str());
-        let made = git.args(["commit", "-q", "-F", "-"]).stdin(message).output()?;
-        if made.status == Some(0) {
-            return Ok(Committed::Made(self.look()?.commit));
-        }
-        let who = self.git().for_user().args(["var", "GIT_COMMITTER_IDENT"]).output()?;
-        let author = self.git().for_user().args(["var", "GIT_AUTHOR_IDENT"]).output()?;
-        if let Some(unknown) = [who, author].into_iter().find(|o| o.status != Some(0)) {
-            let said = String::from_utf8_lossy(&unknown.stderr).into_owned();
-            let last = said.lines().rev().map(tidy).find(|l| !l.is_empty()).unwrap_or_default();
-            return Err(RunnerError::Identity(last));
-        }
-        Ok(Committed::Refused(refusal(&made.stderr)))
-    }
-}
-
-/// What a hook or git said, as one line: without the name of the program and the next step,
-/// which is for whoever commits by hand.
-fn refusal(stderr: &[u8]) -> String {
-    let text = String::from_utf8_lossy(stderr);
-    let lines = text.lines().map(tidy).take_while(|line| !line.starts_with("hint:"));
-    let words: Vec<String> =
-        lines.flat_map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect();
-    let line = words.join(" ");
-    tidy(line.strip_prefix("git coord: ").unwrap_or(&line))
 }
 
 fn parse_status(text: &str) -> Standing {
@@ -243,11 +186,5 @@ mod tests {
         );
         let changed = parse_status("# branch.oid 12ab\n# branch.head (detached)\n? new\n");
         assert_eq!((changed.branch, changed.clean), (None, false));
-    }
-
-    #[test]
-    fn a_refusal_is_told_in_one_line() {
-        let said = b"git coord: 1 changed path not claimed by this session:\n             src/http.rs  held by alice\n     hint: take these files out\n";
-        assert_eq!(refusal(said), "1 changed path not claimed by this session: src/http.rs held by alice");
     }
 }

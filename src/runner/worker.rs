@@ -8,7 +8,6 @@ use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use serde_json::{Map, json};
 
 use crate::model::choice::Choice;
 use crate::model::filter::Filter;
@@ -21,11 +20,10 @@ use super::crew::{Crew, Rest};
 use super::guardian::Guardian;
 use super::hand::Hand;
 use super::keep::Keeper;
-use super::logs::{self, Logs};
+use super::logs::Logs;
 use super::pool::Slot;
 use super::supervise::{End, Order, supervise};
-use super::tree::Committed;
-use super::{Around, Attempt, Event, Job, Place, Plan, RunnerError, SESSION, Verdict};
+use super::{Around, Attempt, Event, Job, Plan, RunnerError, SESSION, Verdict};
 
 /// A slot that has lost one item so often does not go on.
 const MOST_LOSSES: u32 = 3;
@@ -277,7 +275,6 @@ impl<'a> Worker<'a> {
         reads: bool,
         log: File,
     ) -> Result<End, RunnerError> {
-        let plan = self.common.plan;
         let json = self.store.run_dir().join(format!("{}.json", self.slot.session));
         let mut text = crate::model::to_json(&super::item_json(taken));
         text.push(b'\n');
@@ -290,17 +287,22 @@ impl<'a> Worker<'a> {
             stdin: if reads { &json } else { &nothing },
             log,
         };
-        let limit = taken.item.timeout.or(plan.time_limit).map(Duration::from_secs);
-        let mut keeper = Keeper::new(self, taken);
-        let stop = || self.common.crew.stop_level();
-        let end = supervise(order, limit, self.common.guardian, stop, || keeper.look());
+        let end = self.watched(taken, order);
         let _ = std::fs::remove_file(&json);
         end
     }
 
-    fn variables(&self, taken: &Taken, json: &std::path::Path) -> Vec<(&'static str, OsString)> {
+    /// Runs a program for an item within the item's time, and keeps the lease meanwhile.
+    pub(super) fn watched(&self, taken: &Taken, order: Order<'_>) -> Result<End, RunnerError> {
+        let limit = taken.item.timeout.or(self.common.plan.time_limit).map(Duration::from_secs);
+        let mut keeper = Keeper::new(self, taken);
+        let stop = || self.common.crew.stop_level();
+        supervise(order, limit, self.common.guardian, stop, || keeper.look())
+    }
+
+    fn variables(&self, taken: &Taken, json: &std::path::Path) -> Vec<(OsString, OsString)> {
         let files: Vec<_> = taken.item.files.iter().map(|f| f.to_native().into_os_string()).collect();
-        vec![
+        let list: Vec<(&str, OsString)> = vec![
             (SESSION, self.slot.session.as_str().into()),
             ("GIT_COORD_ITEM", taken.item.id.as_str().into()),
             ("GIT_COORD_ITEM_JSON", json.into()),
@@ -309,76 +311,7 @@ impl<'a> Worker<'a> {
             ("GIT_COORD_QUEUE", taken.queue.as_str().into()),
             ("GIT_COORD_ATTEMPT", taken.attempt.to_string().into()),
             ("GIT_COORD_LEASE", taken.lease.to_string().into()),
-        ]
-    }
-
-    /// What the end of the command means for the item. Commits what has changed.
-    fn judge(&self, taken: &Taken, end: &End, log: &std::path::Path) -> Result<Judged, RunnerError> {
-        let fail = |reason: String| Judged::Finish(Finish::Fail { reason, last: false }, None);
-        let said = |what: String| logs::said(log, what);
-        Ok(match end {
-            End::Exit(0) => match self.commit(taken)? {
-                Committed::Nothing => Judged::Finish(Finish::Done, None),
-                Committed::Made(commit) => Judged::Finish(Finish::Done, Some(commit)),
-                Committed::Elsewhere => {
-                    let branch = self.slot.tree.as_ref().map_or("", |tree| tree.branch.as_str());
-                    fail(format!("the command left branch {branch}"))
-                }
-                // The same Ctrl-C has ended git.
-                Committed::Refused(_) if self.common.crew.is_stopped() => Judged::Finish(Finish::Drop, None),
-                Committed::Refused(why) => fail(format!("its changes were not committed: {why}")),
-            },
-            End::Exit(code) => fail(said(format!("exit status {code}"))),
-            End::Signal(signal) => fail(said(format!("killed by signal {signal}"))),
-            End::TimeLimit => fail(self.time_limit(taken)),
-            End::Stopped => Judged::Finish(Finish::Drop, None),
-            End::Lost(why) => Judged::Lost(why.clone()),
-        })
-    }
-
-    /// What is said of a command whose time was over.
-    pub(super) fn time_limit(&self, taken: &Taken) -> String {
-        let seconds = taken.item.timeout.or(self.common.plan.time_limit).unwrap_or_default();
-        format!("time limit of {seconds}s")
-    }
-
-    fn commit(&self, taken: &Taken) -> Result<Committed, RunnerError> {
-        match (&self.slot.tree, &self.common.plan.place) {
-            (Some(tree), Place::Pool { commit: true, .. }) => {
-                tree.commit(&self.slot.session, &format!("{}\n", taken.item.title))
-            }
-            // What it has committed itself must be on the branch, too.
-            (Some(tree), _) if !tree.is_home(&tree.look()?) => Ok(Committed::Elsewhere),
-            _ => Ok(Committed::Nothing),
-        }
-    }
-
-    /// Writes to the audit log how the command ended and where its output is.
-    fn record(
-        &self,
-        taken: &Taken,
-        end: &End,
-        took: Duration,
-        log: &std::path::Path,
-    ) -> Result<(), RunnerError> {
-        let mut data = Map::new();
-        data.insert("items".into(), json!([taken.item.id]));
-        data.insert("leases".into(), json!([taken.lease]));
-        let text = match end {
-            End::Exit(code) => {
-                data.insert("status".into(), json!(code));
-                format!("exit status {code}")
-            }
-            End::Signal(signal) => format!("signal {signal}"),
-            _ => "time limit".to_owned(),
-        };
-        let seconds = (took.as_secs_f64() * 1000.0).round() / 1000.0;
-        data.insert("seconds".into(), json!(seconds));
-        data.insert("text".into(), json!(format!("{text} after {seconds:.1}s")));
-        data.insert("log".into(), json!(log.to_string_lossy()));
-        let session = Some(self.slot.session.clone());
-        // Nobody's leave is needed for it: with a remote it goes along with the next push.
-        self.store.post(&Op::Record { session, event: "ran".into(), data })?;
-        Ok(())
+        ];
+        list.into_iter().map(|(name, value)| (name.into(), value)).collect()
     }
 }

@@ -158,3 +158,41 @@ fn a_commit_goes_again_when_its_item_cannot_be_finished() {
     assert_eq!(subjects(env), "Make a\n");
     hub.check("after the remote was away");
 }
+
+/// A hook of the user may take long, or hang: the commit has a time limit, hears Ctrl-C, and keeps
+/// the lease.
+#[test]
+fn the_commit_of_an_item_is_watched_over_as_its_command_is() {
+    let env = TestEnv::plain(&[]).unwrap();
+    let hook = env.common_dir().join("hooks/pre-commit");
+    let (pid, quick) = (outside(&env, "pid"), outside(&env, "quick"));
+    let script = format!(
+        "#!/bin/sh\nif [ -e {quick} ]; then sleep 5; exec git-coord --session other claim elsewhere; fi\n\
+         echo $$ > {pid}; sleep 1000\n"
+    );
+    std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    std::fs::write(&hook, script).unwrap();
+    std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    env.coord(&["init"]).ok();
+    env.sessions(&["other"]);
+    env.coord(&["queue", "set", "main", "--max-attempts", "1"]).ok();
+    let item = |id: &str| json!({"id":id,"title":format!("Make {id}"),"files":["a"],"run":"echo x > a"});
+    import(&env, &[item("hangs")]);
+    let call = env.coord(&["run", "-j", "1", "--timeout", "3s"]);
+    assert_eq!(reasons(&call), [("hangs", "its changes were not committed: time limit of 3s")]);
+    vanish(pid_in(&env.temp().join("pid")), "the hook");
+    std::fs::remove_file(env.temp().join("pid")).unwrap();
+    import(&env, &[item("stopped")]);
+    let run = env.run(&env.root).args(["run", "-j", "1"]).spawn();
+    let hook = pid_in(&env.temp().join("pid"));
+    kill_process(Pid::from_child(&run), Signal::TERM).unwrap();
+    assert_eq!(Call::wait(run).fails(130, "interrupted")["details"]["dropped"], 1);
+    vanish(hook, "the hook");
+    assert_eq!((state(&env, "stopped").as_str(), subjects(&env).as_str()), ("pending", ""));
+    // Longer than the lease, and somebody else would take back what has run out.
+    std::fs::write(env.temp().join("quick"), "").unwrap();
+    assert_eq!(env.coord(&["run", "-j", "1", "--ttl", "4s"]).ok()["done"], 1);
+    assert!(env.events().iter().all(|e| e.event != "expired"), "the lease was renewed");
+    assert_eq!(subjects(&env), "Make stopped\n");
+    env.check("after slow hooks");
+}
