@@ -72,6 +72,7 @@ impl Worker<'_> {
                 End::Signal(signal) => {
                     return Ok(Committed::Refused(format!("git was killed by signal {signal}")));
                 }
+                End::NotStarted(why) => return Ok(Committed::Refused(why)),
                 end => return Ok(Committed::Ended(end)),
             }
         }

@@ -45,6 +45,7 @@ impl Worker<'_> {
             End::Exit(code) => fail(said(format!("exit status {code}"))),
             End::Signal(signal) => fail(said(format!("killed by signal {signal}"))),
             End::TimeLimit => fail(self.time_limit(taken)),
+            End::NotStarted(why) => fail(format!("it could not be started: {why}")),
             End::Stopped => Judged::Finish(Finish::Drop, None),
             End::Lost(why) => Judged::Lost(why.clone()),
         })
@@ -73,6 +74,7 @@ impl Worker<'_> {
                 format!("exit status {code}")
             }
             End::Signal(signal) => format!("signal {signal}"),
+            End::NotStarted(_) => "not started".to_owned(),
             _ => "time limit".to_owned(),
         };
         let seconds = (took.as_secs_f64() * 1000.0).round() / 1000.0;
@@ -153,6 +155,7 @@ impl Worker<'_> {
             End::Exit(code) => (Some(code), said(format!("exit status {code}"))),
             End::Signal(signal) => (None, said(format!("killed by signal {signal}"))),
             End::TimeLimit => (None, self.time_limit(taken)),
+            End::NotStarted(why) => (None, format!("it could not be started: {why}")),
             End::Stopped => return Ok(Judged::Finish(Finish::Drop, None)),
             End::Lost(why) => return Ok(Judged::Lost(why)),
         };

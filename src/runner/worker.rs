@@ -28,6 +28,9 @@ use super::{Around, Attempt, Event, Job, Plan, RunnerError, SESSION, Verdict};
 /// A slot that has lost one item so often does not go on.
 const MOST_LOSSES: u32 = 3;
 
+/// Bytes of a variable that a command is given. The system's limit is 128 KiB for each.
+const LONGEST: usize = 100_000;
+
 /// What all slots of a run share.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Common<'a> {
@@ -312,6 +315,8 @@ impl<'a> Worker<'a> {
             ("GIT_COORD_ATTEMPT", taken.attempt.to_string().into()),
             ("GIT_COORD_LEASE", taken.lease.to_string().into()),
         ];
-        list.into_iter().map(|(name, value)| (name.into(), value)).collect()
+        // No process could be started with one that is longer. A part of the files would be taken for all.
+        let fits = |value: &OsString| value.len() <= LONGEST;
+        list.into_iter().filter(|(_, value)| fits(value)).map(|(name, value)| (name.into(), value)).collect()
     }
 }
