@@ -38,6 +38,7 @@ mod suite {
     mod run;
     mod run_commits;
     mod run_faults;
+    mod run_leases;
     mod run_stop;
     mod server;
     mod sessions;

@@ -139,7 +139,7 @@ impl<'a> Worker<'a> {
             count: 1,
             ttl: plan.ttl,
             filter: Filter { run: plan.job == Job::Own, share: plan.share },
-            choice: Choice { skips: known.clone(), ..Choice::default() },
+            choice: Choice { exact_ttl: plan.exact_ttl, skips: known.clone(), ..Choice::default() },
         }))?;
         match outcome {
             Outcome::Taken { items, skips, .. } => {

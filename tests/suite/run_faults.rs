@@ -303,17 +303,3 @@ fn an_item_that_cannot_be_started_fails_like_any_other() {
     assert_eq!(call.json["error"]["details"]["done"], 2, "{}", call.json);
     env.check("after long items");
 }
-
-/// A check may take longer than the lease, and others would take back what has run out.
-#[test]
-fn verify_keeps_the_lease_while_its_command_runs() {
-    let env = TestEnv::new();
-    env.sessions(&["me", "other"]);
-    import(&env, &[json!({"id":"i","title":"t","files":["a"]})]);
-    assert_eq!(env.coord_as("me", &["next", "--ttl", "3s"]).items(), ["i"]);
-    let check = "sleep 5; git-coord --session other claim elsewhere";
-    env.coord_as("me", &["verify", "i", "--command", check]).ok();
-    assert!(env.events().iter().all(|e| e.event != "expired"), "nothing ran out");
-    env.coord_as("me", &["done", "i"]).ok();
-    env.check("after a long check");
-}
