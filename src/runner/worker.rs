@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use crate::model::area::Areas;
 use crate::model::choice::Choice;
 use crate::model::filter::Filter;
 use crate::model::op::{Finish, TakeNext, Taken};
@@ -155,12 +156,14 @@ impl<'a> Worker<'a> {
     fn cooled(&self, began: Timestamp) -> Result<Option<Instant>, RunnerError> {
         let plan = self.common.plan;
         let until = self.store.read(|view| {
-            let session = session::get(view, &self.slot.session)?;
+            // Who helps others takes what is not assigned to it as well.
+            let session = session::get(view, &self.slot.session)?.filter(|s| !s.help_others);
             let queues = match &session {
                 Some(session) if plan.queues.is_empty() => &session.queues,
                 _ => &plan.queues,
             };
             let shares = [plan.share, session.as_ref().and_then(|s| s.share)];
+            let areas = session.as_ref().and_then(|s| Areas::new(&s.areas).ok());
             for rest in cooling::all(view)?.into_iter().filter(|rest| rest.until > began) {
                 let Some(slot) = ids::find(view, &rest.id)? else { continue };
                 if !queues.is_empty() && !queues.contains(&slot.queue) {
@@ -168,8 +171,9 @@ impl<'a> Worker<'a> {
                 }
                 let item = queue::item(view, &slot)?;
                 let other = |share: &Share| !share.has_files(&item.files, &item.id);
-                let ours =
-                    (plan.job != Job::Own || item.run.is_some()) && !shares.iter().flatten().any(other);
+                let ours = (plan.job != Job::Own || item.run.is_some())
+                    && !shares.iter().flatten().any(other)
+                    && areas.as_ref().is_none_or(|areas| areas.admits(&item.files));
                 if ours && queue::standing(view, &slot)?.0 == ItemState::Blocked {
                     return Ok(Some(rest.until));
                 }

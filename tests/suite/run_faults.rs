@@ -266,6 +266,26 @@ fn a_run_waits_for_its_own_items_that_cool_down_and_for_no_others() {
     env.check("after a cool-down");
 }
 
+/// In a worktree of its own session, `work` takes what is assigned to that, and waits for nothing else.
+#[test]
+fn work_waits_for_what_cools_down_in_its_sessions_area_only() {
+    let env = TestEnv::new();
+    env.sessions(&["other"]);
+    import(&env, &[json!({"id":"i","title":"t","files":["theirs/a"]})]);
+    let cool = |time: &str| {
+        env.coord(&["queue", "set", "main", "--cool-down", time]).ok();
+        assert_eq!(env.coord_as("other", &["next"]).items(), ["i"]);
+        env.coord_as("other", &["fail", "i", "--reason", "not yet"]).ok();
+    };
+    cool("1h");
+    env.coord(&["session", "start", "me", "--area", "mine/**"]).ok();
+    assert_eq!(env.coord(&["work", "--", "true"]).ok()["commands"], 0, "it does not wait for an hour");
+    env.coord(&["queue", "update", "--where", "id=i", "--requeue"]).ok();
+    cool("2s");
+    env.coord(&["session", "start", "me", "--area", "mine/**", "--help-others"]).ok();
+    assert_eq!(env.coord(&["work", "--", "true"]).items(), ["i"], "who helps others waits for theirs");
+}
+
 #[test]
 fn a_run_that_waits_for_a_cool_down_can_be_stopped() {
     let env = TestEnv::new();
