@@ -3,13 +3,14 @@
 //! Nobody else is given the item before the lease has run out. So a remote that is away for a
 //! while costs no work: the renewal and the end of the attempt are tried again until then.
 
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::model::op::{RenewWhat, Taken};
 use crate::model::session::{self, Lease, Session, SessionState};
 use crate::model::{ItemId, ItemState, Op, Outcome, SessionName, ids, queue};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 use super::RunnerError;
 use super::worker::Worker;
@@ -27,17 +28,29 @@ const RETRY: Duration = Duration::from_secs(5);
 const NOTICE: Duration = Duration::from_millis(50);
 
 /// Looks after the lease on one item as long as its command runs.
+///
+/// A renewal may wait half a minute for a remote that does not answer, and whoever looks has to end
+/// the command in time all the same. So it has a thread of its own. Few commands ever need one: it
+/// starts when the first half of the lease has passed.
 #[derive(Debug)]
 pub(super) struct Keeper<'a> {
     worker: &'a Worker<'a>,
     taken: &'a Taken,
     looked: Instant,
     pause: Duration,
+    renewal: Option<JoinHandle<Result<Outcome, StoreError>>>,
+}
+
+impl Drop for Keeper<'_> {
+    fn drop(&mut self) {
+        // The end of the attempt is an act at the same remote: it would have to wait for this one.
+        let _ = self.renewal.take().map(JoinHandle::join);
+    }
 }
 
 impl<'a> Keeper<'a> {
     pub(super) fn new(worker: &'a Worker<'a>, taken: &'a Taken) -> Self {
-        Keeper { worker, taken, looked: Instant::now(), pause: FIRST_LOOK }
+        Keeper { worker, taken, looked: Instant::now(), pause: FIRST_LOOK, renewal: None }
     }
 
     /// Renews the lease when it is due; returns why it is lost, if it is.
@@ -45,10 +58,8 @@ impl<'a> Keeper<'a> {
         if self.looked.elapsed() < self.pause {
             return Ok(None);
         }
-        let kept = self.keep();
-        // From the end of the look: one at a remote that is away may take half a minute.
         self.looked = Instant::now();
-        kept
+        self.keep()
     }
 
     /// Renews the lease when it is due; tells when it is lost.
@@ -65,15 +76,40 @@ impl<'a> Keeper<'a> {
             return Ok(Some(why));
         };
         self.pause = LOOK_EVERY.min(Duration::from_secs(lease.ttl) / 4);
-        if !lease.is_due(clock::now()) {
-            return Ok(None);
+        match self.renewal.take() {
+            Some(renewal) if renewal.is_finished() => self.renewed(renewal, &lease),
+            Some(renewal) => {
+                self.renewal = Some(renewal);
+                Ok(None)
+            }
+            None => {
+                self.renewal = lease.is_due(clock::now()).then(|| self.renew());
+                Ok(None)
+            }
         }
-        let what = RenewWhat::These { paths: Vec::new(), items: vec![taken.item.id.clone()] };
-        match worker.submit(&Op::Renew { session: worker.slot.session.clone(), what, ttl: None }) {
+    }
+
+    fn renew(&self) -> JoinHandle<Result<Outcome, StoreError>> {
+        let around = self.worker.common.around;
+        let (common, options) = (around.repo.common_dir.clone(), around.options);
+        let what = RenewWhat::These { paths: Vec::new(), items: vec![self.taken.item.id.clone()] };
+        let op = Op::Renew { session: self.worker.slot.session.clone(), what, ttl: None };
+        std::thread::spawn(move || Store::open(&common, options)?.submit(&op, None))
+    }
+
+    /// What came of a renewal.
+    fn renewed(
+        &mut self,
+        renewal: JoinHandle<Result<Outcome, StoreError>>,
+        lease: &Lease,
+    ) -> Result<Option<String>, RunnerError> {
+        let outcome = renewal.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        self.worker.upkeep();
+        match outcome.map_err(RunnerError::from) {
             Ok(Outcome::Renewed { .. }) => Ok(None),
             Ok(outcome) => Ok(Some(why_lost(&outcome))),
-            Err(error) if error.may_pass() && worker.still_holds(taken)?.is_some() => {
-                self.pause = retry_after(&lease);
+            Err(error) if error.may_pass() && self.worker.still_holds(self.taken)?.is_some() => {
+                self.pause = retry_after(lease);
                 Ok(None)
             }
             Err(error) => Err(error),

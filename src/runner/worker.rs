@@ -125,10 +125,15 @@ impl<'a> Worker<'a> {
     pub(super) fn submit(&self, op: &Op) -> Result<Outcome, RunnerError> {
         let outcome = self.store.submit(op, None)?;
         self.store.touch_session(&self.slot.session);
+        self.upkeep();
+        Ok(outcome)
+    }
+
+    /// Starts upkeep in the background when the store has grown.
+    pub(super) fn upkeep(&self) {
         if self.store.wants_upkeep() {
             crate::process::detach_self(&["upkeep"], &self.common.around.repo.root);
         }
-        Ok(outcome)
     }
 
     fn take(&self) -> Result<Option<Taken>, RunnerError> {

@@ -1,9 +1,14 @@
 //! Leases of items that are worked off with commands: kept as long as the work lasts.
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use super::run::{import, outside};
-use crate::common::TestEnv;
+use super::run_stop::{pid_in, vanish};
+use crate::common::clones::Hub;
+use crate::common::faults::Transport as _;
+use crate::common::ssh::Ssh;
+use crate::common::{Call, TestEnv, wait_until};
 
 /// Another session's command would take back what has run out; the lease is shorter than the
 /// work.
@@ -58,4 +63,31 @@ fn verify_keeps_the_lease_while_its_command_runs() {
     assert!(env.events().iter().all(|e| e.event != "expired"), "nothing ran out");
     env.coord_as("me", &["done", "i"]).ok();
     env.check("after a long check");
+}
+
+/// While a renewal waits for an answer that does not come, a command ends in time.
+#[test]
+fn a_remote_that_does_not_answer_does_not_keep_a_command_alive() {
+    for limit in [false, true] {
+        let hub = Hub::new(1);
+        let env = &hub.clones[0];
+        let ssh = Ssh::connect(env, &hub.bare, 1);
+        env.git(&["config", "coord.remoteTimeout", "10m"]);
+        env.coord(&["queue", "set", "main", "--max-attempts", "1"]).ok();
+        let (pid, faults) = (outside(env, "pid"), outside(env, "ssh/faults"));
+        let run = format!("[ ! -e {pid} ] || exit 1; echo gate > {faults}; echo $$ > {pid}; sleep 1000");
+        let timeout = limit.then_some(6);
+        import(env, &[json!({"id":"i","title":"t","run":run,"timeout":timeout})]);
+        let run = env.run(&env.root).args(["run", "-j", "1", "--ttl", "8s"]).spawn();
+        let pid = pid_in(&env.temp().join("pid"));
+        wait_until("the renewal is under way", || ssh.is_reached());
+        if !limit {
+            kill_process(Pid::from_child(&run), Signal::TERM).unwrap();
+        }
+        vanish(pid, "the command");
+        ssh.open();
+        let call = Call::wait(run);
+        assert_eq!(call.code, Some(if limit { 5 } else { 130 }), "{}", call.json);
+        hub.check("after a remote that did not answer");
+    }
 }
