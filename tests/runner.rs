@@ -36,7 +36,9 @@ mod suite {
     mod room;
     mod rules;
     mod run;
+    mod run_commits;
     mod run_faults;
+    mod run_leases;
     mod run_stop;
     mod server;
     mod sessions;

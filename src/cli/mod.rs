@@ -17,6 +17,7 @@ mod hooks;
 mod import;
 mod init;
 mod items;
+mod lines;
 mod log;
 mod next;
 mod output;

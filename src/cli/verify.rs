@@ -1,17 +1,24 @@
 //! `verify`: checking an item and recording the result.
 
 use std::process::Stdio;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
 
-use crate::model::session::Verified;
-use crate::model::{ItemId, Op, Outcome, queue};
+use crate::model::op::RenewWhat;
+use crate::model::session::{self, Verified};
+use crate::model::{ItemId, Op, Outcome, SessionName, queue};
 use crate::process;
+use crate::store::{Store, StoreError};
 
 use super::app::App;
 use super::error::{CliError, CliResult};
 use super::output::{Answer, GOOD, paint};
+
+/// How often the lease is looked at while the command runs.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// See the command's help.
 #[derive(Debug, Args)]
@@ -50,7 +57,7 @@ pub fn verify(app: &App, args: &VerifyArgs) -> CliResult<Answer> {
     };
     let exit = match lease {
         None => None,
-        Some(_) => run(app, args, &command)?,
+        Some(_) => run_held(app, args, &session, &command)?,
     };
     let ok = exit == Some(0);
     let verified = Verified { ok, at: crate::clock::now(), command: command.clone(), exit };
@@ -75,6 +82,36 @@ pub fn verify(app: &App, args: &VerifyArgs) -> CliResult<Answer> {
 
 fn shown(words: &[String]) -> String {
     shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
+}
+
+/// Runs the command, and keeps the lease on the item meanwhile: it may take longer than that lasts.
+fn run_held(app: &App, args: &VerifyArgs, session: &SessionName, command: &str) -> CliResult<Option<i32>> {
+    let (common, options) = (&app.repo.common_dir, app.store_options());
+    let (running, over) = channel::<()>();
+    std::thread::scope(|scope| {
+        // A lease that cannot be kept is lost, and that is told when the result is recorded.
+        scope.spawn(move || Store::open(common, options).and_then(|s| hold(&s, session, &args.item, &over)));
+        let exit = run(app, args, command);
+        drop(running);
+        exit
+    })
+}
+
+/// Renews the lease whenever half of its time has passed, until `over` is closed or it is lost.
+fn hold(store: &Store, name: &SessionName, item: &ItemId, over: &Receiver<()>) -> Result<(), StoreError> {
+    let mut pause = Duration::ZERO;
+    while over.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+        store.touch_session(name);
+        let record = store.read(|view| session::get(view, name))?;
+        let Some(lease) = record.as_ref().and_then(|r| r.item_lease(item)) else { return Ok(()) };
+        pause = LOOK_EVERY.min(Duration::from_secs(lease.ttl) / 4);
+        if lease.is_due(crate::clock::now()) {
+            let what = RenewWhat::These { paths: Vec::new(), items: vec![item.clone()] };
+            // A remote that does not answer now may do so the next time.
+            let _ = store.submit(&Op::Renew { session: name.clone(), what, ttl: None }, None);
+        }
+    }
+    Ok(())
 }
 
 /// Runs the command; what it prints goes to stderr, because stdout is for the answer.

@@ -61,13 +61,18 @@ pub(super) fn take(line: u64, mut object: Object, collector: &mut Collector<'_>)
         line: object.number("line", 1)?,
         files: object.list("files", |path| collector.places.path(path))?,
         needs: object.list("needs", ItemId::parse)?,
-        run: object.text("run")?,
+        run: object.parsed("run", command)?,
         timeout: object.number("timeout", 1)?,
         payload: object.value("payload"),
     };
     item.payload = with_extra(item.payload, object.rest());
     collector.item(line, NewItem { item, queue, priority }, id);
     Ok(())
+}
+
+/// The words of a command, which no process can be given with a NUL in them.
+fn command(text: &str) -> Result<String, &'static str> {
+    if text.contains('\0') { Err("a command cannot contain a NUL character") } else { Ok(text.to_owned()) }
 }
 
 /// What an exported item was.

@@ -2,11 +2,15 @@
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Map, json};
 
 use crate::model::op::{Finish, Taken};
 use crate::model::session::Verified;
 use crate::model::{ItemState, Op, Outcome, queue};
 
+use super::commit::Committed;
 use super::keep::why_lost;
 use super::logs::{Logs, said};
 use super::supervise::End;
@@ -20,6 +24,69 @@ const VERIFICATION: &str = "verification-required";
 const ENDED: &str = "session-ended";
 
 impl Worker<'_> {
+    /// What the end of the command means for the item. Commits what has changed.
+    pub(super) fn judge(&self, taken: &Taken, end: &End, log: &Path) -> Result<Judged, RunnerError> {
+        let fail = |reason: String| Judged::Finish(Finish::Fail { reason, last: false }, None);
+        let said = |what: String| said(log, what);
+        Ok(match end {
+            End::Exit(0) => match self.commit(taken)? {
+                Committed::Nothing => Judged::Finish(Finish::Done, None),
+                Committed::Made(commit) => Judged::Finish(Finish::Done, Some(commit)),
+                Committed::Left(branch) => fail(format!("the command left branch {branch}")),
+                Committed::Ended(End::Lost(why)) => Judged::Lost(why),
+                Committed::Ended(End::TimeLimit) => {
+                    fail(format!("its changes were not committed: {}", self.time_limit(taken)))
+                }
+                Committed::Ended(_) => Judged::Finish(Finish::Drop, None),
+                // The same Ctrl-C has ended git.
+                Committed::Refused(_) if self.common.crew.is_stopped() => Judged::Finish(Finish::Drop, None),
+                Committed::Refused(why) => fail(format!("its changes were not committed: {why}")),
+            },
+            End::Exit(code) => fail(said(format!("exit status {code}"))),
+            End::Signal(signal) => fail(said(format!("killed by signal {signal}"))),
+            End::TimeLimit => fail(self.time_limit(taken)),
+            End::NotStarted(why) => fail(format!("it could not be started: {why}")),
+            End::Stopped => Judged::Finish(Finish::Drop, None),
+            End::Lost(why) => Judged::Lost(why.clone()),
+        })
+    }
+
+    /// What is said of a command whose time was over.
+    fn time_limit(&self, taken: &Taken) -> String {
+        let seconds = taken.item.timeout.or(self.common.plan.time_limit).unwrap_or_default();
+        format!("time limit of {seconds}s")
+    }
+
+    /// Writes to the audit log how the command ended and where its output is.
+    pub(super) fn record(
+        &self,
+        taken: &Taken,
+        end: &End,
+        took: Duration,
+        log: &Path,
+    ) -> Result<(), RunnerError> {
+        let mut data = Map::new();
+        data.insert("items".into(), json!([taken.item.id]));
+        data.insert("leases".into(), json!([taken.lease]));
+        let text = match end {
+            End::Exit(code) => {
+                data.insert("status".into(), json!(code));
+                format!("exit status {code}")
+            }
+            End::Signal(signal) => format!("signal {signal}"),
+            End::NotStarted(_) => "not started".to_owned(),
+            _ => "time limit".to_owned(),
+        };
+        let seconds = (took.as_secs_f64() * 1000.0).round() / 1000.0;
+        data.insert("seconds".into(), json!(seconds));
+        data.insert("text".into(), json!(format!("{text} after {seconds:.1}s")));
+        data.insert("log".into(), json!(log.to_string_lossy()));
+        let session = Some(self.slot.session.clone());
+        // Nobody's leave is needed for it: with a remote it goes along with the next push.
+        self.store.post(&Op::Record { session, event: "ran".into(), data })?;
+        Ok(())
+    }
+
     /// Gives the item its place in the queue, after a verification if its queue asks for one.
     /// Returns what came of the attempt, and why unless the item is done.
     ///
@@ -88,6 +155,7 @@ impl Worker<'_> {
             End::Exit(code) => (Some(code), said(format!("exit status {code}"))),
             End::Signal(signal) => (None, said(format!("killed by signal {signal}"))),
             End::TimeLimit => (None, self.time_limit(taken)),
+            End::NotStarted(why) => (None, format!("it could not be started: {why}")),
             End::Stopped => return Ok(Judged::Finish(Finish::Drop, None)),
             End::Lost(why) => return Ok(Judged::Lost(why)),
         };

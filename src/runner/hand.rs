@@ -1,25 +1,33 @@
-//! The item in hand of a session that works in the user's own worktree.
+//! The item in hand of a session, in a file: for whoever comes after a run that was killed.
 //!
-//! The sessions of the pool are ended with their run, and what a killed run held goes back when
-//! its slot is taken again. A session of the user goes on: its commands renew its leases, also
-//! that of an item on which a killed `work` was. So a file names that item; the next `work` of
-//! the session, which alone can have its lock, gives it back.
+//! In the user's own worktree the session goes on: its commands renew its leases, also that of an
+//! item on which a killed `work` was. The next `work` of the session, which alone can have its lock,
+//! gives it back.
+//!
+//! The sessions of the pool are ended with their run, and what a killed run held goes back when its
+//! slot is taken again. What its attempt has committed by then counts only if it had finished the
+//! item; so the file also tells where the branch stood before.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::op::Finish;
+use crate::model::op::{Finish, Taken};
 use crate::model::session;
-use crate::model::{ItemId, Op, SessionName};
+use crate::model::{ItemId, ItemState, Op, SessionName};
 use crate::store::Store;
 
 use super::RunnerError;
+use super::keep::left_by;
+use super::tree::Tree;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Held {
     item: ItemId,
     lease: u64,
+    /// Where the slot's branch stood before; `None` outside the pool.
+    #[serde(default)]
+    before: Option<String>,
 }
 
 /// The file of a session.
@@ -37,8 +45,9 @@ impl Hand {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub(super) fn take(&self, item: &ItemId, lease: u64) -> Result<(), RunnerError> {
-        let bytes = crate::model::to_json(&Held { item: item.clone(), lease });
+    pub(super) fn take(&self, taken: &Taken, before: Option<&str>) -> Result<(), RunnerError> {
+        let before = before.map(str::to_owned);
+        let bytes = crate::model::to_json(&Held { item: taken.item.id.clone(), lease: taken.lease, before });
         std::fs::write(&self.path, bytes).map_err(RunnerError::io("write", &self.path))
     }
 
@@ -48,15 +57,36 @@ impl Hand {
         let _ = std::fs::remove_file(&self.path);
     }
 
+    fn read(&self) -> Option<Held> {
+        // Half written: it died before it had started a command; the lease runs out.
+        std::fs::read(&self.path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok())
+    }
+
+    /// Brings the branch of a slot to where it belongs after a run that died with an item in hand:
+    /// forward if the item is done, otherwise back to where it stood before. Only after the arbiter
+    /// has been asked for something: what this clone knew until then may be older than the end of
+    /// the attempt.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or git fails.
+    pub(super) fn settle(&self, store: &Store, name: &SessionName, tree: &Tree) -> Result<(), RunnerError> {
+        if let Some(Held { item, lease, before: Some(before) }) = self.read() {
+            if left_by(store, name, &item, lease)? == Some(ItemState::Done) {
+                tree.keep()?;
+            } else if tree.has(&before)? {
+                tree.go_back(&before)?;
+            }
+        }
+        self.empty();
+        Ok(())
+    }
+
     /// Gives back what a dead process of this session had in hand.
     ///
     /// # Errors
     /// When the store cannot be read or written.
     pub(super) fn give_back(&self, store: &Store, name: &SessionName) -> Result<(), RunnerError> {
-        let held = std::fs::read(&self.path).ok();
-        // Half written: it died before it had started a command; the lease runs out.
-        let held: Option<Held> = held.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let Some(held) = held else { return Ok(()) };
+        let Some(held) = self.read() else { return Ok(()) };
         let record = store.read(|view| session::get(view, name))?;
         if record.and_then(|r| Some(r.item_lease(&held.item)?.id)) == Some(held.lease) {
             let op = Op::Finish { session: name.clone(), items: vec![held.item], how: Finish::Drop };

@@ -3,18 +3,23 @@
 //! Nobody else is given the item before the lease has run out. So a remote that is away for a
 //! while costs no work: the renewal and the end of the attempt are tried again until then.
 
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::model::op::{RenewWhat, Taken};
-use crate::model::session::{self, Session, SessionState};
-use crate::model::{ItemState, Op, Outcome, ids, queue};
+use crate::model::session::{self, Lease, Session, SessionState};
+use crate::model::{ItemId, ItemState, Op, Outcome, SessionName, ids, queue};
+use crate::store::{Store, StoreError};
 
 use super::RunnerError;
 use super::worker::Worker;
 
 /// How often a worker looks whether its item is still its own.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// When it looks for the first time, before it knows how long the lease is.
+const FIRST_LOOK: Duration = Duration::from_millis(250);
 
 /// Longest pause before the remote is asked again.
 const RETRY: Duration = Duration::from_secs(5);
@@ -23,17 +28,29 @@ const RETRY: Duration = Duration::from_secs(5);
 const NOTICE: Duration = Duration::from_millis(50);
 
 /// Looks after the lease on one item as long as its command runs.
+///
+/// A renewal may wait half a minute for a remote that does not answer, and whoever looks has to end
+/// the command in time all the same. So it has a thread of its own. Few commands ever need one: it
+/// starts when the first half of the lease has passed.
 #[derive(Debug)]
 pub(super) struct Keeper<'a> {
     worker: &'a Worker<'a>,
     taken: &'a Taken,
     looked: Instant,
     pause: Duration,
+    renewal: Option<JoinHandle<Result<Outcome, StoreError>>>,
+}
+
+impl Drop for Keeper<'_> {
+    fn drop(&mut self) {
+        // The end of the attempt is an act at the same remote: it would have to wait for this one.
+        let _ = self.renewal.take().map(JoinHandle::join);
+    }
 }
 
 impl<'a> Keeper<'a> {
     pub(super) fn new(worker: &'a Worker<'a>, taken: &'a Taken) -> Self {
-        Keeper { worker, taken, looked: Instant::now(), pause: worker.look_every() }
+        Keeper { worker, taken, looked: Instant::now(), pause: FIRST_LOOK, renewal: None }
     }
 
     /// Renews the lease when it is due; returns why it is lost, if it is.
@@ -41,29 +58,71 @@ impl<'a> Keeper<'a> {
         if self.looked.elapsed() < self.pause {
             return Ok(None);
         }
-        self.pause = self.worker.look_every();
-        let kept = match self.worker.keep(self.taken) {
-            Err(error) if error.may_pass() && self.worker.still_holds(self.taken)? => {
-                self.pause = self.worker.retry_after();
+        self.looked = Instant::now();
+        self.keep()
+    }
+
+    /// Renews the lease when it is due; tells when it is lost.
+    fn keep(&mut self) -> Result<Option<String>, RunnerError> {
+        let (worker, taken) = (self.worker, self.taken);
+        worker.store.touch_session(&worker.slot.session);
+        let (record, lease) = worker.held(taken)?;
+        let Some(lease) = lease else {
+            if worker.let_go(taken, record.as_ref())? {
+                return Ok(None);
+            }
+            let loss = record.as_ref().and_then(|r| r.item_loss(&taken.item.id));
+            let why = loss.map_or_else(|| "it was taken from the session".to_owned(), |l| l.why.clone());
+            return Ok(Some(why));
+        };
+        self.pause = LOOK_EVERY.min(Duration::from_secs(lease.ttl) / 4);
+        match self.renewal.take() {
+            Some(renewal) if renewal.is_finished() => self.renewed(renewal, &lease),
+            Some(renewal) => {
+                self.renewal = Some(renewal);
                 Ok(None)
             }
-            other => other,
-        };
-        // From the end of the look: one at a remote that is away may take half a minute.
-        self.looked = Instant::now();
-        kept
+            None => {
+                self.renewal = lease.is_due(clock::now()).then(|| self.renew());
+                Ok(None)
+            }
+        }
+    }
+
+    fn renew(&self) -> JoinHandle<Result<Outcome, StoreError>> {
+        let around = self.worker.common.around;
+        let (common, options) = (around.repo.common_dir.clone(), around.options);
+        let what = RenewWhat::These { paths: Vec::new(), items: vec![self.taken.item.id.clone()] };
+        let op = Op::Renew { session: self.worker.slot.session.clone(), what, ttl: None };
+        std::thread::spawn(move || Store::open(&common, options)?.submit(&op, None))
+    }
+
+    /// What came of a renewal.
+    fn renewed(
+        &mut self,
+        renewal: JoinHandle<Result<Outcome, StoreError>>,
+        lease: &Lease,
+    ) -> Result<Option<String>, RunnerError> {
+        let outcome = renewal.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        self.worker.upkeep();
+        match outcome.map_err(RunnerError::from) {
+            Ok(Outcome::Renewed { .. }) => Ok(None),
+            Ok(outcome) => Ok(Some(why_lost(&outcome))),
+            Err(error) if error.may_pass() && self.worker.still_holds(self.taken)?.is_some() => {
+                self.pause = retry_after(lease);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 
+/// How long to wait before the remote is asked again.
+fn retry_after(lease: &Lease) -> Duration {
+    RETRY.min(Duration::from_secs(lease.ttl) / 8)
+}
+
 impl Worker<'_> {
-    fn look_every(&self) -> Duration {
-        LOOK_EVERY.min(Duration::from_secs(self.common.plan.ttl) / 4)
-    }
-
-    fn retry_after(&self) -> Duration {
-        RETRY.min(Duration::from_secs(self.common.plan.ttl) / 8)
-    }
-
     /// Carries out an act on the item in hand. As long as the remote does not answer and the lease
     /// lasts, it is tried again.
     ///
@@ -71,50 +130,30 @@ impl Worker<'_> {
     /// When the lease has run out meanwhile, or the run was interrupted; and all others at once.
     pub(super) fn submit_held(&self, taken: &Taken, op: &Op) -> Result<Outcome, RunnerError> {
         loop {
-            match self.submit(op) {
-                Err(error)
-                    if error.may_pass()
-                        && !self.common.crew.is_interrupted()
-                        && self.still_holds(taken)? => {}
+            let error = match self.submit(op) {
+                Err(error) if error.may_pass() && !self.common.crew.is_interrupted() => error,
                 other => return other,
-            }
+            };
+            let Some(lease) = self.still_holds(taken)? else { return Err(error) };
             let began = Instant::now();
-            while began.elapsed() < self.retry_after() && !self.common.crew.is_interrupted() {
+            while began.elapsed() < retry_after(&lease) && !self.common.crew.is_interrupted() {
                 std::thread::sleep(NOTICE);
             }
         }
     }
 
-    /// True while the lease lasts, as far as this clone knows.
-    fn still_holds(&self, taken: &Taken) -> Result<bool, RunnerError> {
+    /// The session, and its lease on the item, as this clone knows them.
+    fn held(&self, taken: &Taken) -> Result<(Option<Session>, Option<Lease>), RunnerError> {
         let record = self.store.read(|view| session::get(view, &self.slot.session))?;
         let lease = record.as_ref().and_then(|r| r.item_lease(&taken.item.id));
-        Ok(lease.is_some_and(|l| l.id == taken.lease && l.expires() > clock::now()))
+        let lease = lease.filter(|l| l.id == taken.lease).cloned();
+        Ok((record, lease))
     }
 
-    /// Renews the lease when it is due; tells when it is lost.
-    fn keep(&self, taken: &Taken) -> Result<Option<String>, RunnerError> {
-        let name = &self.slot.session;
-        self.store.touch_session(name);
-        let record = self.store.read(|view| session::get(view, name))?;
-        let id = &taken.item.id;
-        let lease = record.as_ref().and_then(|r| r.item_lease(id)).filter(|l| l.id == taken.lease);
-        let Some(lease) = lease else {
-            if self.let_go(taken, record.as_ref())? {
-                return Ok(None);
-            }
-            let loss = record.as_ref().and_then(|r| r.item_loss(id));
-            let why = loss.map_or_else(|| "it was taken from the session".to_owned(), |l| l.why.clone());
-            return Ok(Some(why));
-        };
-        if !lease.is_due(crate::clock::now()) {
-            return Ok(None);
-        }
-        let what = RenewWhat::These { paths: Vec::new(), items: vec![id.clone()] };
-        match self.submit(&Op::Renew { session: name.clone(), what, ttl: None })? {
-            Outcome::Renewed { .. } => Ok(None),
-            outcome => Ok(Some(why_lost(&outcome))),
-        }
+    /// The lease while it lasts, as far as this clone knows.
+    fn still_holds(&self, taken: &Taken) -> Result<Option<Lease>, RunnerError> {
+        let (_, lease) = self.held(taken)?;
+        Ok(lease.filter(|l| l.expires() > clock::now()))
     }
 
     /// True when the session itself has finished the item: the command did, with `git coord done`
@@ -127,18 +166,26 @@ impl Worker<'_> {
         Ok(self.left_by_us(taken)?.is_some())
     }
 
-    /// The state that an item has been left in by this session, which held it under this lease.
-    /// `None` when anybody has been given it since.
+    /// The state that this session has left the item in, see [`left_by`].
     pub(super) fn left_by_us(&self, taken: &Taken) -> Result<Option<ItemState>, RunnerError> {
-        let standing = self.store.read(|view| match ids::find(view, &taken.item.id)? {
-            Some(slot) => queue::standing(view, &slot).map(Some),
-            None => Ok(None),
-        })?;
-        let ours = standing.filter(|(_, note, _)| {
-            note.by.as_ref() == Some(&self.slot.session) && note.lease == Some(taken.lease)
-        });
-        Ok(ours.map(|(state, ..)| state))
+        left_by(&self.store, &self.slot.session, &taken.item.id, taken.lease)
     }
+}
+
+/// The state that an item has been left in by a session, which held it under this lease. `None`
+/// when anybody has been given it since.
+pub(super) fn left_by(
+    store: &Store,
+    session: &SessionName,
+    item: &ItemId,
+    lease: u64,
+) -> Result<Option<ItemState>, RunnerError> {
+    let standing = store.read(|view| match ids::find(view, item)? {
+        Some(slot) => queue::standing(view, &slot).map(Some),
+        None => Ok(None),
+    })?;
+    let ours = standing.filter(|(_, note, _)| note.by.as_ref() == Some(session) && note.lease == Some(lease));
+    Ok(ours.map(|(state, ..)| state))
 }
 
 /// Why an act of a session on its item was refused.

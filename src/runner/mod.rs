@@ -15,6 +15,7 @@
 //! Parts: [`pool`] the slots, [`tree`] the worktree of one, [`supervise`] one command, `crew` who
 //! waits for whom, `worker` the loop of one slot, [`logs`] what the commands print.
 
+mod commit;
 mod crew;
 mod finish;
 mod guardian;
@@ -107,6 +108,15 @@ impl RunnerError {
         use RemoteError::{Contended, Unknown, Unreachable};
         let RunnerError::Store(StoreError::Remote(error)) = self else { return false };
         matches!(error, Unreachable { .. } | Unknown { .. } | Contended { .. })
+    }
+
+    /// True when it is certain that the act which failed has changed nothing, here or at the remote.
+    fn changed_nothing(&self) -> bool {
+        match self {
+            RunnerError::Store(StoreError::Remote(error)) => !matches!(error, RemoteError::Unknown { .. }),
+            RunnerError::Store(_) => false,
+            _ => true,
+        }
     }
 
     /// An I/O error for `map_err`.

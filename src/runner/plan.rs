@@ -18,6 +18,8 @@ pub struct Plan {
     pub share: Option<Share>,
     /// Seconds of the leases.
     pub ttl: u64,
+    /// They were named: a queue's own rule does not change them.
+    pub exact_ttl: bool,
     /// Seconds that a command may take when its item does not say.
     pub time_limit: Option<u64>,
     /// Start so many commands at the most.

@@ -5,8 +5,8 @@
 //! run to the next: checking a large repository out takes long, and so does a first build.
 //!
 //! A slot is its run's alone as long as that has the kernel's lock `coord/run/run-<n>.lock`. So
-//! whoever gets the lock knows that no other run uses the worktree or the session, and gives back
-//! what a dead one held.
+//! whoever gets the lock knows that no other run uses the worktree or the session, gives back what a
+//! dead one held, and takes its commits for that off the branch, unless the item is done.
 
 use std::path::Path;
 
@@ -117,16 +117,30 @@ fn slot(repo: &HostRepo, store: &Store, number: usize, base: &str) -> Result<Opt
     {
         return Ok(None);
     }
-    let tree = Tree { branch: format!("{BRANCHES}{name}"), root };
-    let home = worktree(repo, store, &tree, &name, base)?;
+    let branch = format!("{BRANCHES}{name}");
+    let home = worktree(repo, store, &root, &branch, &name, base)?;
+    let tree = Tree { root, git_dir: home.git_dir.clone(), branch };
+    if !start(store, &name, &home, &tree)? {
+        return Ok(None);
+    }
+    let settled = settle(store, &name, &tree, base);
+    let slot = Slot { session: name, repo: home, tree: Some(tree), base: base.to_owned(), _lock: lock };
+    if let Err(error) = settled {
+        // The first failure is the one to tell of.
+        let _ = slot.close(store);
+        return Err(error);
+    }
+    Ok(Some(slot))
+}
+
+/// Brings the worktree to where the first item is to find it.
+fn settle(store: &Store, name: &SessionName, tree: &Tree, base: &str) -> Result<(), RunnerError> {
+    Hand::of(store, name).settle(store, name, tree)?;
     let standing = tree.clean()?;
     if standing.commit != base && ahead(&tree.root, base, &tree.branch)? == 0 {
         tree.go_back(base)?;
     }
-    if !start(store, &name, &home, &tree)? {
-        return Ok(None);
-    }
-    Ok(Some(Slot { session: name, repo: home, tree: Some(tree), base: base.to_owned(), _lock: lock }))
+    Ok(())
 }
 
 /// True when a session is the one of the slot in this folder, and not a user's or another
@@ -172,36 +186,37 @@ fn end_dead(store: &Store, known: &Session) -> Result<bool, RunnerError> {
 fn worktree(
     repo: &HostRepo,
     store: &Store,
-    tree: &Tree,
+    root: &Path,
+    branch: &str,
     name: &SessionName,
     base: &str,
 ) -> Result<HostRepo, RunnerError> {
-    if let Ok(found) = HostRepo::discover(&tree.root, &GitEnv::default())
-        && found.root == tree.root
+    if let Ok(found) = HostRepo::discover(root, &GitEnv::default())
+        && found.root == root
         && found.common_dir == repo.common_dir
     {
         return Ok(found);
     }
     // `git worktree add` twice at once can fail over git's own files (index.lock, config.lock).
     let _alone = store.worktree_lock()?;
-    if tree.root.exists() {
+    if root.exists() {
         // Left by a run that was killed while git made it.
-        std::fs::remove_dir_all(&tree.root).map_err(RunnerError::io("remove", &tree.root))?;
+        std::fs::remove_dir_all(root).map_err(RunnerError::io("remove", root))?;
     }
-    if repo.worktrees()?.iter().any(|w| w.path == tree.root) {
-        repo.git().args(["worktree", "remove", "--force", "--"]).arg(&tree.root).run()?;
+    if repo.worktrees()?.iter().any(|w| w.path == root) {
+        repo.git().args(["worktree", "remove", "--force", "--"]).arg(root).run()?;
     }
-    let full = format!("refs/heads/{}", tree.branch);
+    let full = format!("refs/heads/{}", branch);
     let known = repo.git().args(["rev-parse", "--verify", "-q", &full]).optional()?.is_some();
     // The name of the session keeps the hooks from greeting the newcomer.
     let git = Git::new(&repo.root).env(super::SESSION, name.as_str()).args(["worktree", "add", "-q"]);
     let git = if known {
-        git.arg("--").arg(&tree.root).arg(&tree.branch)
+        git.arg("--").arg(root).arg(branch)
     } else {
-        git.args(["--no-track", "-b", &tree.branch, "--"]).arg(&tree.root).arg(base)
+        git.args(["--no-track", "-b", branch, "--"]).arg(root).arg(base)
     };
     git.run()?;
-    Ok(HostRepo::discover(&tree.root, &GitEnv::default())?)
+    Ok(HostRepo::discover(root, &GitEnv::default())?)
 }
 
 /// Starts the slot's session and binds the worktree to it, so that the hooks know whose it is.

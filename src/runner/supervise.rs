@@ -11,7 +11,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -62,7 +62,7 @@ pub struct Order<'a> {
     /// Where it runs.
     pub dir: &'a Path,
     /// Variables for it.
-    pub env: &'a [(&'static str, OsString)],
+    pub env: &'a [(OsString, OsString)],
     /// What it reads.
     pub stdin: &'a Path,
     /// Where it prints.
@@ -82,6 +82,8 @@ pub enum End {
     Stopped,
     /// Its item is not its session's any more.
     Lost(String),
+    /// It has not begun: no process can be given such words or variables.
+    NotStarted(String),
 }
 
 /// Runs a command. `keep` is called again and again meanwhile; when it returns a reason, the
@@ -96,7 +98,14 @@ pub(super) fn supervise(
     stop: impl Fn() -> u8,
     keep: impl FnMut() -> Result<Option<String>, RunnerError>,
 ) -> Result<End, RunnerError> {
-    let mut child = start(order)?;
+    let mut child = match start(order) {
+        Ok(child) => child,
+        // That is so on every machine and with every try: the item's fault, and not the system's.
+        Err(error) if matches!(error.kind(), ErrorKind::ArgumentListTooLong | ErrorKind::InvalidInput) => {
+            return Ok(End::NotStarted(error.to_string()));
+        }
+        Err(error) => return Err(RunnerError::io("start", Path::new("sh"))(error)),
+    };
     let group = Pid::from_child(&child);
     guardian.add(group);
     // A gate that was killed tells by its status.
@@ -115,10 +124,9 @@ pub(super) fn supervise(
     })
 }
 
-fn start(order: Order<'_>) -> Result<Child, RunnerError> {
-    let shell = Path::new("sh");
-    let stderr = order.log.try_clone().map_err(RunnerError::io("write the log of", order.dir))?;
-    let mut command = crate::process::command(shell);
+fn start(order: Order<'_>) -> std::io::Result<Child> {
+    let stderr = order.log.try_clone()?;
+    let mut command = crate::process::command("sh");
     command
         .args([OsStr::new("-c"), OsStr::new(GATE), OsStr::new("git-coord"), order.stdin.as_os_str()])
         .args(order.words);
@@ -134,7 +142,6 @@ fn start(order: Order<'_>) -> Result<Child, RunnerError> {
         // Ctrl-C in the terminal is for the run, which then ends its commands in order.
         .process_group(0)
         .spawn()
-        .map_err(RunnerError::io("start", shell))
 }
 
 /// Waits for the end of the command, and brings it about when it must be. Returns why it was

@@ -11,7 +11,7 @@ use crate::model::SessionName;
 use crate::store::{Store, StoreOptions};
 
 use super::pool::{BRANCHES, POOL_DIR};
-use super::tree::Tree;
+use super::tree::look;
 
 /// What there is of the pool, and what is to become of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,10 +44,9 @@ pub fn remains(repo: &HostRepo) -> Result<Remains, GitError> {
             continue;
         }
         let name = tree.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let slot = Tree { root: tree.path.clone(), branch: format!("{BRANCHES}{name}") };
         let keep = if is_busy(repo, &name) {
             Some("a run is at work there")
-        } else if !tree.prunable && !slot.look()?.clean {
+        } else if !tree.prunable && !look(&tree.path)?.clean {
             Some("it has changes that are not committed")
         } else {
             None

@@ -1,12 +1,10 @@
-//! The worktree of a slot: clean before each item, committed or thrown away after it.
+//! The worktree of a slot: clean before each item, and after it as if there had been nothing but commits.
 
 use std::path::{Path, PathBuf};
 
 use crate::git::{Git, GitError};
-use crate::model::SessionName;
 
 use super::RunnerError;
-use super::logs::tidy;
 
 /// Where a worktree stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,24 +17,38 @@ pub struct Standing {
     pub clean: bool,
 }
 
-/// What came of committing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Committed {
-    /// There was nothing to commit.
-    Nothing,
-    /// The new commit.
-    Made(String),
-    /// A hook or git said no.
-    Refused(String),
-}
-
 /// A worktree of the pool and its branch.
 #[derive(Debug, Clone)]
 pub struct Tree {
     /// Its top folder.
     pub root: PathBuf,
+    /// git's folder for it.
+    pub git_dir: PathBuf,
     /// The branch that its commits go to.
     pub branch: String,
+}
+
+/// What a killed or unfinished git leaves behind in the folder of a worktree: locks, which every later
+/// git would fail over, and acts that it would believe to be under way.
+const LEFT: &[&str] = &[
+    "index.lock",
+    "HEAD.lock",
+    "MERGE_HEAD",
+    "MERGE_MODE",
+    "CHERRY_PICK_HEAD",
+    "REVERT_HEAD",
+    "sequencer",
+    "rebase-merge",
+    "rebase-apply",
+];
+
+/// Looks where a worktree stands.
+///
+/// # Errors
+/// When git does not tell.
+pub fn look(root: &Path) -> Result<Standing, GitError> {
+    let git = Git::new(root).args(["status", "--porcelain=v2", "--branch", "--no-ahead-behind"]);
+    Ok(parse_status(&git.args(["--untracked-files=normal"]).text()?))
 }
 
 impl Tree {
@@ -49,8 +61,28 @@ impl Tree {
     /// # Errors
     /// When git does not tell.
     pub fn look(&self) -> Result<Standing, GitError> {
-        let git = self.git().args(["status", "--porcelain=v2", "--branch", "--no-ahead-behind"]);
-        Ok(parse_status(&git.args(["--untracked-files=normal"]).text()?))
+        look(&self.root)
+    }
+
+    /// Removes what a killed git has left. Only for who has the slot's lock, when its commands are
+    /// dead: nobody's lock is taken away from under them.
+    fn unlock(&self) -> Result<(), RunnerError> {
+        for name in LEFT {
+            let path = self.git_dir.join(name);
+            let removed = match std::fs::symlink_metadata(&path) {
+                Ok(meta) if meta.is_dir() => std::fs::remove_dir_all(&path),
+                Ok(_) => std::fs::remove_file(&path),
+                Err(_) => continue,
+            };
+            removed.map_err(RunnerError::io("remove", &path))?;
+        }
+        Ok(())
+    }
+
+    /// True when it stands on the branch that its commits go to. A commit made elsewhere, on a
+    /// detached HEAD or in a rebase that was not ended, would be on no branch that anybody merges.
+    pub fn is_home(&self, standing: &Standing) -> bool {
+        standing.branch.as_deref() == Some(self.branch.as_str())
     }
 
     /// Throws away what is not committed, and comes back to the branch. Ignored files stay: they
@@ -58,15 +90,37 @@ impl Tree {
     ///
     /// # Errors
     /// When git fails.
-    pub fn clean(&self) -> Result<Standing, GitError> {
-        let mut standing = self.look()?;
-        let at_home = |s: &Standing| s.branch.as_deref() == Some(self.branch.as_str());
-        if standing.clean && at_home(&standing) {
+    pub fn clean(&self) -> Result<Standing, RunnerError> {
+        self.unlock()?;
+        self.clean_from(self.look()?)
+    }
+
+    /// The same after an item that is done: what its command committed on a detached HEAD before it
+    /// finished the item itself comes onto the branch, if it goes on from there.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn keep(&self) -> Result<Standing, RunnerError> {
+        self.unlock()?;
+        let standing = self.look()?;
+        if standing.branch.is_none() {
+            let branch = format!("refs/heads/{}", self.branch);
+            let after = self.git().args(["merge-base", "--is-ancestor", &branch, &standing.commit]);
+            if after.output()?.status == Some(0) {
+                let git = self.git().args(["-c", "core.hooksPath=/dev/null", "update-ref"]);
+                git.args([&branch, &standing.commit]).run()?;
+            }
+        }
+        self.clean_from(standing)
+    }
+
+    fn clean_from(&self, mut standing: Standing) -> Result<Standing, RunnerError> {
+        if standing.clean && self.is_home(&standing) {
             return Ok(standing);
         }
         self.git().args(["reset", "-q", "--hard"]).run()?;
         self.git().args(["clean", "-ffdq"]).run()?;
-        if !at_home(&standing) {
+        if !self.is_home(&standing) {
             self.git().args(["checkout", "-q", "-f", &self.branch, "--"]).run()?;
         }
         standing = self.look()?;
@@ -77,7 +131,7 @@ impl Tree {
     ///
     /// # Errors
     /// When git fails.
-    pub fn go_back(&self, commit: &str) -> Result<(), GitError> {
+    pub fn go_back(&self, commit: &str) -> Result<(), RunnerError> {
         let standing = self.clean()?;
         if standing.commit != commit {
             self.git().args(["reset", "-q", "--hard", commit]).run()?;
@@ -85,43 +139,14 @@ impl Tree {
         Ok(())
     }
 
-    /// Commits everything that has changed, as the session, through the hooks.
+    /// True when there is such a commit.
     ///
     /// # Errors
-    /// When git cannot be started, or does not know who commits.
-    pub fn commit(&self, session: &SessionName, message: &str) -> Result<Committed, RunnerError> {
-        if self.look()?.clean {
-            return Ok(Committed::Nothing);
-        }
-        let added = self.git().args(["add", "-A"]).output()?;
-        if added.status != Some(0) {
-            return Ok(Committed::Refused(refusal(&added.stderr)));
-        }
-        let git = self.git().for_user().env(crate::runner::SESSION, session.as_str());
-        let made = git.args(["commit", "-q", "-F", "-"]).stdin(message).output()?;
-        if made.status == Some(0) {
-            return Ok(Committed::Made(self.look()?.commit));
-        }
-        let who = self.git().for_user().args(["var", "GIT_COMMITTER_IDENT"]).output()?;
-        let author = self.git().for_user().args(["var", "GIT_AUTHOR_IDENT"]).output()?;
-        if let Some(unknown) = [who, author].into_iter().find(|o| o.status != Some(0)) {
-            let said = String::from_utf8_lossy(&unknown.stderr).into_owned();
-            let last = said.lines().rev().map(tidy).find(|l| !l.is_empty()).unwrap_or_default();
-            return Err(RunnerError::Identity(last));
-        }
-        Ok(Committed::Refused(refusal(&made.stderr)))
+    /// When git cannot be started.
+    pub fn has(&self, commit: &str) -> Result<bool, GitError> {
+        let git = self.git().args(["cat-file", "-e", &format!("{commit}^{{commit}}")]);
+        Ok(git.output()?.status == Some(0))
     }
-}
-
-/// What a hook or git said, as one line: without the name of the program and the next step,
-/// which is for whoever commits by hand.
-fn refusal(stderr: &[u8]) -> String {
-    let text = String::from_utf8_lossy(stderr);
-    let lines = text.lines().map(tidy).take_while(|line| !line.starts_with("hint:"));
-    let words: Vec<String> =
-        lines.flat_map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect();
-    let line = words.join(" ");
-    tidy(line.strip_prefix("git coord: ").unwrap_or(&line))
 }
 
 fn parse_status(text: &str) -> Standing {
@@ -161,11 +186,5 @@ mod tests {
         );
         let changed = parse_status("# branch.oid 12ab\n# branch.head (detached)\n? new\n");
         assert_eq!((changed.branch, changed.clean), (None, false));
-    }
-
-    #[test]
-    fn a_refusal_is_told_in_one_line() {
-        let said = b"git coord: 1 changed path not claimed by this session:\n             src/http.rs  held by alice\n     hint: take these files out\n";
-        assert_eq!(refusal(said), "1 changed path not claimed by this session: src/http.rs held by alice");
     }
 }

@@ -8,8 +8,8 @@ use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use serde_json::{Map, json};
 
+use crate::model::area::Areas;
 use crate::model::choice::Choice;
 use crate::model::filter::Filter;
 use crate::model::op::{Finish, TakeNext, Taken};
@@ -21,14 +21,16 @@ use super::crew::{Crew, Rest};
 use super::guardian::Guardian;
 use super::hand::Hand;
 use super::keep::Keeper;
-use super::logs::{self, Logs};
+use super::logs::Logs;
 use super::pool::Slot;
 use super::supervise::{End, Order, supervise};
-use super::tree::Committed;
-use super::{Around, Attempt, Event, Job, Place, Plan, RunnerError, SESSION, Verdict};
+use super::{Around, Attempt, Event, Job, Plan, RunnerError, SESSION, Verdict};
 
 /// A slot that has lost one item so often does not go on.
 const MOST_LOSSES: u32 = 3;
+
+/// Bytes of a variable that a command is given. The system's limit is 128 KiB for each.
+const LONGEST: usize = 100_000;
 
 /// What all slots of a run share.
 #[derive(Debug, Clone, Copy)]
@@ -123,10 +125,15 @@ impl<'a> Worker<'a> {
     pub(super) fn submit(&self, op: &Op) -> Result<Outcome, RunnerError> {
         let outcome = self.store.submit(op, None)?;
         self.store.touch_session(&self.slot.session);
+        self.upkeep();
+        Ok(outcome)
+    }
+
+    /// Starts upkeep in the background when the store has grown.
+    pub(super) fn upkeep(&self) {
         if self.store.wants_upkeep() {
             crate::process::detach_self(&["upkeep"], &self.common.around.repo.root);
         }
-        Ok(outcome)
     }
 
     fn take(&self) -> Result<Option<Taken>, RunnerError> {
@@ -138,7 +145,7 @@ impl<'a> Worker<'a> {
             count: 1,
             ttl: plan.ttl,
             filter: Filter { run: plan.job == Job::Own, share: plan.share },
-            choice: Choice { skips: known.clone(), ..Choice::default() },
+            choice: Choice { exact_ttl: plan.exact_ttl, skips: known.clone(), ..Choice::default() },
         }))?;
         match outcome {
             Outcome::Taken { items, skips, .. } => {
@@ -154,12 +161,14 @@ impl<'a> Worker<'a> {
     fn cooled(&self, began: Timestamp) -> Result<Option<Instant>, RunnerError> {
         let plan = self.common.plan;
         let until = self.store.read(|view| {
-            let session = session::get(view, &self.slot.session)?;
+            // Who helps others takes what is not assigned to it as well.
+            let session = session::get(view, &self.slot.session)?.filter(|s| !s.help_others);
             let queues = match &session {
                 Some(session) if plan.queues.is_empty() => &session.queues,
                 _ => &plan.queues,
             };
             let shares = [plan.share, session.as_ref().and_then(|s| s.share)];
+            let areas = session.as_ref().and_then(|s| Areas::new(&s.areas).ok());
             for rest in cooling::all(view)?.into_iter().filter(|rest| rest.until > began) {
                 let Some(slot) = ids::find(view, &rest.id)? else { continue };
                 if !queues.is_empty() && !queues.contains(&slot.queue) {
@@ -167,8 +176,9 @@ impl<'a> Worker<'a> {
                 }
                 let item = queue::item(view, &slot)?;
                 let other = |share: &Share| !share.has_files(&item.files, &item.id);
-                let ours =
-                    (plan.job != Job::Own || item.run.is_some()) && !shares.iter().flatten().any(other);
+                let ours = (plan.job != Job::Own || item.run.is_some())
+                    && !shares.iter().flatten().any(other)
+                    && areas.as_ref().is_none_or(|areas| areas.admits(&item.files));
                 if ours && queue::standing(view, &slot)?.0 == ItemState::Blocked {
                     return Ok(Some(rest.until));
                 }
@@ -179,7 +189,7 @@ impl<'a> Worker<'a> {
         Ok(left.map(|left| Instant::now() + Duration::try_from(left).unwrap_or_default()))
     }
 
-    /// Does one item, from the start of its command to its place in the queue.
+    /// Does one item, and leaves the worktree clean behind it.
     fn item(&self, taken: &Taken) -> Result<Verdict, RunnerError> {
         let started = Instant::now();
         self.tell(Event::Started {
@@ -188,9 +198,47 @@ impl<'a> Worker<'a> {
             title: taken.item.title.clone(),
             attempt: taken.attempt,
         });
-        self.hand.take(&taken.item.id, taken.lease)?;
         let tree = self.slot.tree.as_ref();
-        let before = tree.map(|tree| tree.clean()).transpose()?;
+        let before = tree.map(|tree| tree.clean()).transpose()?.map(|standing| standing.commit);
+        self.hand.take(taken, before.as_deref())?;
+        let attempt = match self.attempt(taken, started) {
+            Ok(attempt) => attempt,
+            Err(error) => {
+                // The failure is what is to be told; where the branch stays as it is, the file of
+                // what is in hand tells the next run.
+                let _ = self.take_back(taken, &error, before.as_deref());
+                return Err(error);
+            }
+        };
+        // What does not count must not stand on the branch.
+        if let (Some(tree), Some(before)) = (tree, &before) {
+            match attempt.verdict {
+                Verdict::Done => drop(tree.keep()?),
+                _ => tree.go_back(before)?,
+            }
+        }
+        self.hand.empty();
+        let verdict = attempt.verdict;
+        self.tell(Event::Ended { slot: self.number, attempt });
+        Ok(verdict)
+    }
+
+    /// Takes what was done for an item off the branch when the attempt ended in an error, unless the
+    /// item may be done for all that is known: an act whose answer is missing may have been carried
+    /// out, also one of the command's own.
+    fn take_back(&self, taken: &Taken, error: &RunnerError, before: Option<&str>) -> Result<(), RunnerError> {
+        let (Some(tree), Some(before)) = (&self.slot.tree, before) else { return Ok(()) };
+        let unknown = !error.changed_nothing() || self.store.has_unsettled_push();
+        if unknown || self.left_by_us(taken)? == Some(ItemState::Done) {
+            return Ok(());
+        }
+        tree.go_back(before)?;
+        self.hand.empty();
+        Ok(())
+    }
+
+    /// From the start of the command to the item's place in the queue.
+    fn attempt(&self, taken: &Taken, started: Instant) -> Result<Attempt, RunnerError> {
         let (log, file) = self.common.logs.create(&taken.item.id, taken.attempt)?;
         let end = self.command(taken, file)?;
         let took = started.elapsed();
@@ -206,15 +254,7 @@ impl<'a> Worker<'a> {
                 (verdict, reason, commit)
             }
         };
-        // What does not count must not stand on the branch.
-        if let (Some(tree), Some(before)) = (tree, &before) {
-            match verdict {
-                Verdict::Done => drop(tree.clean()?),
-                _ => tree.go_back(&before.commit)?,
-            }
-        }
-        self.hand.empty();
-        let attempt = Attempt {
+        Ok(Attempt {
             item: taken.item.id.clone(),
             title: taken.item.title.clone(),
             queue: taken.queue.clone(),
@@ -225,9 +265,7 @@ impl<'a> Worker<'a> {
             took,
             log,
             commit: commit.filter(|_| verdict == Verdict::Done),
-        };
-        self.tell(Event::Ended { slot: self.number, attempt });
-        Ok(verdict)
+        })
     }
 
     /// Runs the command to its end.
@@ -249,7 +287,6 @@ impl<'a> Worker<'a> {
         reads: bool,
         log: File,
     ) -> Result<End, RunnerError> {
-        let plan = self.common.plan;
         let json = self.store.run_dir().join(format!("{}.json", self.slot.session));
         let mut text = crate::model::to_json(&document::taken(taken));
         text.push(b'\n');
@@ -262,17 +299,22 @@ impl<'a> Worker<'a> {
             stdin: if reads { &json } else { &nothing },
             log,
         };
-        let limit = taken.item.timeout.or(plan.time_limit).map(Duration::from_secs);
-        let mut keeper = Keeper::new(self, taken);
-        let stop = || self.common.crew.stop_level();
-        let end = supervise(order, limit, self.common.guardian, stop, || keeper.look());
+        let end = self.watched(taken, order);
         let _ = std::fs::remove_file(&json);
         end
     }
 
-    fn variables(&self, taken: &Taken, json: &std::path::Path) -> Vec<(&'static str, OsString)> {
+    /// Runs a program for an item within the item's time, and keeps the lease meanwhile.
+    pub(super) fn watched(&self, taken: &Taken, order: Order<'_>) -> Result<End, RunnerError> {
+        let limit = taken.item.timeout.or(self.common.plan.time_limit).map(Duration::from_secs);
+        let mut keeper = Keeper::new(self, taken);
+        let stop = || self.common.crew.stop_level();
+        supervise(order, limit, self.common.guardian, stop, || keeper.look())
+    }
+
+    fn variables(&self, taken: &Taken, json: &std::path::Path) -> Vec<(OsString, OsString)> {
         let files: Vec<_> = taken.item.files.iter().map(|f| f.to_native().into_os_string()).collect();
-        vec![
+        let list: Vec<(&str, OsString)> = vec![
             (SESSION, self.slot.session.as_str().into()),
             ("GIT_COORD_ITEM", taken.item.id.as_str().into()),
             ("GIT_COORD_ITEM_JSON", json.into()),
@@ -281,70 +323,9 @@ impl<'a> Worker<'a> {
             ("GIT_COORD_QUEUE", taken.queue.as_str().into()),
             ("GIT_COORD_ATTEMPT", taken.attempt.to_string().into()),
             ("GIT_COORD_LEASE", taken.lease.to_string().into()),
-        ]
-    }
-
-    /// What the end of the command means for the item. Commits what has changed.
-    fn judge(&self, taken: &Taken, end: &End, log: &std::path::Path) -> Result<Judged, RunnerError> {
-        let fail = |reason: String| Judged::Finish(Finish::Fail { reason, last: false }, None);
-        let said = |what: String| logs::said(log, what);
-        Ok(match end {
-            End::Exit(0) => match self.commit(taken)? {
-                Committed::Nothing => Judged::Finish(Finish::Done, None),
-                Committed::Made(commit) => Judged::Finish(Finish::Done, Some(commit)),
-                // The same Ctrl-C has ended git.
-                Committed::Refused(_) if self.common.crew.is_stopped() => Judged::Finish(Finish::Drop, None),
-                Committed::Refused(why) => fail(format!("its changes were not committed: {why}")),
-            },
-            End::Exit(code) => fail(said(format!("exit status {code}"))),
-            End::Signal(signal) => fail(said(format!("killed by signal {signal}"))),
-            End::TimeLimit => fail(self.time_limit(taken)),
-            End::Stopped => Judged::Finish(Finish::Drop, None),
-            End::Lost(why) => Judged::Lost(why.clone()),
-        })
-    }
-
-    /// What is said of a command whose time was over.
-    pub(super) fn time_limit(&self, taken: &Taken) -> String {
-        let seconds = taken.item.timeout.or(self.common.plan.time_limit).unwrap_or_default();
-        format!("time limit of {seconds}s")
-    }
-
-    fn commit(&self, taken: &Taken) -> Result<Committed, RunnerError> {
-        match (&self.slot.tree, &self.common.plan.place) {
-            (Some(tree), Place::Pool { commit: true, .. }) => {
-                tree.commit(&self.slot.session, &format!("{}\n", taken.item.title))
-            }
-            _ => Ok(Committed::Nothing),
-        }
-    }
-
-    /// Writes to the audit log how the command ended and where its output is.
-    fn record(
-        &self,
-        taken: &Taken,
-        end: &End,
-        took: Duration,
-        log: &std::path::Path,
-    ) -> Result<(), RunnerError> {
-        let mut data = Map::new();
-        data.insert("items".into(), json!([taken.item.id]));
-        data.insert("leases".into(), json!([taken.lease]));
-        let text = match end {
-            End::Exit(code) => {
-                data.insert("status".into(), json!(code));
-                format!("exit status {code}")
-            }
-            End::Signal(signal) => format!("signal {signal}"),
-            _ => "time limit".to_owned(),
-        };
-        let seconds = (took.as_secs_f64() * 1000.0).round() / 1000.0;
-        data.insert("seconds".into(), json!(seconds));
-        data.insert("text".into(), json!(format!("{text} after {seconds:.1}s")));
-        data.insert("log".into(), json!(log.to_string_lossy()));
-        let session = Some(self.slot.session.clone());
-        // Nobody's leave is needed for it: with a remote it goes along with the next push.
-        self.store.post(&Op::Record { session, event: "ran".into(), data })?;
-        Ok(())
+        ];
+        // No process could be started with one that is longer. A part of the files would be taken for all.
+        let fits = |value: &OsString| value.len() <= LONGEST;
+        list.into_iter().filter(|(_, value)| fits(value)).map(|(name, value)| (name.into(), value)).collect()
     }
 }

@@ -330,22 +330,6 @@ fn a_command_may_finish_its_own_item_but_not_give_it_back_for_ever() {
     env.check("after that");
 }
 
-/// Another session's command would take back what has run out; the lease is shorter than the
-/// work.
-#[test]
-fn a_lease_is_renewed_while_its_command_runs() {
-    let env = TestEnv::new();
-    env.sessions(&["other"]);
-    let run = "sleep 5; git-coord --session other claim elsewhere";
-    import(&env, &[json!({"id":"i","title":"t","files":["a"],"run":run})]);
-    let call = env.coord(&["run", "-j", "1", "--ttl", "4s"]);
-    assert_eq!(call.ok()["items"][0]["attempt"], 1);
-    assert_eq!(call.ok()["done"], 1);
-    let events = env.events();
-    assert!(events.iter().any(|e| e.event == "renew"), "it was renewed");
-    assert!(events.iter().all(|e| e.event != "expired"), "nothing ran out");
-}
-
 #[test]
 fn slots_go_on_where_they_stand_and_uninstall_loses_no_commit() {
     let env = TestEnv::new();

@@ -183,7 +183,7 @@ fn what_a_command_committed_stays_once_it_has_finished_its_item() {
 }
 
 /// Words for the shell that take the remote away, and that bring it back.
-fn away_and_back(hub: &Hub) -> (String, String) {
+pub fn away_and_back(hub: &Hub) -> (String, String) {
     let (here, away) = (hub.bare.display(), hub.bare.with_extension("away").display().to_string());
     (format!("mv '{here}' '{away}'"), format!("mv '{away}' '{here}'"))
 }
@@ -266,6 +266,26 @@ fn a_run_waits_for_its_own_items_that_cool_down_and_for_no_others() {
     env.check("after a cool-down");
 }
 
+/// In a worktree of its own session, `work` takes what is assigned to that, and waits for nothing else.
+#[test]
+fn work_waits_for_what_cools_down_in_its_sessions_area_only() {
+    let env = TestEnv::new();
+    env.sessions(&["other"]);
+    import(&env, &[json!({"id":"i","title":"t","files":["theirs/a"]})]);
+    let cool = |time: &str| {
+        env.coord(&["queue", "set", "main", "--cool-down", time]).ok();
+        assert_eq!(env.coord_as("other", &["next"]).items(), ["i"]);
+        env.coord_as("other", &["fail", "i", "--reason", "not yet"]).ok();
+    };
+    cool("1h");
+    env.coord(&["session", "start", "me", "--area", "mine/**"]).ok();
+    assert_eq!(env.coord(&["work", "--", "true"]).ok()["commands"], 0, "it does not wait for an hour");
+    env.coord(&["queue", "update", "--where", "id=i", "--requeue"]).ok();
+    cool("2s");
+    env.coord(&["session", "start", "me", "--area", "mine/**", "--help-others"]).ok();
+    assert_eq!(env.coord(&["work", "--", "true"]).items(), ["i"], "who helps others waits for theirs");
+}
+
 #[test]
 fn a_run_that_waits_for_a_cool_down_can_be_stopped() {
     let env = TestEnv::new();
@@ -276,4 +296,30 @@ fn a_run_that_waits_for_a_cool_down_can_be_stopped() {
     kill_process(Pid::from_child(&run), Signal::INT).unwrap();
     Call::wait(run).fails(130, "interrupted");
     env.check("after Ctrl-C");
+}
+
+/// An item that no process can be given must not end every run at the same place.
+#[test]
+fn an_item_that_cannot_be_started_fails_like_any_other() {
+    let env = TestEnv::new();
+    let call = env.import("{\"id\":\"nul\",\"title\":\"t\",\"run\":\"echo \\u0000\"}\n");
+    assert_eq!(call.code, Some(1), "{}", call.json);
+    assert!(call.json.to_string().contains("a command cannot contain a NUL character"), "{}", call.json);
+    let files: Vec<String> = (0..3000).map(|n| format!("{}/{n:04}", "folder".repeat(8))).collect();
+    let left_out =
+        "test -z \"${GIT_COORD_FILES+x}${GIT_COORD_TITLE+x}\" && grep -q /2999 \"$GIT_COORD_ITEM_JSON\"";
+    import(
+        &env,
+        &[
+            json!({"id":"long","title":"t","priority":0,"run":format!("true {}", "x".repeat(140_000))}),
+            json!({"id":"many","title":"t".repeat(140_000),"files":files,"run":left_out}),
+            json!({"id":"after","title":"t","needs":["many"],"run":"test $GIT_COORD_TITLE = t"}),
+        ],
+    );
+    let call = env.coord(&["run", "-j", "1"]);
+    let list = reasons(&call);
+    assert_eq!((list.len(), list[0].0), (1, "long"), "{list:?}");
+    assert!(list[0].1.starts_with("it could not be started: "), "{list:?}");
+    assert_eq!(call.json["error"]["details"]["done"], 2, "{}", call.json);
+    env.check("after long items");
 }

@@ -1,20 +1,19 @@
 //! What one sees while the demonstration goes on: bars on a terminal, else a line now and then.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use anstyle::Style;
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 
 use crate::demo::{Happening, Report, Step};
 
-use super::super::output::{BAD, FAINT, GOOD, STRONG, Ui, WARN, paint};
+use super::super::lines::Lines;
+use super::super::output::{BAD, FAINT, GOOD, STRONG, Ui, WARN};
 use super::super::text;
 
 /// The live part of the screen.
 struct Live {
-    multi: MultiProgress,
     all: ProgressBar,
     sessions: BTreeMap<String, (ProgressBar, u64)>,
 }
@@ -36,10 +35,8 @@ fn step_text(step: Step) -> String {
 
 /// Shows what happens.
 pub(super) struct Screen {
-    ui: Ui,
+    lines: Lines,
     live: Option<Live>,
-    colour: bool,
-    width: usize,
     items: usize,
     done: usize,
     told: usize,
@@ -49,45 +46,18 @@ pub(super) struct Screen {
 impl Screen {
     /// A screen for so many items.
     pub(super) fn new(ui: Ui, items: usize) -> Self {
-        let stderr = std::io::stderr();
-        let live = (stderr.is_terminal() && !ui.quiet).then(|| {
-            let multi = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(15));
-            Live { multi, all: ProgressBar::hidden(), sessions: BTreeMap::new() }
-        });
-        Screen {
-            ui,
-            live,
-            colour: anstream::AutoStream::choice(&stderr) != anstream::ColorChoice::Never,
-            width: text::terminal_width(&stderr),
-            items,
-            done: 0,
-            told: 0,
-            holder: String::new(),
-        }
-    }
-
-    fn paint(&self, style: Style, words: &str) -> String {
-        if self.colour { paint(style, words) } else { words.to_owned() }
-    }
-
-    /// A line that stays.
-    fn say(&self, line: &str) {
-        match &self.live {
-            // A bar that scrolls away is no reason to stop.
-            Some(live) => drop(live.multi.println(line)),
-            None => self.ui.narrate(line),
-        }
+        Screen { lines: Lines::new(ui), live: None, items, done: 0, told: 0, holder: String::new() }
     }
 
     /// A message with a heading, wrapped and indented.
     fn tell(&self, sign: &str, style: Style, heading: &str, body: &str) {
-        for (n, line) in text::wrap(heading, self.width.saturating_sub(3)).iter().enumerate() {
+        for (n, line) in self.lines.wrap(heading, 3).iter().enumerate() {
             let sign = if n == 0 { sign } else { " " };
-            self.say(&format!("{} {}", self.paint(style, sign), self.paint(style, line)));
+            self.lines.say(&format!("{} {}", self.lines.paint(style, sign), self.lines.paint(style, line)));
         }
         for line in body.lines() {
-            for line in text::wrap(line.trim_end(), self.width.saturating_sub(5)) {
-                self.say(&self.paint(FAINT, &format!("  | {line}")));
+            for line in self.lines.wrap(line.trim_end(), 5) {
+                self.lines.say(&self.lines.paint(FAINT, &format!("  | {line}")));
             }
         }
     }
@@ -99,7 +69,7 @@ impl Screen {
             Happening::Begin(sessions) => self.begin(sessions),
             Happening::Report { session, report } => self.report(session, report),
             Happening::Killed { session, item } => {
-                self.set(session, &self.paint(BAD, "killed"));
+                self.set(session, &self.lines.paint(BAD, "killed"));
                 let heading = format!("{session} is killed (SIGKILL) in the middle of item {item}");
                 self.tell("x", BAD, &heading, "");
             }
@@ -113,26 +83,26 @@ impl Screen {
                 };
                 self.tell("+", GOOD, &heading, "");
             }
-            Happening::Finished { session } => self.set(session, &self.paint(FAINT, "nothing left to do")),
+            Happening::Finished { session } => {
+                self.set(session, &self.lines.paint(FAINT, "nothing left to do"))
+            }
         }
     }
 
     fn begin(&mut self, sessions: &[String]) {
-        let Some(live) = &mut self.live else { return };
+        let total = "{wide_bar:.green} {pos}/{len} {elapsed}";
+        let Some(all) = self.lines.add(ProgressBar::new(self.items as u64), total) else { return };
+        all.enable_steady_tick(Duration::from_millis(250));
         let width = sessions.iter().map(String::len).max().unwrap_or(0).min(12);
-        let style = |template: &str| {
-            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
-        };
-        live.all = live.multi.add(ProgressBar::new(self.items as u64));
-        live.all.set_style(style("{wide_bar:.green} {pos}/{len} {elapsed}").progress_chars("=> "));
-        live.all.enable_steady_tick(Duration::from_millis(250));
+        let template = format!("{{prefix:{width}}} {{wide_msg}}");
+        let mut live = Live { all, sessions: BTreeMap::new() };
         for name in sessions {
-            let bar = live.multi.add(ProgressBar::new_spinner());
-            bar.set_style(style(&format!("{{prefix:{width}}} {{wide_msg}}")));
+            let Some(bar) = self.lines.add(ProgressBar::new_spinner(), &template) else { return };
             bar.set_prefix(name.clone());
             bar.set_message("starts");
             live.sessions.insert(name.clone(), (bar, 0));
         }
+        self.live = Some(live);
     }
 
     /// Sets the line of a session: items done, and what it does now.
@@ -191,7 +161,7 @@ impl Screen {
     pub(super) fn finish(&mut self) {
         if let Some(live) = self.live.take() {
             live.all.finish_and_clear();
-            let _ = live.multi.clear();
         }
+        self.lines.clear();
     }
 }

@@ -131,6 +131,7 @@ fn plan(app: &App, which: &Which, job: Job, place: Place) -> Plan {
         queues: which.queues.clone(),
         share: which.share,
         ttl: which.ttl.ttl.unwrap_or(app.settings.ttl),
+        exact_ttl: which.ttl.ttl.is_some(),
         time_limit: which.timeout,
         max: which.max,
         max_failed: which.max_failed,

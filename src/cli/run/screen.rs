@@ -1,31 +1,26 @@
 //! What one sees while commands run: a line for each slot on a terminal, else a line for each
 //! command that has ended.
 
-use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
-use anstyle::Style;
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 
 use crate::model::queue::Counts;
 use crate::runner::{Attempt, Event, Verdict};
 
-use super::super::output::{BAD, FAINT, GOOD, STRONG, Ui, WARN, paint};
-use super::super::text;
+use super::super::lines::Lines;
+use super::super::output::{BAD, FAINT, GOOD, STRONG, Ui, WARN};
 
 /// The live part of the screen.
 struct Live {
-    multi: MultiProgress,
     all: ProgressBar,
     slots: Vec<ProgressBar>,
 }
 
 /// Shows what happens.
 pub(super) struct Screen {
-    ui: Ui,
+    lines: Lines,
     live: Option<Live>,
-    colour: bool,
-    width: usize,
     started: Instant,
     done: u64,
     failed: u64,
@@ -35,34 +30,13 @@ pub(super) struct Screen {
 impl Screen {
     /// A screen on stderr.
     pub(super) fn new(ui: Ui) -> Self {
-        let stderr = std::io::stderr();
-        let live = (stderr.is_terminal() && !ui.quiet).then(|| Live {
-            multi: MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)),
-            all: ProgressBar::hidden(),
-            slots: Vec::new(),
-        });
         Screen {
-            ui,
-            live,
-            colour: anstream::AutoStream::choice(&stderr) != anstream::ColorChoice::Never,
-            width: text::terminal_width(&stderr),
+            lines: Lines::new(ui),
+            live: None,
             started: Instant::now(),
             done: 0,
             failed: 0,
             left: Counts::default(),
-        }
-    }
-
-    fn paint(&self, style: Style, words: &str) -> String {
-        if self.colour { paint(style, words) } else { words.to_owned() }
-    }
-
-    /// A line that stays.
-    fn say(&self, line: &str) {
-        match &self.live {
-            // A bar that scrolls away is no reason to stop.
-            Some(live) => drop(live.multi.println(line)),
-            None => self.ui.narrate(line),
         }
     }
 
@@ -75,7 +49,7 @@ impl Screen {
             }
             Event::Started { slot, item, title, attempt } => {
                 let again = if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
-                self.set(*slot, &format!("{} {title}{again}", self.paint(STRONG, item.as_str())), true);
+                self.set(*slot, &format!("{} {title}{again}", self.lines.paint(STRONG, item.as_str())), true);
             }
             Event::Ended { slot, attempt } => {
                 self.set(*slot, "", false);
@@ -83,33 +57,31 @@ impl Screen {
             }
             Event::Resting { slot, cooling } => {
                 let text = if *cooling { "waits for what cools down" } else { "nothing to take now" };
-                self.set(*slot, &self.paint(FAINT, text), false);
+                self.set(*slot, &self.lines.paint(FAINT, text), false);
             }
             Event::Left(counts) => {
                 self.left = *counts;
                 self.total();
             }
             Event::Stopping => {
-                self.say(&self.paint(WARN, "stopping: commands are ended, their items given back"));
+                self.lines
+                    .say(&self.lines.paint(WARN, "stopping: commands are ended, their items given back"));
             }
         }
     }
 
     fn begin(&mut self, sessions: &[String]) {
-        let Some(live) = &mut self.live else { return };
-        let style = |template: &str| {
-            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
-        };
-        live.all = live.multi.add(ProgressBar::new_spinner());
-        live.all.set_style(style("{spinner:.green} {wide_msg} {elapsed}"));
-        live.all.enable_steady_tick(Duration::from_millis(250));
+        let total = "{spinner:.green} {wide_msg} {elapsed}";
+        let Some(all) = self.lines.add(ProgressBar::new_spinner(), total) else { return };
+        all.enable_steady_tick(Duration::from_millis(250));
         let width = sessions.iter().map(String::len).max().unwrap_or(0);
+        let template = format!("  {{prefix:{width}}} {{elapsed:>4}} {{wide_msg}}");
+        let mut slots = Vec::new();
         for name in sessions {
-            let bar = live.multi.add(ProgressBar::new_spinner());
-            bar.set_style(style(&format!("  {{prefix:{width}}} {{elapsed:>4}} {{wide_msg}}")));
-            bar.set_prefix(name.clone());
-            live.slots.push(bar);
+            let bar = self.lines.add(ProgressBar::new_spinner(), &template);
+            slots.extend(bar.inspect(|bar| bar.set_prefix(name.clone())));
         }
+        self.live = Some(Live { all, slots });
         self.total();
     }
 
@@ -127,13 +99,13 @@ impl Screen {
 
     fn total(&self) {
         let Some(live) = &self.live else { return };
-        let mut line = format!("{} done", self.paint(GOOD, &self.done.to_string()));
+        let mut line = format!("{} done", self.lines.paint(GOOD, &self.done.to_string()));
         if self.failed > 0 {
-            line.push_str(&format!(", {} failed", self.paint(BAD, &self.failed.to_string())));
+            line.push_str(&format!(", {} failed", self.lines.paint(BAD, &self.failed.to_string())));
         }
         line.push_str(&format!(", {} left", self.left.left()));
         if let Some(rate) = super::summary::per_hour(self.done, self.started.elapsed()) {
-            line.push_str(&self.paint(FAINT, &format!(", {rate:.0} an hour")));
+            line.push_str(&self.lines.paint(FAINT, &format!(", {rate:.0} an hour")));
         }
         live.all.set_message(line);
     }
@@ -155,10 +127,10 @@ impl Screen {
         if self.live.is_some() && attempt.verdict == Verdict::Done {
             return;
         }
-        let who = self.paint(FAINT, &format!("({session})"));
-        self.say(&format!("{} {item} {words} {who}", self.paint(style, sign)));
-        for line in attempt.reason.iter().flat_map(|r| text::wrap(r, self.width.saturating_sub(4))) {
-            self.say(&format!("    {line}"));
+        let who = self.lines.paint(FAINT, &format!("({session})"));
+        self.lines.say(&format!("{} {item} {words} {who}", self.lines.paint(style, sign)));
+        for line in attempt.reason.iter().flat_map(|r| self.lines.wrap(r, 4)) {
+            self.lines.say(&format!("    {line}"));
         }
     }
 
@@ -168,7 +140,7 @@ impl Screen {
             for bar in live.slots.iter().chain([&live.all]) {
                 bar.finish_and_clear();
             }
-            let _ = live.multi.clear();
         }
+        self.lines.clear();
     }
 }

@@ -93,7 +93,7 @@ impl Store {
     }
 
     /// True when it is not known what became of a push, or one is under way.
-    pub(super) fn has_unsettled_push(&self) -> bool {
+    pub(crate) fn has_unsettled_push(&self) -> bool {
         self.path().join(FILE).exists()
     }
 
