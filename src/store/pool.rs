@@ -36,7 +36,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read or written.
-    pub(super) fn from_pool(&self, next: &TakeNext) -> Result<Option<Outcome>, StoreError> {
+    pub(super) fn take_ready(&self, next: &TakeNext) -> Result<Option<Outcome>, StoreError> {
         let choice = &next.choice;
         if self.options.pool == 0 || choice.item.is_some() || choice.explain || choice.exact_ttl {
             return Ok(None);

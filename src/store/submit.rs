@@ -37,7 +37,7 @@ impl Store {
     /// See [`Store::submit`].
     pub(super) fn carry_out(&self, op: &Op, wait: Option<Duration>) -> Result<Outcome, StoreError> {
         if let Op::Next(next) = op
-            && let Some(outcome) = self.from_pool(next)?
+            && let Some(outcome) = self.take_ready(next)?
         {
             return Ok(outcome);
         }

@@ -20,7 +20,7 @@ fn handed(guest: &Guest) -> Option<&HandOut> {
 
 impl Sim {
     /// Answers a call for items from the pool; false when it has to go the ordinary way.
-    pub fn from_pool(&mut self, session: usize, act: Act, op: &Op) -> bool {
+    pub fn take_ready(&mut self, session: usize, act: Act, op: &Op) -> bool {
         let Op::Next(next) = op else { return false };
         let clone = self.sessions[session].clone;
         let at = &self.clones[clone];
