@@ -3,8 +3,8 @@
 use clap::{ArgGroup, Args};
 use serde_json::{Value, json};
 
-use crate::model::update::{self, Change, Condition, Update, Updated};
-use crate::model::{Op, Outcome, QueueName};
+use crate::model::update::{Change, Condition, Update, Updated};
+use crate::model::{Context, Op, Outcome, QueueName, preview_update};
 
 use super::app::App;
 use super::error::{CliError, CliResult};
@@ -64,7 +64,9 @@ pub fn update(app: &App, args: &UpdateArgs) -> CliResult<Answer> {
     };
     let updated = if args.dry_run {
         app.sweep(&store)?;
-        store.read(|view| update::preview(view, &update))?
+        let clone = store.authority()?.map(|authority| authority.clone);
+        let context = Context { clone, ..Context::local(crate::clock::now()) };
+        store.read(|view| preview_update(view, &update, &context))?
     } else {
         match app.submit(&store, &Op::Update(update), None)? {
             Outcome::Updated(updated) => updated,

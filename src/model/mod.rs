@@ -37,7 +37,7 @@ pub mod update;
 pub mod view;
 pub mod why;
 
-pub use apply::{Context, apply, apply_import, apply_ready, blockers_of, expiry, foresee};
+pub use apply::{Context, apply, apply_import, apply_ready, blockers_of, expiry, foresee, preview_update};
 pub use item::{Item, ItemState, NewItem};
 pub use layered::{Changes, Layered};
 pub use name::{ItemId, NameError, QueueName, SessionName};

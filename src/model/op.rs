@@ -229,9 +229,19 @@ pub struct HandOut {
     /// What was asked for, and by whom.
     pub next: TakeNext,
     /// Which were given.
-    pub items: Vec<ItemId>,
+    pub items: Vec<Handed>,
     /// When.
     pub at: Timestamp,
+}
+
+/// One item that was handed out of a pool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handed {
+    /// Which.
+    pub id: ItemId,
+    /// The pool's lease of it. Should the item have come back to the pool meanwhile, that is another
+    /// grant, and perhaps another session's by now.
+    pub lease: u64,
 }
 
 /// How an item leaves a session's hands.

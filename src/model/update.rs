@@ -250,17 +250,20 @@ impl<'a> Selection<'a> {
             let Some(state) = states.get(index).filter(|_| self.left > 0) else { continue };
             let item = segment::item_at(&lines, index, &key)?;
             let slot = Slot { queue: queue.clone(), segment: *segment, index };
-            if !self.tests.iter().all(|test| test.holds(&item, &slot, state)) {
-                continue;
-            }
             let one = Match { index, item, state, note: states.note(index) };
-            if change.concerns(&one, queue, states.priority) {
+            if self.has(&one, &slot, states.priority, change) {
                 // What a session holds is left alone, so it takes nothing off the limit.
                 self.left -= u64::from(state != ItemState::Claimed);
                 found.push(one);
             }
         }
         Ok(found)
+    }
+
+    /// True when an item fulfils the conditions and `change` concerns it.
+    pub(crate) fn has(&self, one: &Match, slot: &Slot, priority: u32, change: &Change) -> bool {
+        self.tests.iter().all(|test| test.holds(&one.item, slot, one.state))
+            && change.concerns(one, &slot.queue, priority)
     }
 }
 

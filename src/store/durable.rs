@@ -44,3 +44,17 @@ pub(super) fn sync_ref(store: &Store) -> Result<(), StoreError> {
     sync(&path)?;
     path.parent().map_or(Ok(()), sync)
 }
+
+/// Syncs a posted operation and its folder, if the store is durable: whoever posted it was told that
+/// it is done.
+pub(super) fn sync_posted(store: &Store, file: &Path) -> Result<(), StoreError> {
+    if !store.options.durable {
+        return Ok(());
+    }
+    // One that is gone by now stands in the state.
+    match sync(file) {
+        Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+        other => other?,
+    }
+    file.parent().map_or(Ok(()), sync)
+}

@@ -10,7 +10,7 @@
 //! The note is a posted operation. Until it has gone out with a push, everything that reads the
 //! state of this clone sees it as if it had ([`Store::read`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,14 +18,16 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
-use crate::model::op::{HandOut, TakeNext};
+use crate::crash_point;
+use crate::model::op::{HandOut, Handed, TakeNext};
 use crate::model::session::{Lease, Session};
-use crate::model::{Context, ItemId, Op, Outcome, Txn, View, apply_ready, foresee, pool};
+use crate::model::{Context, Op, Outcome, Txn, View, apply_ready, foresee, pool};
 
 use super::authority::Authority;
 use super::lock::{self, StoreLock};
 use super::room::{Guest, Room};
-use super::{Store, StoreError};
+use super::submit::Answers;
+use super::{Store, StoreError, durable};
 
 /// How long handing out waits for its lock before it goes the ordinary way.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -56,9 +58,12 @@ impl Store {
         if items.len() < next.count {
             return Ok(None);
         }
-        let ids = items.iter().map(|taken| taken.item.id.clone()).collect();
-        let op = Op::HandOut(HandOut { pool: name, next: next.clone(), items: ids, at: context.now });
-        Room::new(&self.path).hand_out(&op)?;
+        let given = items.iter().map(|taken| Handed { id: taken.item.id.clone(), lease: taken.lease });
+        let op = HandOut { pool: name, next: next.clone(), items: given.collect(), at: context.now };
+        let op = Op::HandOut(op);
+        let file = Room::new(&self.path).hand_out(&op)?;
+        crash_point!("handed out");
+        durable::sync_posted(self, &file)?;
         Ok(Some(Outcome::Taken { items, reason: None, passed: Vec::new(), skips: None }))
     }
 
@@ -124,14 +129,24 @@ impl Ages {
         known.filter(|a| a.boot == boot).unwrap_or(Ages { boot, leases: BTreeMap::new() })
     }
 
-    /// Notes the leases of the pool as they will be when a push that begins after `now` has won.
-    /// True when there is anything new.
-    pub fn note(&mut self, pool: &Session, now: u64) -> bool {
-        let age = |lease: &Lease| match self.leases.get(&lease.id) {
-            Some((renewals, since)) if *renewals == lease.renewals => (*renewals, *since),
-            _ => (lease.renewals, now),
+    /// Notes the leases of the pool as they are, and as they will be when a push that begins after
+    /// `now` has won: only what that push grants or renews begins now. True when there is anything
+    /// new.
+    ///
+    /// What a push that was lost has noted must not make a lease seem younger than it is. So one
+    /// that is in the pool already, and of which nothing is known, stays unknown.
+    pub fn note(&mut self, before: Option<&Session>, after: Option<&Session>, now: u64) -> bool {
+        let all = |pool: Option<&Session>| -> Vec<(u64, u64)> {
+            pool.iter().flat_map(|p| &p.leases).map(|lease| (lease.id, lease.renewals)).collect()
         };
-        let leases: BTreeMap<_, _> = pool.leases.iter().map(|lease| (lease.id, age(lease))).collect();
+        let (before, after) = (all(before), all(after));
+        let known = |(id, renewals): &(u64, u64)| {
+            self.leases.get(id).filter(|(noted, _)| noted == renewals).map(|noted| (*id, *noted))
+        };
+        let mut leases: BTreeMap<_, _> = before.iter().filter_map(known).collect();
+        for (id, renewals) in after.iter().filter(|lease| !before.contains(lease)) {
+            leases.insert(*id, (*renewals, now));
+        }
         let is_new = leases != self.leases;
         self.leases = leases;
         is_new
@@ -153,9 +168,12 @@ impl Store {
     /// Notes the leases of the pool that a push will grant or renew.
     pub(super) fn note_ages(&self, txn: &Txn<'_>, authority: Option<&Authority>) -> Result<(), StoreError> {
         let Some(authority) = authority else { return Ok(()) };
-        let Some(pool) = pool::of(txn, &authority.clone)? else { return Ok(()) };
+        let (before, after) = (pool::of(txn.base(), &authority.clone)?, pool::of(txn, &authority.clone)?);
+        if before.is_none() && after.is_none() {
+            return Ok(());
+        }
         let mut ages = Ages::read(self);
-        if !ages.note(&pool, steady_ms()) {
+        if !ages.note(before.as_ref(), after.as_ref(), steady_ms()) {
             return Ok(());
         }
         let path = Ages::path(self);
@@ -166,20 +184,105 @@ impl Store {
     }
 }
 
-/// True when a transaction takes items out of the pool that were not handed out by a guest: nobody
-/// may be given them meanwhile.
+/// True when a transaction takes items out of the pool in another way than by telling who was handed
+/// them: nobody may be given them meanwhile.
 pub(super) fn is_drained(
     txn: &Txn<'_>,
     authority: Option<&Authority>,
     guests: &[Guest],
+    answers: &Answers,
 ) -> Result<bool, StoreError> {
     let Some(authority) = authority else { return Ok(false) };
     let Some(before) = pool::of(txn.base(), &authority.clone)? else { return Ok(false) };
     let after = pool::of(txn, &authority.clone)?;
-    let handed =
-        |id: &ItemId| guests.iter().any(|g| matches!(&g.op, Op::HandOut(out) if out.items.contains(id)));
-    Ok(before.leases.iter().any(|lease| {
-        let stays = after.as_ref().is_some_and(|a| a.leases.iter().any(|l| l.id == lease.id));
-        !stays && !lease.item.as_ref().is_some_and(|item| handed(&item.id))
-    }))
+    // What came of it counts: a hand-out that is refused leaves its items to whoever asks next.
+    let told: BTreeSet<u64> = guests
+        .iter()
+        .filter(|guest| matches!(guest.op, Op::HandOut(_)))
+        .filter_map(|guest| answers.iter().find(|(id, _)| *id == guest.id))
+        .flat_map(|(_, outcome)| leases_of(outcome))
+        .collect();
+    let stays = |id: u64| after.as_ref().is_some_and(|a| a.leases.iter().any(|l| l.id == id));
+    Ok(before.leases.iter().any(|lease| !stays(lease.id) && !told.contains(&lease.id)))
+}
+
+/// The leases that a session was given.
+fn leases_of(outcome: &Outcome) -> Vec<u64> {
+    match outcome {
+        Outcome::Taken { items, .. } => items.iter().map(|taken| taken.lease).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pool that holds these leases: number, renewals.
+    fn pool(leases: &[(u64, u64)]) -> Session {
+        let leases: Vec<_> = leases
+            .iter()
+            .map(|(id, renewals)| {
+                let since = "2026-01-02T03:04:05Z";
+                serde_json::json!({
+                    "id": id, "renewals": renewals, "since": since, "renewed": since, "ttl": 100
+                })
+            })
+            .collect();
+        let session = serde_json::json!({
+            "name": "pool-aa", "token": "", "state": "active", "started": "2026-01-02T03:04:05Z",
+            "pool": true, "leases": leases
+        });
+        serde_json::from_value(session).expect("a session")
+    }
+
+    /// Which of the leases are young.
+    fn young(ages: &Ages, pool: &Session, now: u64) -> Vec<u64> {
+        pool.leases.iter().filter(|l| ages.is_young(l, now)).map(|l| l.id).collect()
+    }
+
+    #[test]
+    fn a_lease_is_young_for_half_of_its_time_and_from_its_renewal_on() {
+        let mut ages = Ages::default();
+        let first = pool(&[(7, 0)]);
+        assert!(ages.note(None, Some(&first), 1_000));
+        assert_eq!(young(&ages, &first, 50_999), [7]);
+        assert!(young(&ages, &first, 51_000).is_empty());
+        // Other acts change nothing about it, however late.
+        assert!(!ages.note(Some(&first), Some(&first), 60_000));
+        assert!(young(&ages, &first, 60_000).is_empty());
+        let renewed = pool(&[(7, 1), (9, 0)]);
+        assert!(ages.note(Some(&first), Some(&renewed), 70_000));
+        assert!(young(&ages, &first, 70_000).is_empty(), "the state still says that it is the old one");
+        assert_eq!(young(&ages, &renewed, 70_000), [7, 9]);
+        // The clock of the machine begins anew.
+        assert!(young(&ages, &renewed, 69_999).is_empty());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_no_lease_young() {
+        let mut ages = Ages::default();
+        let all = pool(&[(7, 0)]);
+        ages.note(None, Some(&all), 0);
+        // The times in the record are of no account: the steady clock is that of nobody's wall.
+        let mut set_back = all.clone();
+        set_back.leases[0].renewed = "2036-01-02T03:04:05Z".parse().expect("a time");
+        assert!(young(&ages, &set_back, 60_000).is_empty());
+    }
+
+    /// What was noted for a push that did not win must not make the lease of before seem new.
+    #[test]
+    fn a_push_that_was_lost_makes_no_lease_young() {
+        let (old, renewed, gone) = (pool(&[(7, 0)]), pool(&[(7, 1)]), pool(&[]));
+        for in_vain in [&renewed, &gone] {
+            let mut ages = Ages::default();
+            ages.note(None, Some(&old), 0);
+            ages.note(Some(&old), Some(in_vain), 60_000);
+            // Then something else is done, which leaves the lease as it was.
+            ages.note(Some(&old), Some(&old), 61_000);
+            assert!(young(&ages, &old, 61_000).is_empty());
+            ages.note(Some(&old), Some(&renewed), 62_000);
+            assert_eq!(young(&ages, &renewed, 62_000), [7], "renewed, it is young");
+        }
+    }
 }

@@ -69,6 +69,11 @@ impl Guest {
     pub fn is_posted(&self) -> bool {
         self.id.ends_with(POSTED)
     }
+
+    /// True when it tells what was handed out of the pool.
+    pub fn is_handed(&self) -> bool {
+        self.id.ends_with(HANDED)
+    }
 }
 
 /// This process's own place in the room. Dropping it leaves the room.
@@ -127,9 +132,13 @@ impl Room {
         Ok(Ticket { id, dir: self.dir.clone(), _file: file })
     }
 
-    /// Leaves an operation in the room for whoever writes next.
-    pub fn post(&self, op: &Op) -> Result<(), StoreError> {
-        self.put(op, false, POSTED).map(|_| ())
+    /// Leaves an operation in the room for whoever writes next; returns its file.
+    pub fn post(&self, op: &Op) -> Result<PathBuf, StoreError> {
+        self.put(op, false, POSTED).map(|(id, _)| self.file(&id))
+    }
+
+    fn file(&self, id: &str) -> PathBuf {
+        self.dir.join(format!("{id}.op"))
     }
 
     /// Number of operations that were posted and not carried out yet.
@@ -137,17 +146,23 @@ impl Room {
         Ok(self.names(".op")?.iter().filter(|id| id.ends_with(POSTED)).count())
     }
 
-    /// Notes what was handed out of the pool.
-    pub fn hand_out(&self, op: &Op) -> Result<(), StoreError> {
-        self.put(op, false, HANDED).map(|_| ())
+    /// Notes what was handed out of the pool; returns the file.
+    pub fn hand_out(&self, op: &Op) -> Result<PathBuf, StoreError> {
+        self.put(op, false, HANDED).map(|(id, _)| self.file(&id))
     }
 
     /// What was handed out of the pool and is not told to the remote yet, oldest first.
     pub fn handed_out(&self) -> Result<Vec<HandOut>, StoreError> {
         let mut list = Vec::new();
         for id in self.names(".op")?.into_iter().filter(|id| id.ends_with(HANDED)) {
-            let bytes = fs::read(self.dir.join(format!("{id}.op"))).unwrap_or_default();
-            // One that is gone by now stands in the state.
+            let path = self.file(&id);
+            let bytes = match fs::read(&path) {
+                Ok(bytes) => bytes,
+                // One that is gone by now stands in the state.
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+                // Without it, its items would seem to be there for the next one who asks.
+                Err(e) => return Err(StoreError::io("read what was handed out", &path)(e)),
+            };
             if let Some(Op::HandOut(out)) = parse::<Waiting>(&bytes).map(|w| w.op) {
                 list.push(out);
             }

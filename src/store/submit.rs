@@ -148,7 +148,8 @@ impl Store {
             apply(&mut txn, op, &context)
         })?;
         if !outcome.is_refusal() {
-            Room::new(&self.path).post(op)?;
+            let file = Room::new(&self.path).post(op)?;
+            durable::sync_posted(self, &file)?;
         }
         Ok(outcome)
     }
@@ -186,7 +187,7 @@ impl Store {
 
     /// Applies everything that waits, then the own operation, in one commit. `ticket` is the own
     /// place in the room, if there is one; then the operation takes its turn by arrival.
-    fn drain(
+    pub(super) fn drain(
         &self,
         turn: &mut Turn,
         room: &Room,
@@ -209,7 +210,7 @@ impl Store {
                 // Whose leases stand in the way is worth timing from now on.
                 watch.look(&view)?;
             }
-            let pool = pool.filter(|_| is_drained(&txn, turn.authority(), &guests).unwrap_or(true));
+            let pool = pool.filter(|_| is_drained(&txn, turn.authority(), &guests, &answers).unwrap_or(true));
             turn.drains = pool.is_some();
             if txn.is_empty() && self.refresh(turn)? {
                 continue;
@@ -269,7 +270,7 @@ fn may_change(outcome: &Outcome) -> bool {
     }
 }
 
-type Answers = Vec<(String, Outcome)>;
+pub(super) type Answers = Vec<(String, Outcome)>;
 
 /// Applies the operations in order of arrival. Patient ones that are refused are tried again
 /// whenever a later one has changed something.
@@ -282,8 +283,11 @@ fn serve(
 ) -> Result<(Answers, Outcome), StoreError> {
     let mut answers = Answers::new();
     let mut own_outcome = None;
-    // What was accepted before goes first, whatever the clock said when the others arrived.
+    // What was accepted before goes first, whatever the clock said when the others arrived. First of
+    // all what was handed out of the pool: other posted acts may build on it, and each of them takes
+    // back what has run out by now, be it handed out or not.
     let (mut waiting, others): (Vec<&Guest>, Vec<&Guest>) = guests.iter().partition(|g| g.is_posted());
+    waiting.sort_by_key(|guest| !guest.is_handed());
     waiting.extend(others);
     let mut own_waits = true;
     loop {

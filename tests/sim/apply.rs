@@ -76,7 +76,7 @@ impl Sim {
         let tip = self.clones[clone].tip.clone();
         let mut txn = Txn::new(&tip.view);
         let attempt = self.serve(clone, &mut txn, &context);
-        let drains = self.note_pool(clone, &txn);
+        let drains = self.note_pool(clone, &txn, &attempt.guests);
         let turn = self.clones[clone].turn.as_mut().expect("a turn is on");
         if txn.is_empty() && !turn.fetched {
             (turn.fetched, turn.phase) = (true, Phase::Refreshing);
@@ -135,7 +135,8 @@ impl Sim {
         let waiting =
             at.room.iter().filter(|(id, g)| Some(**id) != turn.ticket && g.alive && g.out.is_none());
         // What was accepted before goes first.
-        let (posted, others): (Vec<_>, Vec<_>) = waiting.partition(|(_, guest)| guest.owner.is_none());
+        let (mut posted, others): (Vec<_>, Vec<_>) = waiting.partition(|(_, guest)| guest.owner.is_none());
+        posted.sort_by_key(|(_, guest)| !matches!(*guest.op, Op::HandOut(_)));
         for (id, guest) in posted.into_iter().chain(others) {
             if own.is_none() && guest.owner.is_some() && turn.ticket.is_some_and(|t| t < *id) {
                 own = Some(serve(turn.act, &turn.op));

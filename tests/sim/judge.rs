@@ -325,7 +325,7 @@ impl Judge {
 /// True when the same state tells that an item was handed to a session.
 fn handed_with(state: &State, session: &SessionName, item: &ItemId) -> bool {
     state.acts.iter().any(|(_, op)| match &**op {
-        Op::HandOut(out) => out.next.session == *session && out.items.contains(item),
+        Op::HandOut(out) => out.next.session == *session && out.items.iter().any(|given| given.id == *item),
         _ => false,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use git_coord::model::op::HandOut;
+use git_coord::model::op::{HandOut, Handed, Taken};
 use git_coord::model::{Context, Op, Outcome, Txn, apply_ready, foresee, pool};
 
 use super::clone::{Answer, Guest};
@@ -49,9 +49,10 @@ impl Sim {
         }
         self.stats.ready += items.len() as u64;
         self.note(|| format!("act {act}: granted from the pool"));
-        let ids = items.iter().map(|taken| taken.item.id.clone()).collect();
+        let given = |taken: &Taken| Handed { id: taken.item.id.clone(), lease: taken.lease };
         let name = pool::name_of(&context.clone.expect("there is a remote")).expect("a name");
-        let out = HandOut { pool: name, next: next.clone(), items: ids, at: wall };
+        let out =
+            HandOut { pool: name, next: next.clone(), items: items.iter().map(given).collect(), at: wall };
         self.enter(clone, act, Rc::new(Op::HandOut(out)), None);
         self.sessions[session]
             .learn(op, &Outcome::Taken { items, reason: None, passed: Vec::new(), skips: None });
@@ -86,18 +87,19 @@ impl Sim {
 
     /// Notes the ages of the pool's leases as they are about to be. True when a transaction takes
     /// items out of it that were not handed out.
-    pub fn note_pool(&mut self, clone: usize, txn: &Txn<'_>) -> bool {
+    pub fn note_pool(&mut self, clone: usize, txn: &Txn<'_>, guests: &[(u64, Answer)]) -> bool {
         let at = &mut self.clones[clone];
         let of = |view| pool::of(view, &at.name).expect("memory can be read");
         let (before, after) = (of(txn.base()), of(txn));
-        if let Some(pool) = &after {
-            at.ages.note(pool, at.clock.elapsed(self.now));
-        }
-        let told = |lease: &git_coord::model::session::Lease| {
-            let item = lease.item.as_ref().map(|i| &i.id);
-            at.room.values().filter_map(handed).any(|out| out.items.iter().any(|id| Some(id) == item))
-        };
+        at.ages.note(before.as_ref(), after.as_ref(), at.clock.elapsed(self.now));
+        let hand_outs = guests.iter().filter(|(id, _)| at.room.get(id).and_then(handed).is_some());
+        let told: Vec<u64> = hand_outs
+            .flat_map(|(_, answer)| match &answer.outcome {
+                Outcome::Taken { items, .. } => items.iter().map(|taken| taken.lease).collect(),
+                _ => Vec::new(),
+            })
+            .collect();
         let stays = |id: u64| after.as_ref().is_some_and(|p| p.leases.iter().any(|l| l.id == id));
-        before.is_some_and(|p| p.leases.iter().any(|l| !stays(l.id) && !told(l)))
+        before.is_some_and(|p| p.leases.iter().any(|l| !stays(l.id) && !told.contains(&l.id)))
     }
 }

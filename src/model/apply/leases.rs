@@ -9,7 +9,8 @@ use super::super::{ItemId, ItemState, SessionName, Txn, cooling, head, queue, se
 use super::{Context, active, granted};
 
 /// Takes back every lease that has run out, except those of `alive`, which is renewed instead: a
-/// session whose command arrives is not dead, and nobody has taken its place yet.
+/// session whose command arrives is not dead, and nobody has taken its place yet. Those of a pool
+/// that is alive stay as they are.
 ///
 /// # Errors
 /// When the state cannot be read.
@@ -21,11 +22,18 @@ pub(super) fn sweep(txn: &mut Txn<'_>, alive: &[&SessionName], context: &Context
     let mut earliest = cooling::sweep(txn, context.now)?;
     let mut changed = false;
     for mut session in sessions::all(txn)? {
+        let is_alive = alive.contains(&&session.name);
+        if is_alive && session.pool {
+            // Which of its items were handed out is told in this transaction, perhaps by several
+            // operations. What was not runs out when that is done.
+            earliest = earliest.into_iter().chain(session.leases.iter().map(Lease::expires).min()).min();
+            continue;
+        }
         let (gone, kept): (Vec<Lease>, Vec<Lease>) =
             session.leases.drain(..).partition(|l| l.has_run_out(context));
         session.leases = kept;
         changed |= !gone.is_empty();
-        if alive.contains(&&session.name) && !gone.is_empty() {
+        if is_alive && !gone.is_empty() {
             session.leases.extend(gone.into_iter().map(|mut lease| {
                 lease.renew(context);
                 lease
@@ -208,6 +216,6 @@ pub(super) fn renew_due(session: &mut Session, context: &Context) {
 }
 
 /// True when a lease is past half of its time, or its times are another clone's.
-fn is_due(lease: &Lease, context: &Context) -> bool {
+pub(super) fn is_due(lease: &Lease, context: &Context) -> bool {
     lease.clone != context.clone || lease.is_due(context.now)
 }

@@ -25,6 +25,7 @@ mod update;
 pub use claim::{blockers_of, expiry};
 pub use pool::{apply_ready, foresee};
 use std::collections::BTreeSet;
+pub use update::preview_update;
 
 use jiff::Timestamp;
 
@@ -133,9 +134,11 @@ fn dispatch(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, Vi
     }
 }
 
-/// The record of a session that is at work, or the outcome that says why there is none.
+/// The record of a session that is at work, or the outcome that says why there is none. Nobody works
+/// as a pool: its record would be changed in two ways at once.
 fn active(txn: &Txn<'_>, name: &SessionName) -> Result<Result<sessions::Session, Outcome>, ViewError> {
     Ok(match sessions::get(txn, name)? {
+        Some(session) if session.pool => Err(session::is_a_pool(name)),
         Some(session) if session.state == sessions::SessionState::Active => Ok(session),
         Some(_) => Err(Outcome::Refused {
             rule: "session-ended".into(),

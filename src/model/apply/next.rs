@@ -46,7 +46,7 @@ pub(super) fn next(txn: &mut Txn<'_>, op: &TakeNext, context: &Context) -> Resul
     };
     if !taken.is_empty() {
         pool::note_taken(txn, &mut session, &taken, context.now)?;
-        pool::refill(txn, op, context)?;
+        pool::refill(txn, op, pool::Surplus::GoesBack, context)?;
     }
     Ok(Outcome::Taken { items: taken, reason, passed, skips })
 }

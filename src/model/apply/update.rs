@@ -11,10 +11,10 @@ use super::super::op::Outcome;
 use super::super::queue::{self, Queue};
 use super::super::segment::Note;
 use super::super::stats::{Kind, Step};
-use super::super::update::{Match, Selection, Update, Updated, places};
-use super::super::view::ViewError;
+use super::super::update::{Match, Selection, Update, Updated, places, preview};
+use super::super::view::{View, ViewError};
 use super::super::{Item, ItemState, QueueName, Txn, head, ids};
-use super::Context;
+use super::{Context, pool};
 
 /// Items on their way to another place, by queue and priority, in the order of their places.
 type Moving = BTreeMap<(QueueName, u32), Vec<(Item, ItemState, Note)>>;
@@ -24,6 +24,7 @@ type Moving = BTreeMap<(QueueName, u32), Vec<(Item, ItemState, Note)>>;
 /// # Errors
 /// When the state cannot be read.
 pub(super) fn update(txn: &mut Txn<'_>, op: &Update, context: &Context) -> Result<Outcome, ViewError> {
+    pool::free_for(txn, op, context)?;
     let mut selection = Selection::new(op);
     let mut updated = Updated::default();
     let mut moving = Moving::new();
@@ -52,6 +53,16 @@ pub(super) fn update(txn: &mut Txn<'_>, op: &Update, context: &Context) -> Resul
     head::next_generation(txn)?;
     txn.record(event(op, &updated, context));
     Ok(Outcome::Updated(updated))
+}
+
+/// What an update by this clone would do.
+///
+/// # Errors
+/// When the state cannot be read.
+pub fn preview_update(view: &dyn View, op: &Update, context: &Context) -> Result<Updated, ViewError> {
+    let mut txn = Txn::new(view);
+    pool::free_for(&mut txn, op, context)?;
+    preview(&txn, op)
 }
 
 /// Changes items of one segment; those that need another place are taken out of it.

@@ -4,24 +4,29 @@
 //! holds for sessions (one holder a path, leases that run out, what `doctor` counts) holds for it.
 //! No two of its items touch the same file: each of them must be fit to go to another session.
 
+mod back;
+mod fill;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
 use super::super::area::Areas;
 use super::super::choice::Because;
 use super::super::claim::{self, Grant, Holder, Mode};
 use super::super::event::Event;
-use super::super::op::{HandOut, Outcome, TakeNext, Taken};
+use super::super::op::{HandOut, Handed, Outcome, TakeNext, Taken};
 use super::super::queue::{self, Queue};
 use super::super::segment::Note;
 use super::super::session::{Lease, Loss, Session};
 use super::super::view::{View, ViewError};
-use super::super::{ItemId, ItemState, RepoPath, Txn, head, pool, session as sessions, stats};
+use super::super::{ItemId, ItemState, Txn, head, pool, session as sessions, stats};
 use super::leases::{free, put, renew_due};
-use super::next::{areas_of, queues_of, take, ttl_of, wishes_text};
-use super::search::{Facts, Search, Wishes, still_true};
-use super::{Context, active, granted, session};
-
-/// Of the items that are left, a clone keeps no more than one in so many ready: at the end of a
-/// backlog nobody shall wait for what another clone does not work on.
-const SHARE: u64 = 4;
+use super::next::{areas_of, queues_of, ttl_of};
+use super::search::{Facts, Wishes};
+use super::{Context, active, granted};
+pub(super) use back::{free_for, give_back, make_way};
+pub(super) use fill::{Surplus, refill};
 
 /// The items of a pool that a session may take, the most urgent first: their leases.
 ///
@@ -184,7 +189,7 @@ pub fn apply_ready(
 pub(super) fn hand_out(txn: &mut Txn<'_>, op: &HandOut, context: &Context) -> Result<Outcome, ViewError> {
     let outcome = pass_all_on(txn, op, Some(context))?;
     if let Outcome::Taken { .. } = outcome {
-        refill(txn, &op.next, context)?;
+        refill(txn, &op.next, Surplus::RunsOut, context)?;
     }
     Ok(outcome)
 }
@@ -212,15 +217,18 @@ fn pass_all_on(txn: &mut Txn<'_>, op: &HandOut, context: Option<&Context>) -> Re
         return Ok(Outcome::Unknown { what: "session".into(), name: op.pool.to_string() });
     };
     let (mut taken, mut lost) = (Vec::new(), Vec::new());
-    // What the session holds it was told of before, by a process that died before it could take the
-    // note of it away.
-    for id in op.items.iter().filter(|id| session.item_lease(id).is_none()).cloned().collect::<Vec<_>>() {
-        match pool.item_lease(&id).map(|l| (l.id, l.ttl)) {
-            Some((lease, ttl)) => {
+    for Handed { id, lease } in &op.items {
+        // What the session holds it was told of before, by a process that died before it could take
+        // the note of it away.
+        if session.leases.iter().any(|l| l.id == *lease) {
+            continue;
+        }
+        match pool.leases.iter().find(|l| l.id == *lease).map(|l| l.ttl) {
+            Some(ttl) => {
                 let begin = context.map(|c| (c, ttl));
-                taken.extend(pass_on(txn, &mut pool, &mut session, lease, begin)?);
+                taken.extend(pass_on(txn, &mut pool, &mut session, *lease, begin)?);
             }
-            None => lost.push(id),
+            None => lost.push(id.clone()),
         }
     }
     if let Some(context) = context {
@@ -269,114 +277,12 @@ pub(super) fn note_taken(
     taken: &[Taken],
     at: jiff::Timestamp,
 ) -> Result<(), ViewError> {
-    let from: std::collections::BTreeSet<_> = taken.iter().map(|t| &t.queue).collect();
+    let from: BTreeSet<_> = taken.iter().map(|t| &t.queue).collect();
     stats::begin(txn, from.into_iter(), at)?;
     session.stats.grant(taken.len() as u64, at);
     put(txn, session)?;
     let ids: Vec<_> = taken.iter().map(|t| t.item.id.to_string()).collect();
     let leases: Vec<_> = taken.iter().map(|t| t.lease).collect();
     txn.record(Event::new(at, Some(&session.name), "next").with("items", ids).with("leases", leases));
-    Ok(())
-}
-
-/// Leases items ahead for whoever asks for the same as `op` next.
-///
-/// # Errors
-/// When the state cannot be read.
-pub(super) fn refill(txn: &mut Txn<'_>, op: &TakeNext, context: &Context) -> Result<(), ViewError> {
-    let (Some(clone), false) = (&context.clone, context.pool == 0 || op.choice.item.is_some()) else {
-        return Ok(());
-    };
-    let (Some(name), Some(session)) = (pool::name_of(clone), sessions::get(txn, &op.session)?) else {
-        return Ok(());
-    };
-    let known = sessions::get(txn, &name)?;
-    if known.as_ref().is_some_and(|k| !k.pool) {
-        return Ok(());
-    }
-    let mut pool = known.unwrap_or_else(|| session::new_pool(&name, context));
-    let (own, Ok(asked)) = (areas_of(&session)?, Areas::new(&op.choice.areas)) else { return Ok(()) };
-    let queues = queues_of(txn, op, &session, false)?;
-    let wishes = Wishes {
-        session: &session,
-        holder: None,
-        choice: &op.choice,
-        filter: op.filter,
-        own: &own,
-        asked: &asked,
-        help: false,
-    };
-    let ready = fitting(txn, &pool, &queues, &wishes)?.len();
-    let left: u64 = queues.iter().map(|q: &Queue| q.counts.pending).sum();
-    let target = (context.pool as u64).min((left + ready as u64) / SHARE);
-    let before = pool.clone();
-    renew_due(&mut pool, context);
-    let mut ids = Vec::new();
-    if (ready as u64) < target {
-        // What is not for the session is not for the pool: it takes less.
-        let mut ranges = still_true(txn, &session, &op.choice.skips, &wishes_text(op, &session))?;
-        let fill = TakeNext { session: name.clone(), ..op.clone() };
-        while ((ready + ids.len()) as u64) < target {
-            let mut search = Search::new(&wishes);
-            let Some(found) = search.run(txn, &queues, &ranges)? else { break };
-            super::next::merge(&mut ranges, std::mem::take(&mut search.ranges));
-            ids.push(take(txn, &mut pool, found, &fill, false, context)?.item.id.to_string());
-        }
-    }
-    if pool != before {
-        pool.state = sessions::SessionState::Active;
-        pool.ended = None;
-        put(txn, &pool)?;
-        head::next_generation(txn)?;
-    }
-    if !ids.is_empty() {
-        txn.record(Event::new(context.now, Some(&name), "ready").with("items", ids));
-    }
-    Ok(())
-}
-
-/// Gives back what the own clone's pool holds in the way of a session's claim: it is not worked
-/// on yet.
-///
-/// # Errors
-/// When the state cannot be read.
-pub(super) fn make_way(txn: &mut Txn<'_>, paths: &[RepoPath], context: &Context) -> Result<(), ViewError> {
-    give_back(txn, context, |lease| {
-        lease.all_paths().any(|held| paths.iter().any(|p| p.covers(held) || held.covers(p)))
-    })
-}
-
-/// Gives back items of the own clone's pool.
-///
-/// # Errors
-/// When the state cannot be read.
-pub(super) fn give_back(
-    txn: &mut Txn<'_>,
-    context: &Context,
-    chosen: impl Fn(&Lease) -> bool,
-) -> Result<(), ViewError> {
-    let Some(mut pool) = pool::own(txn, context)? else { return Ok(()) };
-    let (gone, kept): (Vec<Lease>, Vec<Lease>) = pool.leases.drain(..).partition(chosen);
-    pool.leases = kept;
-    if gone.is_empty() {
-        return Ok(());
-    }
-    for lease in &gone {
-        put_back(txn, &pool, lease, context)?;
-    }
-    sessions::put(txn, &pool);
-    head::next_generation(txn)?;
-    let ids: Vec<_> = gone.iter().filter_map(|l| l.item.as_ref()).map(|i| i.id.to_string()).collect();
-    txn.record(Event::new(context.now, Some(&pool.name), "drop").with("items", ids));
-    Ok(())
-}
-
-/// One item goes back, untouched.
-fn put_back(txn: &mut Txn<'_>, pool: &Session, lease: &Lease, context: &Context) -> Result<(), ViewError> {
-    free(txn, &pool.name, lease)?;
-    let Some(item) = &lease.item else { return Ok(()) };
-    queue::transition_of(txn, &item.slot, item.kind.as_ref(), ItemState::Pending, |note| {
-        note.at = Some(context.now);
-    })?;
     Ok(())
 }
