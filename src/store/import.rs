@@ -17,7 +17,7 @@ use gix::ObjectId;
 
 use crate::crash_point;
 use crate::model::event::Event;
-use crate::model::{Changes, Context, NewItem, Outcome, QueueName, SessionName, Txn, apply_import, ids};
+use crate::model::{Changes, Context, NewItem, Op, Outcome, QueueName, SessionName, Txn, apply_import, ids};
 
 use super::cas::Swap;
 use super::remote::{Turn, Watch};
@@ -64,9 +64,13 @@ impl Store {
             Err(error) => return Err(error),
         }
         let guard = lock::lock(&self.lock_path())?;
-        let mut turn = self.begin(&guard, &Room::new(&self.path), None)?;
-        // A look at the remote costs less than writing a large import in vain.
-        self.refresh(&mut turn)?;
+        let room = Room::new(&self.path);
+        let mut turn = self.begin(&guard, &room, None)?;
+        if turn.authority().is_some() {
+            // A look at the remote costs less than writing a large import in vain. And what waits goes
+            // first: an import takes back what has run out, be it handed out of the pool or not.
+            self.drain(&mut turn, &room, &Op::Sweep, None)?;
+        }
         loop {
             let old = self.require_tip()?;
             let (commit, outcome) = self.import_onto(old, import, batches, &turn)?;
