@@ -38,6 +38,9 @@ const SHOW_WAIT: Duration = Duration::from_secs(2);
 /// Background exchange with the remote starts when the last one is so long ago.
 const SYNC_EVERY: Duration = Duration::from_secs(60);
 
+/// The same when a session holds something that wants to be renewed.
+const RENEW_EVERY: Duration = Duration::from_secs(5);
+
 impl App {
     /// Finds the repository and reads its settings.
     ///
@@ -148,11 +151,27 @@ impl App {
     ///
     /// # Errors
     /// From the store.
-    pub fn sync_if_due(&self, store: &Store) -> CliResult<()> {
-        if !self.offline && store.sync_is_due(SYNC_EVERY)? {
+    fn sync_if_due(&self, store: &Store) -> CliResult<()> {
+        self.sync_every(store, SYNC_EVERY)
+    }
+
+    fn sync_every(&self, store: &Store, every: Duration) -> CliResult<()> {
+        if !self.offline && store.sync_is_due(every)? {
             crate::process::detach_self(&["sync"], &self.repo.root);
         }
         Ok(())
+    }
+
+    /// The same for a session that was handed something of this clone's pool: its command has not
+    /// renewed what is past half of its time, which is done when the remote is told.
+    ///
+    /// # Errors
+    /// From the store.
+    pub fn sync_soon(&self, store: &Store, name: &SessionName) -> CliResult<()> {
+        let record = store.read(|view| session::get(view, name))?;
+        let now = crate::clock::now();
+        let is_due = record.is_some_and(|s| s.leases.iter().any(|l| l.is_due(now)));
+        self.sync_every(store, if is_due { RENEW_EVERY } else { SYNC_EVERY })
     }
 
     /// Tells the remote at once what was handed out of this clone's pool.

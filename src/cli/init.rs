@@ -79,16 +79,19 @@ pub fn init(app: &App, args: &InitArgs) -> CliResult<Answer> {
 }
 
 /// Makes the store decide by itself again. What this clone keeps ready goes back to the others, if
-/// they can be told; else its leases run out.
+/// they can be told; else its leases run out there.
 fn leave(app: &App, store: &Store) -> CliResult<bool> {
     let pool = match store.authority()? {
         Some(authority) => store.read(|view| pool::of(view, &authority.clone))?,
         None => None,
     };
-    if let Some(pool) = pool.filter(|p| !p.leases.is_empty()) {
-        app.unless_away(store.submit(&Op::EndSession { name: pool.name }, None), "")?;
-    }
-    Ok(store.leave()?)
+    let Some(pool) = pool else { return Ok(store.leave()?) };
+    let end = Op::EndSession { name: pool.name };
+    app.unless_away(store.submit(&end, None), "")?;
+    let left = store.leave()?;
+    // What could not be told there is told here: nobody waits for a pool that there is no more.
+    store.submit(&end, None)?;
+    Ok(left)
 }
 
 /// Makes a remote the arbiter; returns what there is to say about it.

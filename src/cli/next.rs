@@ -81,7 +81,7 @@ pub fn next(app: &App, args: &NextArgs) -> CliResult<Answer> {
     store.keep_hint(&session, known, skips);
     if items.iter().any(|taken| taken.because == Because::Ready) {
         // The remote was not asked; it is told before long, and the pool filled up.
-        app.sync_if_due(&store)?;
+        app.sync_soon(&store, &session)?;
     }
     let mut lines: Vec<String> = items.iter().flat_map(|taken| item_lines(taken, args.explain)).collect();
     let list: Vec<Value> = items.iter().map(|taken| taken_json(taken, args.explain)).collect();
