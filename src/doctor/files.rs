@@ -8,7 +8,7 @@ use gix::ObjectId;
 
 use crate::git::{Git, HostRepo};
 use crate::store::rescue::{file_name, files_in, try_lock_upkeep};
-use crate::store::{HEAD, HINTS_DIR, STORE_DIR, StoreError, StoreLock, config};
+use crate::store::{HEAD, HINTS_DIR, STORE_DIR, StoreError, StoreLock, config, is_posted};
 
 use super::{DoctorError, Finding, Report, dead};
 
@@ -200,8 +200,9 @@ impl Files<'_> {
         for path in files_in(&dir) {
             let ending = path.extension().unwrap_or_default().to_string_lossy().into_owned();
             let left = match ending.as_str() {
-                // Its process keeps it locked as long as it lives.
-                "op" => is_unlocked(&path),
+                // Its process keeps it locked as long as it lives. One that was posted was accepted,
+                // and waits for whoever writes next.
+                "op" => !is_posted(&path) && is_unlocked(&path),
                 "tmp" => is_unlocked(&path) && dead::is_older(&path, dead::LEFTOVER_AGE),
                 "out" => dead::is_older(&path, dead::ANSWER_AGE) && owner_is_gone(&path),
                 // Whether it holds is known to the next writer alone, which settles it.

@@ -45,6 +45,7 @@ pub use lock::StoreLock;
 use objects::Objects;
 pub use pool::Ages;
 use room::Room;
+pub(crate) use room::is_posted;
 pub use scratch::Scratch;
 pub use upkeep::Upkeep;
 pub use view::GitView;

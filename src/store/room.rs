@@ -53,6 +53,11 @@ struct Answer {
 /// How the ids of posted operations end.
 const POSTED: &str = "-posted";
 
+/// True when a file of the waiting room is a posted operation, whose process need not live.
+pub(crate) fn is_posted(file: &Path) -> bool {
+    file.file_stem().is_some_and(|id| id.to_string_lossy().ends_with(POSTED))
+}
+
 /// How the ids of those end that tell what was handed out of the pool.
 const HANDED: &str = "-handed-posted";
 

@@ -1,0 +1,486 @@
+//! `coord.pool`: what a clone keeps ready is handed out without the remote, and never twice.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::clones::sessions;
+use crate::common::clones::Hub;
+use crate::common::{Call, TestEnv, copy_tree, wait_until};
+
+/// Two clones, with sessions `alice` and `carol` in the first and `bob` in the second; only the first
+/// keeps items ready. `n` items, each on a file of its own.
+fn pooled(n: usize, pool: &str) -> Hub {
+    let hub = Hub::new(2);
+    sessions(&hub, &["alice", "bob"]);
+    let a = &hub.clones[0];
+    a.sessions(&["carol"]);
+    a.git(&["config", "coord.pool", pool]);
+    a.import(&lines(0..n)).ok();
+    quiet(&hub);
+    hub
+}
+
+fn lines(numbers: std::ops::Range<usize>) -> String {
+    numbers.map(|i| format!("{{\"id\":\"T{i:03}\",\"title\":\"t\",\"files\":[\"f/{i}\"]}}\n")).collect()
+}
+
+/// No exchange starts by itself within a minute of another.
+fn quiet(hub: &Hub) {
+    for clone in &hub.clones {
+        clone.coord(&["sync"]).ok();
+    }
+}
+
+/// What the clone keeps ready.
+fn ready(clone: &TestEnv) -> Vec<String> {
+    let status = clone.coord(&["--offline", "status"]);
+    let pools = status.ok()["pools"].as_array().unwrap().clone();
+    let own = pools.iter().filter(|p| p["own"] == true).flat_map(|p| p["items"].as_array().unwrap());
+    own.map(|id| id.as_str().unwrap().to_owned()).collect()
+}
+
+/// Acts that the remote was not told of.
+fn waiting(clone: &TestEnv) -> u64 {
+    clone.coord(&["--offline", "remote"]).ok()["waiting"].as_u64().unwrap()
+}
+
+fn mine(clone: &TestEnv, session: &str) -> Vec<String> {
+    clone.coord_as(session, &["--offline", "queue", "list", "--mine", "--limit", "1000"]).items()
+}
+
+fn take_away(hub: &Hub) -> PathBuf {
+    let away = hub.bare.with_extension("away");
+    std::fs::rename(&hub.bare, &away).unwrap();
+    away
+}
+
+fn states(hub: &Hub) -> usize {
+    let count = hub.clones[0].git_in(&hub.bare, &["rev-list", "--count", "refs/coord/state"]);
+    count.trim().parse().unwrap()
+}
+
+#[test]
+fn items_are_handed_out_while_the_remote_is_away() {
+    let hub = pooled(40, "4");
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    assert_eq!(a.coord(&["next"]).items(), ["T000"]);
+    assert_eq!(ready(a), ["T001", "T002", "T003", "T004"]);
+    let away = take_away(&hub);
+    assert_eq!(a.coord(&["next", "--explain"]).fails(6, "remote")["details"]["outcome"], "unchanged");
+    assert_eq!(a.coord(&["next"]).items(), ["T001"]);
+    assert_eq!(a.coord_as("carol", &["next", "--count", "2"]).items(), ["T002", "T003"]);
+    assert_eq!(a.coord(&["next"]).items(), ["T004"]);
+    assert_eq!(a.coord(&["next"]).fails(6, "remote")["details"]["outcome"], "unchanged");
+    assert_eq!(mine(a, "alice"), ["T000", "T001", "T004"]);
+    assert_eq!(waiting(a), 3);
+    // All that reads here sees it: what is held, why, and that it is no other's.
+    let shown = a.coord(&["--offline", "queue", "show", "T002"]);
+    assert_eq!(
+        (&shown.ok()["item"]["session"], &shown.ok()["item"]["attempt"]),
+        (&json!("carol"), &json!(1))
+    );
+    a.coord(&["--offline", "queue", "why", "T002"]).ok();
+    a.coord(&["--offline", "doctor", "--repair"]).ok();
+    let claims = a.coord(&["--offline", "claims", "f/2"]);
+    assert_eq!(claims.ok()["claims"][0]["session"], "carol");
+    assert_eq!(a.coord(&["--offline", "done", "T001"]).ok()["items"][0]["state"], "done");
+    std::fs::rename(&away, &hub.bare).unwrap();
+    a.coord(&["sync"]).ok();
+    assert_eq!(waiting(a), 0);
+    hub.check("back");
+    assert_eq!(mine(b, "carol"), ["T002", "T003"]);
+    assert_eq!(b.coord(&["queue", "show", "T001"]).ok()["item"]["state"], "done");
+    assert_eq!(ready(a).len(), 4, "what was told is filled up");
+    hub.replay(1, "each state of the remote");
+}
+
+/// Takes and finishes `n` items; how many states that made.
+fn worked(pool: &str, n: usize) -> usize {
+    let hub = pooled(200, pool);
+    let a = &hub.clones[0];
+    let before = states(&hub);
+    for i in 0..n {
+        let item = format!("T{i:03}");
+        assert_eq!(a.coord(&["next"]).items(), [item.as_str()]);
+        a.coord(&["done", &item]).ok();
+    }
+    let made = states(&hub) - before;
+    hub.check(&format!("worked with a pool of {pool}"));
+    made
+}
+
+#[test]
+fn half_of_the_pushes_are_saved() {
+    let (without, with) = (worked("0", 20), worked("8", 20));
+    assert_eq!(without, 40, "one for each act");
+    assert!((20..24).contains(&with), "{with} states instead of {without}");
+}
+
+fn write(dir: &std::path::Path, file: &str) {
+    std::fs::create_dir_all(dir.join("f")).unwrap();
+    std::fs::write(dir.join(file), "changed\n").unwrap();
+}
+
+#[test]
+fn what_was_handed_out_is_committed_and_pushed_at_once() {
+    let hub = pooled(40, "4");
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    a.coord(&["server", "install", hub.bare.to_str().unwrap()]).ok();
+    a.coord(&["next"]).ok();
+    a.coord(&["session", "start", "dave", "--worktree", "../dave"]).ok();
+    quiet(&hub);
+    let before = hub.state();
+    let call = a.coord(&["next"]);
+    assert_eq!(call.items(), ["T001"]);
+    let lease = call.ok()["items"][0]["lease"].as_u64().unwrap();
+    let dave = a.temp().join("dave");
+    for (clone, dir) in [(a, &dave), (b, &b.root)] {
+        write(dir, "f/1");
+        clone.git_in(dir, &["add", "f/1"]);
+        let out = clone.command("git", dir).args(["commit", "-q", "-m", "not theirs"]).output().unwrap();
+        assert!(!out.status.success(), "{} commits what alice was handed", dir.display());
+    }
+    write(&a.root, "f/1");
+    a.git(&["add", "f/1"]);
+    a.git(&["commit", "-q", "-m", "handed out"]);
+    let trailers = a.git(&["log", "-1", "--format=%(trailers:only,unfold)"]);
+    assert!(trailers.contains("Coord-Session: alice"), "{trailers}");
+    assert!(trailers.lines().any(|l| l.starts_with("Coord-Lease: ") && l.contains(&lease.to_string())));
+    assert!(trailers.contains("T001"), "{trailers}");
+    assert_eq!(hub.state(), before, "the remote knows nothing of it yet");
+    a.git(&["push", "-q", "origin", "HEAD:refs/heads/alice"]);
+    assert_ne!(hub.state(), before, "it is told before the branch comes");
+    assert_eq!(b.coord(&["queue", "show", "T001"]).ok()["item"]["session"], "alice");
+    a.coord(&["done", "T001"]).ok();
+    hub.check("pushed");
+}
+
+/// Works until everything is finished; what it was given.
+fn drain(clone: &TestEnv, session: &str, count: &str) -> Vec<String> {
+    let mut done = Vec::new();
+    loop {
+        let call = clone.coord_as(session, &["next", "--count", count]);
+        let items = call.items();
+        if items.is_empty() && call.json["data"]["empty_reason"] == "everything is finished" {
+            return done;
+        }
+        for item in &items {
+            clone.coord_as(session, &["done", item]).ok();
+        }
+        done.extend(items);
+    }
+}
+
+#[test]
+fn two_clones_with_pools_drain_a_queue_without_loss_or_doubles() {
+    let hub = Hub::new(2);
+    let text: String = (0..60)
+        .map(|i| format!("{{\"id\":\"T{i:03}\",\"title\":\"t\",\"files\":[\"f/{}\"]}}\n", i % 40))
+        .collect();
+    hub.clones[0].import(&text).ok();
+    let mut done: Vec<String> = std::thread::scope(|scope| {
+        let mut workers = Vec::new();
+        for (i, clone) in hub.clones.iter().enumerate() {
+            clone.git(&["config", "coord.pool", "6"]);
+            for s in 0..3 {
+                let name = format!("s{i}{s}");
+                clone.sessions(&[&name]);
+                workers.push(scope.spawn(move || drain(clone, &name, if s == 0 { "2" } else { "1" })));
+            }
+        }
+        workers.into_iter().flat_map(|w| w.join().unwrap()).collect()
+    });
+    done.sort();
+    assert_eq!(done, (0..60).map(|i| format!("T{i:03}")).collect::<Vec<_>>(), "each item exactly once");
+    hub.check("drained");
+    for clone in &hub.clones {
+        clone.coord(&["doctor"]).ok();
+        assert_eq!(clone.coord(&["status"]).ok()["queues"][0]["done"], 60);
+        assert_eq!(ready(clone), Vec::<String>::new());
+    }
+    hub.replay(1, "each state of the remote");
+}
+
+/// Nobody hears of the first clone any more.
+#[test]
+fn what_a_silent_clone_has_handed_out_goes_to_others() {
+    let hub = pooled(12, "2");
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    a.git(&["config", "coord.ttl", "8s"]);
+    assert_eq!(a.coord(&["next"]).items(), ["T000"]);
+    assert_eq!(a.coord_as("carol", &["next"]).items(), ["T001"]);
+    assert_eq!(b.coord(&["next", "--item", "T001", "--wait", "2m"]).items(), ["T001"]);
+    assert_eq!(b.coord(&["next", "--item", "T002", "--wait", "2m"]).items(), ["T002"]);
+    a.coord_as("carol", &["done", "T001"]).fails(3, "lost");
+    b.coord(&["done", "T001", "T002"]).ok();
+    hub.check("taken over");
+    assert_eq!((b.session("bob").done, b.session("carol").done), (2, 0));
+    hub.replay(1, "never two holders");
+}
+
+/// Its wall clock says that what it keeps is fresh. Another clone has it by now.
+#[test]
+fn a_clock_that_is_set_back_hands_out_nothing_that_others_have_taken() {
+    let hub = pooled(12, "2");
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    a.git(&["config", "coord.ttl", "4s"]);
+    a.coord(&["next"]).ok();
+    let kept = ready(a);
+    assert_eq!(kept, ["T001", "T002"]);
+    for item in &kept {
+        b.coord(&["next", "--item", item, "--wait", "2m"]).ok();
+    }
+    let pools = a.store().read(|view| git_coord::model::session::all(view)).unwrap();
+    let lease = pools.into_iter().find(|s| s.pool).unwrap().leases[0].clone();
+    let real = b.session("bob").leases.iter().map(|l| l.since).max().unwrap();
+    let back = lease.renewed.as_second() - real.as_second();
+    assert!(back < -3, "{back}");
+    // So that it is between the renewal and half of the time.
+    let call = a.run(&a.root).env("GIT_COORD_CLOCK_OFFSET", back.to_string()).args(["next"]).call();
+    assert!(call.items().iter().all(|id| !kept.contains(id)), "{:?}", call.items());
+    assert_eq!(mine(b, "bob"), kept);
+    hub.check("set back");
+}
+
+/// What was handed out is told before anything else takes back what has run out.
+#[test]
+fn who_was_handed_something_keeps_it_while_nobody_else_has_taken_it() {
+    for import in [false, true] {
+        let hub = pooled(40, "4");
+        let [a, b] = &hub.clones[..] else { unreachable!() };
+        a.coord(&["next"]).ok();
+        // Waits already when the item is handed out.
+        a.coord_as("alice", &["--offline", "progress", "half"]).ok();
+        assert_eq!(a.coord_as("carol", &["next"]).items(), ["T001"]);
+        assert_eq!(waiting(a), 2);
+        let later = |words: &[&str], stdin: &str| {
+            let run = a.run(&a.root).env("GIT_COORD_CLOCK_OFFSET", "86400").args(words);
+            run.stdin(stdin).call().ok();
+        };
+        if import {
+            later(&["queue", "import", "-"], "{\"id\":\"new\",\"title\":\"t\"}\n");
+        } else {
+            later(&["sync"], "");
+        }
+        assert_eq!(b.coord(&["queue", "show", "T001"]).ok()["item"]["session"], "carol", "import {import}");
+        let run = a.run(&a.root).session("carol").env("GIT_COORD_CLOCK_OFFSET", "86400");
+        run.args(["done", "T001"]).call().ok();
+        hub.check("told late");
+    }
+}
+
+/// A process that was handed something dies before it can say so.
+#[test]
+fn a_process_that_dies_with_what_it_was_handed_has_it() {
+    let hub = pooled(40, "4");
+    let a = &hub.clones[0];
+    a.coord(&["next"]).ok();
+    quiet(&hub);
+    let dead = a.run(&a.root).args(["next"]).crash_at(1).call();
+    assert!(dead.crashed() && dead.stderr.contains("handed out"), "it died there: {}", dead.stderr);
+    assert_eq!(mine(a, "alice"), ["T000", "T001"]);
+    assert_eq!(a.coord_as("carol", &["next"]).items(), ["T002"]);
+    a.coord(&["done", "T001"]).ok();
+    hub.check("after a death");
+}
+
+/// A push that takes items out of the pool dies at its first, second, third … step.
+fn dies_while_it_takes_from_the_pool(words: impl Fn(&TestEnv) -> Vec<String>) {
+    let hub = pooled(400, "4");
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    a.coord(&["next"]).ok();
+    let (mut seen, mut survived) = (BTreeSet::from(["T000".to_owned()]), false);
+    for n in 1..60 {
+        assert_eq!(ready(a).len(), 4, "before {n}");
+        let call = a.run(&a.root).session("alice").args(words(a)).crash_at(n).call();
+        let when = format!("died at {n}, {}", call.stderr.trim());
+        // From the pool, if nobody knows better; by way of the remote, if it is being taken from.
+        let given = a.coord_as("carol", &["next"]).items();
+        assert!(given.iter().all(|id| seen.insert(id.clone())), "{when}: {given:?} was given before");
+        a.coord(&["sync"]).ok();
+        let (hers, theirs) = (mine(a, "alice"), mine(a, "carol"));
+        assert!(
+            given.iter().all(|id| theirs.contains(id)),
+            "{when}: {given:?} is carol's, who has {theirs:?}"
+        );
+        assert!(hers.iter().all(|id| !theirs.contains(id)), "{when}: {hers:?} and {theirs:?}");
+        seen.extend(hers);
+        a.check(&when);
+        if !call.crashed() {
+            call.ok();
+            survived = true;
+            break;
+        }
+        // And a full pool for the next round.
+        let refill = a.coord_as("carol", &["next", "--count", "5"]).items();
+        assert!(refill.iter().all(|id| seen.insert(id.clone())), "{when}: {refill:?} was given before");
+        b.coord(&["sync"]).ok();
+    }
+    assert!(survived, "the command reaches its end after fewer than 60 steps");
+    hub.check("after all");
+    hub.replay(1, "never two holders");
+}
+
+#[test]
+fn a_call_for_more_than_is_ready_that_dies_is_settled() {
+    dies_while_it_takes_from_the_pool(|_| ["next", "--count", "6"].map(str::to_owned).to_vec());
+}
+
+#[test]
+fn a_claim_that_makes_the_pool_give_way_and_dies_is_settled() {
+    dies_while_it_takes_from_the_pool(|a| {
+        let first: usize = ready(a)[0][1..].parse().unwrap();
+        vec!["claim".to_owned(), format!("f/{first}")]
+    });
+}
+
+/// The answer to a push that takes from the pool is lost; until somebody knows, nothing comes from it.
+#[test]
+fn while_a_push_that_takes_from_the_pool_is_not_settled_nothing_is_handed_out() {
+    let hub = pooled(40, "4");
+    let a = &hub.clones[0];
+    a.coord(&["next"]).ok();
+    let died = (1..60).find(|n| {
+        // What the step before has left is settled first.
+        a.coord(&["sync"]).ok();
+        let call = a.run(&a.root).args(["next", "--item", &ready(a)[0]]).crash_at(*n).call();
+        assert!(call.crashed(), "the push is reached within 60 steps");
+        call.stderr.contains("crash point: pushed")
+    });
+    assert!(died.is_some());
+    let away = take_away(&hub);
+    a.git(&["config", "coord.remoteTimeout", "1s"]);
+    a.coord_as("carol", &["next"]).fails(6, "remote");
+    a.git(&["config", "--unset", "coord.remoteTimeout"]);
+    std::fs::rename(&away, &hub.bare).unwrap();
+    let given = a.coord_as("carol", &["next"]).items();
+    assert!(mine(a, "alice").iter().all(|id| !given.contains(id)), "{given:?}");
+    hub.check("settled");
+}
+
+#[test]
+fn a_clone_that_leaves_gives_back_what_it_keeps_ready() {
+    let hub = pooled(12, "3");
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    a.coord(&["next"]).ok();
+    assert_eq!(a.coord_as("carol", &["next"]).items(), ["T001"]);
+    assert_eq!(ready(a).len(), 1);
+    a.coord(&["init", "--local"]).ok();
+    a.check("left");
+    assert_eq!(b.coord(&["next", "--count", "20"]).items().len(), 10);
+    assert_eq!(a.coord(&["next", "--count", "20"]).items().len(), 10, "here, too, nobody waits for it");
+    a.coord_as("carol", &["done", "T001"]).ok();
+    a.coord(&["doctor"]).ok();
+    // The same without the remote: what was handed out stays, what was not comes back.
+    let hub = pooled(12, "3");
+    let a = &hub.clones[0];
+    a.coord(&["next"]).ok();
+    let away = take_away(&hub);
+    assert_eq!(a.coord_as("carol", &["next"]).items(), ["T001"]);
+    a.coord(&["init", "--local"]).ok();
+    std::fs::rename(&away, &hub.bare).unwrap();
+    a.check("left without a word");
+    assert_eq!(a.coord(&["next", "--count", "20"]).items().len(), 10);
+    a.coord_as("carol", &["done", "T001"]).ok();
+    hub.clones[1].coord(&["doctor"]).ok();
+}
+
+/// A copy of the folder has a copy of the note of what was handed out, and no right to hand out more.
+#[test]
+fn a_copy_of_the_folder_hands_out_nothing_of_the_pool() {
+    let hub = pooled(40, "4");
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    a.coord(&["next"]).ok();
+    assert_eq!(a.coord_as("carol", &["next"]).items(), ["T001"]);
+    let copy = b.temp().join("copy");
+    copy_tree(&a.root, &copy);
+    let there = |session: &str, words: &[&str]| b.run(&copy).session(session).args(words).call();
+    b.sessions(&["erin"]);
+    let given = there("erin", &["next"]).items();
+    assert!(given.iter().all(|id| *id > "T004".to_owned()), "{given:?}");
+    // Carol goes on in the original: what she has finished, the copy's note does not bring back.
+    a.coord_as("carol", &["drop", "T001"]).ok();
+    there("erin", &["claim", "elsewhere"]).ok();
+    assert_eq!(mine(a, "carol"), Vec::<String>::new());
+    a.coord_as("carol", &["next"]).ok();
+    a.coord(&["sync"]).ok();
+    assert!(there("erin", &["sync"]).code.is_some());
+    a.check("a copy");
+    hub.check("a copy");
+    hub.replay(1, "never two holders");
+}
+
+#[test]
+fn a_pool_is_shown_as_such_and_nobody_works_as_one() {
+    let hub = pooled(40, "4");
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    a.coord(&["next"]).ok();
+    let names = |call: &Call| -> Vec<String> {
+        let list = call.ok()["sessions"].as_array().unwrap();
+        list.iter().map(|s| s["name"].as_str().unwrap().to_owned()).collect()
+    };
+    for clone in &hub.clones {
+        let status = clone.coord(&["status"]);
+        let pool = &status.ok()["pools"][0];
+        assert_eq!(pool["items"], json!(["T001", "T002", "T003", "T004"]));
+        assert_eq!(pool["own"], clone.root == a.root);
+        assert_eq!(status.ok()["claims"], 5);
+        assert_eq!(status.ok()["queues"][0]["claimed"], 5);
+        assert!(names(&status).iter().all(|n| !n.starts_with("pool-")), "{status:?}");
+        assert!(names(&clone.coord(&["session", "list"])).iter().all(|n| !n.starts_with("pool-")));
+    }
+    let pool = a.coord(&["status"]).ok()["pools"][0]["name"].as_str().unwrap().to_owned();
+    for words in [&["claim", "x"][..], &["next"], &["done", "T001"], &["drop", "T001"]] {
+        a.coord_as(&pool, words).fails(5, "refused");
+    }
+    a.coord(&["session", "start", &pool]).fails(5, "refused");
+    b.coord(&["session", "end", &pool]).fails(5, "refused");
+    assert_eq!(ready(a).len(), 4);
+    // Its own clone may.
+    a.coord(&["session", "end", &pool]).ok();
+    assert_eq!(ready(a), Vec::<String>::new());
+    assert_eq!(b.coord(&["next"]).items(), ["T001"]);
+    hub.check("shown");
+}
+
+#[test]
+fn a_pool_that_is_switched_off_goes_back_with_the_next_call() {
+    let hub = pooled(40, "4");
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    a.coord(&["next"]).ok();
+    a.git(&["config", "--unset", "coord.pool"]);
+    assert_eq!(a.coord(&["next"]).items(), ["T001"], "what is there is given first");
+    assert_eq!(ready(a), Vec::<String>::new());
+    assert_eq!(b.coord(&["next"]).items(), ["T002"]);
+    hub.check("switched off");
+}
+
+#[test]
+fn runs_work_off_a_pool() {
+    let hub = Hub::new(2);
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    a.git(&["config", "coord.pool", "4"]);
+    let text: String =
+        (0..16).map(|i| format!("{{\"id\":\"R{i:02}\",\"title\":\"t\",\"run\":\"true\"}}\n")).collect();
+    a.import(&text).ok();
+    a.coord(&["run", "-j", "2"]).ok();
+    assert_eq!(b.coord(&["status"]).ok()["queues"][0]["done"], 16);
+    hub.check("run");
+    wait_until("upkeep and exchanges are over", || a.coord(&["doctor"]).code == Some(0));
+}
+
+/// Upkeep cuts the history while somebody holds what the remote was not told of.
+#[test]
+fn upkeep_loses_nothing_that_was_handed_out() {
+    let hub = pooled(40, "4");
+    let a = &hub.clones[0];
+    a.coord(&["next"]).ok();
+    hub.many_states(0, "alice");
+    assert_eq!(a.coord_as("carol", &["next"]).items(), ["T001"]);
+    a.coord(&["upkeep"]).ok();
+    assert_eq!(mine(a, "carol"), ["T001"]);
+    a.coord_as("carol", &["done", "T001"]).ok();
+    hub.check("upkeep");
+}
