@@ -399,7 +399,7 @@ fn a_copy_of_the_folder_hands_out_nothing_of_the_pool() {
     let there = |session: &str, words: &[&str]| b.run(&copy).session(session).args(words).call();
     b.sessions(&["erin"]);
     let given = there("erin", &["next"]).items();
-    assert!(given.iter().all(|id| *id > "T004".to_owned()), "{given:?}");
+    assert!(given.iter().all(|id| id.as_str() > "T004"), "{given:?}");
     // Carol goes on in the original: what she has finished, the copy's note does not bring back.
     a.coord_as("carol", &["drop", "T001"]).ok();
     there("erin", &["claim", "elsewhere"]).ok();
