@@ -94,7 +94,7 @@ fn show(app: &App) -> CliResult<Answer> {
         "exchanged": last.map(|at| at.to_string()), "waiting": waiting,
         "settings": {
             "remote_timeout": app.settings.remote_timeout, "push_every": app.settings.push_every,
-            "refresh": app.settings.refresh,
+            "refresh": app.settings.refresh, "pool": app.settings.pool,
         },
     });
     let answer = Answer::new(data, lines.join("\n"));
@@ -106,7 +106,8 @@ fn show(app: &App) -> CliResult<Answer> {
 
 fn settings(app: &App) -> String {
     let s = &app.settings;
-    format!("remoteTimeout {}s, pushEvery {}s, refresh {}s", s.remote_timeout, s.push_every, s.refresh)
+    let (timeout, every) = (s.remote_timeout, s.push_every);
+    format!("remoteTimeout {timeout}s, pushEvery {every}s, pool {}, refresh {}s", s.pool, s.refresh)
 }
 
 /// The generation that the remote has, how it stands to this clone as a word, and for people.
