@@ -69,6 +69,11 @@ impl Guest {
     pub fn is_posted(&self) -> bool {
         self.id.ends_with(POSTED)
     }
+
+    /// True when it tells what was handed out of the pool.
+    pub fn is_handed_out(&self) -> bool {
+        self.id.ends_with(HANDED)
+    }
 }
 
 /// This process's own place in the room. Dropping it leaves the room.

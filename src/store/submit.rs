@@ -282,9 +282,10 @@ fn serve(
 ) -> Result<(Answers, Outcome), StoreError> {
     let mut answers = Answers::new();
     let mut own_outcome = None;
-    // What was accepted before goes first, whatever the clock said when the others arrived.
-    let (mut waiting, others): (Vec<&Guest>, Vec<&Guest>) = guests.iter().partition(|g| g.is_posted());
-    waiting.extend(others);
+    // What was accepted before goes first, whatever the clock said when it or the others arrived; and
+    // what was handed out before what was done with it.
+    let mut waiting: Vec<&Guest> = guests.iter().collect();
+    waiting.sort_by_key(|g| (!g.is_handed_out(), !g.is_posted()));
     let mut own_waits = true;
     loop {
         let point = txn.savepoint();
