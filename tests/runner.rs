@@ -31,6 +31,7 @@ mod suite {
     mod model_oracle;
     mod names;
     mod needs;
+    mod posted;
     mod races;
     mod remote;
     mod room;

@@ -8,7 +8,7 @@ use gix::ObjectId;
 
 use crate::git::{Git, HostRepo};
 use crate::store::rescue::{file_name, files_in, try_lock_upkeep};
-use crate::store::{HEAD, HINTS_DIR, STORE_DIR, StoreError, StoreLock, config};
+use crate::store::{HEAD, HINTS_DIR, STORE_DIR, StoreError, StoreLock, config, room};
 
 use super::{DoctorError, Finding, Report, dead};
 
@@ -199,6 +199,10 @@ impl Files<'_> {
         let dir = self.place.join("room");
         for path in files_in(&dir) {
             let ending = path.extension().unwrap_or_default().to_string_lossy().into_owned();
+            if room::is_posted(&path) && ending != "tmp" {
+                self.posted(&path, &ending);
+                continue;
+            }
             let left = match ending.as_str() {
                 // Its process keeps it locked as long as it lives.
                 "op" => is_unlocked(&path),
@@ -218,6 +222,15 @@ impl Files<'_> {
             }
         }
         Ok(())
+    }
+
+    /// A posted act was acknowledged and is nowhere else: it stays, whatever is wrong with it. So
+    /// does its answer, without which it would be carried out once more.
+    fn posted(&mut self, path: &Path, ending: &str) {
+        if ending == "op" && !room::is_readable(path) && path.exists() {
+            let what = "an act that waits for the remote cannot be read; a newer git-coord may be able to";
+            self.report.findings.push(Finding::at_path("posted-unreadable", path, what).beyond_repair());
+        }
     }
 }
 

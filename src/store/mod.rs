@@ -19,7 +19,7 @@ mod objects;
 mod refused;
 pub mod remote;
 pub(crate) mod rescue;
-mod room;
+pub(crate) mod room;
 mod scratch;
 mod submit;
 mod upkeep;

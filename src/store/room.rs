@@ -107,6 +107,16 @@ impl Ticket {
     }
 }
 
+/// True for a file of a posted operation, which needs no living process.
+pub(crate) fn is_posted(file: &Path) -> bool {
+    file.file_stem().is_some_and(|id| id.to_string_lossy().ends_with(POSTED))
+}
+
+/// True for the file of an operation that this version can carry out.
+pub(crate) fn is_readable(file: &Path) -> bool {
+    fs::read(file).ok().and_then(|bytes| parse::<Waiting>(&bytes)).is_some()
+}
+
 fn parse<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> Option<T> {
     serde_json::from_slice(bytes).ok()
 }
