@@ -78,7 +78,7 @@ fn judge(store: &Store, look: &RemoteLook) -> Result<Option<Finding>, DoctorErro
         There::Absent => {
             ("remote-missing", format!("the ref is gone there; this clone knows generation {g}"))
         }
-        There::Unreadable { tip, reason } => (
+        There::Unreadable { tip, reason, .. } => (
             "remote-unreadable",
             format!("the state there ({tip}) cannot be read: {reason}; this clone knows generation {g}"),
         ),

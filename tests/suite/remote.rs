@@ -139,6 +139,52 @@ fn what_is_no_state_is_replaced() {
     hub.check("a state again");
 }
 
+/// The server names its state and cannot send it; git speaks of "possible repository corruption".
+#[test]
+fn a_server_in_trouble_keeps_its_newer_state() {
+    let hub = joined();
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    b.coord(&["claim", "only-b-knows"]).ok();
+    let newer = hub.state();
+    let global = a.temp().join("global");
+    std::fs::write(&global, "[uploadpack]\n\tpackObjectsHook = false\n").unwrap();
+    for words in [&["doctor", "--remote"][..], &["doctor", "--remote", "--repair"]] {
+        let call = a.run(&a.root).args(words).env("GIT_CONFIG_GLOBAL", &global).call();
+        call.fails(6, "remote");
+        assert_eq!(hub.state(), newer, "nobody has put an older state in its place");
+    }
+    a.coord(&["claim", "only-b-knows"]).fails(4, "held");
+    hub.check("the server is well again");
+}
+
+#[test]
+fn objects_that_the_server_has_lost_are_proof_enough() {
+    let hub = joined();
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    let lose = |name: &str| {
+        let id = a.git_in(&hub.bare, &["rev-parse", name]);
+        let file = hub.bare.join("objects").join(&id[..2]).join(id[2..].trim());
+        std::fs::remove_file(file).unwrap();
+    };
+    for name in ["refs/coord/state:head.json", "refs/coord/state~1"] {
+        a.coord(&["sync"]).ok();
+        for path in ["one", "two"] {
+            b.coord(&["claim", path]).ok();
+            b.coord(&["release", path]).ok();
+        }
+        b.store().fold().unwrap();
+        let generation = b.generation();
+        lose(name);
+        finds(a, "remote-unreadable");
+        mends(a, "remote-unreadable");
+        if name.ends_with("~1") {
+            assert!(a.generation() >= generation + 1_000_000, "the number that is there was seen");
+        }
+        b.coord(&["init", "--remote", "origin", "--discard"]).ok();
+    }
+    b.coord(&["claim", "y"]).ok();
+}
+
 #[test]
 fn a_damaged_clone_is_fetched_again() {
     let hub = joined();

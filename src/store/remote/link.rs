@@ -78,6 +78,11 @@ impl Link {
         Link { store, common, remote: remote.to_owned(), end, offline }
     }
 
+    /// The way of another store to the same remote.
+    pub fn from(&self, store: &Store) -> Self {
+        Link { store: store.path().to_owned(), ..self.clone() }
+    }
+
     /// The same way, with this much time from now on.
     pub fn lasting(&self, limit: Duration) -> Self {
         Link { end: Instant::now() + limit, ..self.clone() }
@@ -183,17 +188,29 @@ impl Link {
                 }
             }
             let late = if output.status.is_none() { "no answer in time: " } else { "" };
-            let reason = format!("{late}{}", report::last_words(&stderr));
+            let words = report::damage(&stderr).unwrap_or_else(|| report::last_words(&stderr));
+            let reason = format!("{late}{words}");
             self.note_down(&reason);
             return Ok(Fetched::Unreachable(reason));
         }
     }
 
+    /// Fetches the newest commit of the state alone; true when it is `tip`.
+    pub fn fetch_newest(&self, tip: ObjectId) -> Result<bool, StoreError> {
+        let output = self.run(self.fetching_with(&["--depth=1"]))?;
+        Ok(output.status == Some(0) && self.fetch_head() == Head::Tip(tip))
+    }
+
     fn fetching(&self) -> Git {
+        self.fetching_with(&[])
+    }
+
+    fn fetching_with(&self, more: &[&str]) -> Git {
         self.git()
             .args(["fetch", "--quiet", "--no-tags", "--no-auto-maintenance", "--no-prune", "--refmap="])
             .args(["--no-recurse-submodules", "--no-show-forced-updates", "--no-filter"])
             .args(["--write-fetch-head", "--no-write-commit-graph"])
+            .args(more)
             .arg(&self.remote)
             .arg(STATE_REF)
     }

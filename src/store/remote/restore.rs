@@ -55,7 +55,7 @@ impl Store {
                 return Err(RemoteError::Unreachable { remote, reason: reason.clone() }.into());
             }
             There::Absent => (None, 0),
-            There::Unreadable { tip, .. } => (Some(*tip), 0),
+            There::Unreadable { tip, generation, .. } => (Some(*tip), generation.unwrap_or(0)),
             There::State { tip, head, .. } => (Some(*tip), head.generation),
         };
         let known = self.require_tip()?;
