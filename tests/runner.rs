@@ -31,6 +31,7 @@ mod suite {
     mod model_oracle;
     mod names;
     mod needs;
+    mod notes;
     mod posted;
     mod races;
     mod remote;
