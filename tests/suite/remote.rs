@@ -126,6 +126,29 @@ fn another_stores_state_is_replaced_only_by_a_repair() {
     hub.check("ours again");
 }
 
+/// The first of two push URLs takes the state, and the one that decides is away.
+#[test]
+fn what_a_mirror_has_taken_is_not_won() {
+    let hub = joined();
+    let a = &hub.clones[0];
+    a.coord(&["sync"]).ok();
+    let mirror = hub.bare.with_extension("mirror");
+    crate::common::copy_tree(&hub.bare, &mirror);
+    for url in [&mirror, &hub.bare] {
+        a.git(&["remote", "set-url", "--add", "--push", "origin", url.to_str().unwrap()]);
+    }
+    a.git(&["config", "coord.remoteTimeout", "3s"]);
+    let away = hub.bare.with_extension("away");
+    std::fs::rename(&hub.bare, &away).unwrap();
+    let error = a.coord(&["claim", "x"]).fails(6, "remote").clone();
+    assert_eq!(error["details"]["outcome"], "unknown", "{error}");
+    assert_eq!(a.claimed(), []);
+    std::fs::rename(&away, &hub.bare).unwrap();
+    a.git(&["config", "--unset-all", "remote.origin.pushurl"]);
+    a.coord(&["claim", "x"]).ok();
+    hub.check("without the mirror");
+}
+
 #[test]
 fn what_is_no_state_is_replaced() {
     let hub = joined();

@@ -154,6 +154,9 @@ impl Link {
                 self.note_down(&reason);
                 Pushed::Unreachable(reason)
             }
+            // Of several push URLs another has not answered, and it may be the one that decides; or
+            // git did not come to its end.
+            Pushed::Won if output.status != Some(0) => Pushed::Unknown(report::last_words(&stderr)),
             Pushed::Unknown(reason) if output.status.is_none() => {
                 Pushed::Unknown(format!("no answer in time ({reason})"))
             }
