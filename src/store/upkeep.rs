@@ -227,7 +227,15 @@ impl Store {
     fn pack(&self, tip: ObjectId) -> Result<(), StoreError> {
         let base = self.path.join("objects/pack/pack");
         Git::new(&self.path)
-            .args(["pack-objects", "--revs", "--unpacked", "--incremental", "--non-empty", "-q"])
+            .args([
+                "--git-dir=.",
+                "pack-objects",
+                "--revs",
+                "--unpacked",
+                "--incremental",
+                "--non-empty",
+                "-q",
+            ])
             .arg(&base)
             .stdin(format!("{tip}\n"))
             .run()?;
@@ -316,7 +324,8 @@ impl Store {
             return Ok(());
         }
         let _guard = lock::lock(&self.lock_path())?;
-        Git::new(&self.path).args(["repack", "-a", "-d", "-q", "--no-write-bitmap-index"]).run()?;
+        let words = ["--git-dir=.", "repack", "-a", "-d", "-q", "--no-write-bitmap-index"];
+        Git::new(&self.path).args(words).run()?;
         Ok(())
     }
 }
