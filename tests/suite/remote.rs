@@ -126,6 +126,33 @@ fn another_stores_state_is_replaced_only_by_a_repair() {
     hub.check("ours again");
 }
 
+/// Another clone is faster each time: whenever a push arrives, it does something first.
+#[test]
+fn an_import_on_a_busy_remote_comes_to_an_end() {
+    use std::os::unix::fs::PermissionsExt;
+    let hub = joined();
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    a.git(&["config", "coord.remoteTimeout", "1s"]);
+    let hook = hub.bare.join("hooks/pre-receive");
+    let text = format!(
+        "#!/bin/sh\n[ \"$FASTER\" ] && exit\nexec env -i FASTER=1 HOME=\"$HOME\" PATH=\"$PATH\" \
+         '{}' -C '{}' claim \"f$$\" >/dev/null\n",
+        crate::common::PROGRAM,
+        b.root.display()
+    );
+    std::fs::create_dir_all(hub.bare.join("hooks")).unwrap();
+    std::fs::write(&hook, text).unwrap();
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let before = b.claimed().len();
+    let error = a.import("{\"id\":\"T1\",\"title\":\"one\"}\n").fails(6, "remote").clone();
+    assert!(error["message"].as_str().unwrap().contains("other clones were faster"), "{error}");
+    assert_eq!(error["details"]["outcome"], "unchanged");
+    assert!(b.claimed().len() >= before + 5, "it was tried some times");
+    std::fs::remove_file(&hook).unwrap();
+    a.import("{\"id\":\"T1\",\"title\":\"one\"}\n").ok();
+    hub.check("quiet again");
+}
+
 /// The first of two push URLs takes the state, and the one that decides is away.
 #[test]
 fn what_a_mirror_has_taken_is_not_won() {
