@@ -57,6 +57,7 @@ const POSTED: &str = "-posted";
 pub(super) struct Guest {
     pub id: String,
     pub op: Op,
+    /// True when it waits until it is granted.
     pub patient: bool,
 }
 
@@ -72,6 +73,8 @@ impl Guest {
 #[must_use]
 pub(super) struct Ticket {
     pub id: String,
+    /// See [`Guest::patient`].
+    pub patient: bool,
     dir: PathBuf,
     /// Keeps the lock that shows that this process lives.
     _file: File,
@@ -130,7 +133,7 @@ impl Room {
     pub fn enter(&self, op: &Op, patient: bool) -> Result<Ticket, StoreError> {
         let (id, file) = self.put(op, patient, "")?;
         crash_point!("in the waiting room");
-        Ok(Ticket { id, dir: self.dir.clone(), _file: file })
+        Ok(Ticket { id, patient, dir: self.dir.clone(), _file: file })
     }
 
     /// Leaves an operation in the room for whoever writes next.

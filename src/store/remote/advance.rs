@@ -81,7 +81,7 @@ impl Store {
         authority: &Authority,
         file: &Path,
     ) -> Result<(), StoreError> {
-        match Link::down_since(self.path(), file) {
+        match Link::down_since(self.path(), &authority.remote, file) {
             Some(reason) => Err(RemoteError::Unreachable { remote: authority.remote.clone(), reason }.into()),
             None => Ok(()),
         }

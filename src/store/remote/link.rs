@@ -222,15 +222,25 @@ impl Link {
     /// each would have to find out for itself, one after the other.
     fn note_down(&self, reason: &str) {
         // Without the note they do find out.
-        let _ = std::fs::write(self.store.join(DOWN), reason);
+        let _ = std::fs::write(self.store.join(DOWN), format!("{}\n{reason}", self.remote));
     }
 
-    /// Why the remote could not be reached by an act that began later than `file` was written.
-    pub fn down_since(store: &Path, file: &Path) -> Option<String> {
+    /// Why `remote` could not be reached by an act that began later than `file` was written; `None`,
+    /// too, when it was reached since.
+    pub fn down_since(store: &Path, remote: &str, file: &Path) -> Option<String> {
         let written = |path: &Path| std::fs::metadata(path).and_then(|m| m.modified()).ok();
         let note = store.join(DOWN);
-        let is_newer = written(&note)? > written(file)?;
-        is_newer.then(|| std::fs::read_to_string(&note).ok()).flatten()
+        let at = written(&note)?;
+        // git empties this file when it begins to fetch. The ref is moved by whatever was pushed.
+        let fetched =
+            Some(store.join("FETCH_HEAD")).filter(|p| std::fs::metadata(p).is_ok_and(|m| m.len() > 0));
+        let reached = fetched.into_iter().chain([store.join(STATE_REF)]).filter_map(|p| written(&p)).max();
+        if at <= written(file)? || reached.is_some_and(|reached| reached > at) {
+            return None;
+        }
+        let text = std::fs::read_to_string(&note).ok()?;
+        let (of, reason) = text.split_once('\n')?;
+        (of == remote).then(|| reason.to_owned())
     }
 
     /// The values of the state and of another ref on the remote; `None` without an answer.
