@@ -163,7 +163,14 @@ impl App {
                 self.ui.narrate(&format!("git coord: {e}; this is what was known last"));
                 Ok(())
             }
-            other => Ok(other.map(|_| ())?),
+            Ok(brought) => {
+                // A clone that only reads would otherwise keep all that it has ever fetched.
+                if brought {
+                    self.upkeep_if_wanted(store);
+                }
+                Ok(())
+            }
+            Err(e) => Err(e.into()),
         }
     }
 

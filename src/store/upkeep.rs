@@ -81,10 +81,11 @@ pub struct Upkeep {
 
 impl Store {
     /// True when the store has grown so much that upkeep is worthwhile. Costs one look into one
-    /// of the 256 folders of loose objects, as git's `gc --auto` does.
+    /// of the 256 folders of loose objects, as git's `gc --auto` does, and one at the packs: what
+    /// is fetched may come as a pack each time.
     pub fn wants_upkeep(&self) -> bool {
         let sample = fs::read_dir(self.path.join("objects/17")).map_or(0, Iterator::count);
-        sample * 256 > MANY_LOOSE
+        sample * 256 > MANY_LOOSE || self.pack_files("pack").is_ok_and(|packs| packs.len() >= MANY_PACKS)
     }
 
     /// Does the upkeep.
