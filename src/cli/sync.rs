@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::model::{Op, session};
-use crate::notes::exchange;
+use crate::notes::{NoteError, exchange};
 
 use super::app::App;
 use super::error::{CliError, CliResult};
@@ -29,8 +29,17 @@ pub fn sync(app: &App) -> CliResult<Answer> {
         s.state == session::SessionState::Active && s.clone.as_ref().is_some_and(|c| *c != authority.clone)
     };
     let own: Vec<_> = sessions.into_iter().filter(|s| !elsewhere(s)).map(|s| s.name).collect();
-    let notes = exchange::exchange(&app.repo, &authority.remote, &own)
-        .map_err(|e| CliError::remote(format!("the notes were not exchanged: {e}")))?;
+    let patience = app.store_options().patience;
+    let notes = exchange::exchange(&app.repo, &authority.remote, &own, patience).map_err(|e| {
+        let message = format!("the notes were not exchanged: {e}");
+        match e {
+            NoteError::Remote(_) => CliError::remote(message),
+            NoteError::Git(_) | NoteError::Objects { .. } | NoteError::Contended { .. } => {
+                CliError::failed("notes", message)
+                    .hint("look at them with: git for-each-ref refs/notes/coord, then repeat: git coord sync")
+            }
+        }
+    })?;
     let pushed = sent + notes.pushed;
     let fetched = usize::from(is_new) + notes.fetched;
     let line = format!(

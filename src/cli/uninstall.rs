@@ -38,7 +38,8 @@ fn there(app: &App, args: &UninstallArgs, arbiter: Option<&str>) -> CliResult<Th
         return Err(CliError::usage("which remote? None arbitrates for this clone")
             .hint("name it: git coord uninstall --remote=origin"));
     };
-    let refs = refs_on(&app.repo, remote).map_err(|e| CliError::remote(e.to_string()))?;
+    let refs = refs_on(&app.repo, remote, app.store_options().patience)
+        .map_err(|e| CliError::remote(e.to_string()))?;
     Ok(There { remote: remote.to_owned(), refs })
 }
 
@@ -64,7 +65,8 @@ pub fn uninstall(app: &App, args: &UninstallArgs) -> CliResult<Answer> {
             .detail("at_work", json!(found.at_work.iter().map(|(name, _)| name).collect::<Vec<_>>())));
     }
     // Also when nothing was seen: hooks may stand where git does not look any more.
-    remove_refs_on(&app.repo, &there.remote, &there.refs).map_err(|e| CliError::remote(e.to_string()))?;
+    remove_refs_on(&app.repo, &there.remote, &there.refs, app.store_options().patience)
+        .map_err(|e| CliError::remote(e.to_string()))?;
     let removed = remove(&app.repo)?;
     if removed.is_empty() && there.refs.is_empty() {
         return Ok(nothing(app, &removed));

@@ -12,7 +12,7 @@ pub mod exchange;
 use gix::ObjectId;
 use gix::objs::tree::{Entry, EntryKind};
 
-use crate::git::{GitError, HostRepo};
+use crate::git::{Git, GitError, HostRepo};
 use crate::model::SessionName;
 
 /// Most attempts against other processes of the same session.
@@ -24,6 +24,9 @@ pub enum NoteError {
     /// git failed.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// The remote could not be used.
+    #[error(transparent)]
+    Remote(GitError),
     /// gix could not read or write an object.
     #[error("cannot write a note on {commit}: {reason}")]
     Objects {
@@ -130,6 +133,11 @@ fn has(text: &[u8], line: &[u8]) -> bool {
     text.split(|b| *b == b'\n').any(|known| known == line)
 }
 
+/// `git update-ref`. The refs are ours: the user's hooks for refs have no say in them.
+fn updating(repo: &HostRepo) -> Git {
+    repo.git().args(["-c", "core.hooksPath=/dev/null", "update-ref"])
+}
+
 /// Moves the ref of a session's notes; what git says when it is not `old` any more, or cannot be
 /// moved.
 fn set(
@@ -139,9 +147,7 @@ fn set(
     new: ObjectId,
 ) -> Result<Option<String>, GitError> {
     let expected = old.map_or_else(|| "0".repeat(new.to_string().len()), |id| id.to_string());
-    // Our refs: the user's hooks for refs have no say in them.
-    let git = repo.git().args(["-c", "core.hooksPath=/dev/null", "update-ref"]);
-    let output = git.args([&reference(session), &new.to_string(), &expected]).output()?;
+    let output = updating(repo).args([&reference(session), &new.to_string(), &expected]).output()?;
     let said = || String::from_utf8_lossy(&output.stderr).trim().to_owned();
     Ok((output.status != Some(0)).then(said))
 }
