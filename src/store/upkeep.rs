@@ -23,7 +23,7 @@ use gix::objs::tree::EntryKind;
 use crate::crash_point;
 use crate::git::Git;
 use crate::model::view::View;
-use crate::model::{Txn, clone, head, session};
+use crate::model::{Txn, clone, head};
 
 use super::cas::Swap;
 use super::history::{LOG_SEGMENT, log_key};
@@ -60,10 +60,6 @@ const SHORT: usize = 12;
 /// A history that several clones share is cut only when it has so many states: each of them
 /// wants upkeep at about the same time, and one cut serves all.
 const SHARED_HISTORY: usize = 1000;
-
-/// After so many seconds without an act a clone is forgotten. It only has to know by then what
-/// became of its last push.
-const FORGET_CLONES: u64 = 30 * 24 * 3600;
 
 /// Packs that are merged into one.
 const MANY_PACKS: usize = 20;
@@ -166,7 +162,8 @@ impl Store {
             let mut txn = Txn::new(&view);
             append_log(&mut txn, &lines)?;
             if turn.authority().is_some() {
-                clone::forget_before(&mut txn, session::earlier(crate::clock::now(), FORGET_CLONES))?;
+                let generation = head::read(&txn)?.generation;
+                clone::forget_old(&mut txn, generation)?;
             }
             self.stamp(&mut txn, turn.authority())?;
             let (changes, _) = txn.finish();
