@@ -212,7 +212,7 @@ fn probe_text(app: &App, name: &str, probe: &Probe) -> CliResult<String> {
         lines.push(format!("  {:<24} {time} ms (median of {count})", "a push takes"));
     }
     for left in &probe.left {
-        lines.push(paint(WARN, format!("  left there: {left} (the server does not let it be deleted)")));
+        lines.push(paint(WARN, format!("  left there: {left} (the server did not delete it)")));
     }
     if probe.is_fit() {
         lines.push(paint(GOOD, "it can be the arbiter"));

@@ -337,6 +337,21 @@ fn a_probe_tells_what_a_server_can_do_and_leaves_nothing() {
 }
 
 #[test]
+fn a_probe_without_an_answer_says_nothing_about_the_server() {
+    let hub = Hub::unjoined(1, &[]).unwrap();
+    let a = &hub.clones[0];
+    // It answers three times and then no more, to those who look.
+    let script = a.temp().join("looks");
+    let text = "#!/bin/sh\necho x >> \"$0.count\"\n[ $(wc -l < \"$0.count\") -le 3 ] || exit 1\n\
+                exec git-upload-pack \"$@\"\n";
+    std::fs::write(&script, text).unwrap();
+    a.git(&["config", "remote.origin.uploadpack", &format!("sh '{}'", script.display())]);
+    let error = a.coord(&["remote", "probe"]).fails(6, "remote").clone();
+    let left = a.git_in(&hub.bare, &["for-each-ref", "--format=%(refname)", "refs/coord"]);
+    assert!(error["message"].as_str().unwrap().contains(left.trim()), "it names {left}: {error}");
+}
+
+#[test]
 fn commits_are_judged_in_ci_without_joining() {
     let hub = joined();
     let [a, b] = &hub.clones[..] else { unreachable!() };
