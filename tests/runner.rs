@@ -27,6 +27,7 @@ mod suite {
     mod input;
     mod joining;
     mod leases;
+    mod mending;
     mod model;
     mod model_oracle;
     mod names;

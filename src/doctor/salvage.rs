@@ -44,6 +44,8 @@ pub struct Base {
     pub parent: Option<ObjectId>,
     /// Events of the history that ends, oldest first, when a new one begins.
     pub events: Vec<String>,
+    /// The commits of that history, newest first, as far as they can be read without a gap.
+    pub ended: Vec<ObjectId>,
     /// The last number that was given, or may have been.
     pub numbers_used: u64,
     /// Halves of segments that are left out of the tree, with their new content.
@@ -106,6 +108,7 @@ fn on(store: &Store, look: &Look, tree: ObjectId, tip: ObjectId, parent: Option<
         delta,
         parent,
         events,
+        ended: if parent.is_none() { unbroken(store, tip) } else { Vec::new() },
         numbers_used: generation,
         rebuilt: Vec::new(),
         told: Vec::new(),
@@ -294,6 +297,7 @@ fn fall_back(store: &Store, look: &Look, tip: Option<ObjectId>) -> Option<Base> 
         delta: chosen.commit.delta.clone(),
         parent,
         events,
+        ended: if history_sound { Vec::new() } else { unbroken(store, chosen.id) },
         numbers_used,
         rebuilt: Vec::new(),
         told,
@@ -360,6 +364,21 @@ fn is_history_sound(
         at = commit.parent;
     }
     true
+}
+
+/// A state and those before it, up to the first that cannot be read. The last one has a head.
+fn unbroken(store: &Store, tip: ObjectId) -> Vec<ObjectId> {
+    let (mut ids, mut headed) = (Vec::new(), 0);
+    let mut at = Some(tip);
+    while let Some((id, commit)) = at.and_then(|id| Some((id, store.sound_commit(id).ok()?))) {
+        ids.push(id);
+        if head_of(store, &commit).is_some() {
+            headed = ids.len();
+        }
+        at = commit.parent;
+    }
+    ids.truncate(headed);
+    ids
 }
 
 /// The events of a state and those before it that are not in its log yet, oldest first. Where a

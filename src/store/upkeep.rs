@@ -182,13 +182,13 @@ impl Store {
     }
 
     /// The line by which other clones find the state that they know among those that are cut off.
-    fn named(&self, ids: &[ObjectId]) -> Result<String, StoreError> {
+    pub(super) fn named(&self, ids: &[ObjectId]) -> Result<String, StoreError> {
         let oldest = ids.last().map_or(Ok(0), |id| self.head_of(*id).map(|head| head.generation))?;
         let short: Vec<String> = ids.iter().map(|id| id.to_hex_with_len(SHORT).to_string()).collect();
         Ok(format!("{CUT_OFF}{oldest} {}\n", short.join(" ")))
     }
 
-    /// True when a commit has no parent because the history was cut there, and `known`, of this
+    /// True when a commit has no parent because the history ends there, and `known`, of this
     /// generation, may have been among what was cut off. A cut by an older version does not say.
     pub(super) fn cut_off_at(
         &self,
@@ -200,10 +200,10 @@ impl Store {
         let parsed = gix::objs::CommitRef::from_bytes(&object.data, commit.kind())
             .map_err(|e| self.unreadable(commit, e))?;
         let message = String::from_utf8_lossy(parsed.message);
-        if !message.starts_with(CUT) {
-            return Ok(false);
-        }
-        let Some(list) = message.lines().find_map(|line| line.strip_prefix(CUT_OFF)) else { return Ok(true) };
+        // A repair that cannot continue the history names what it ends in the same way.
+        let Some(list) = message.lines().skip(1).find_map(|line| line.strip_prefix(CUT_OFF)) else {
+            return Ok(message.starts_with(CUT));
+        };
         let mut words = list.split(' ');
         let oldest: u64 = words.next().and_then(|n| n.parse().ok()).unwrap_or(u64::MAX);
         let short = known.to_hex_with_len(SHORT).to_string();
