@@ -5,6 +5,7 @@ use std::path::Path;
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::git::GitError;
 use crate::uninstall::{Footprint, UninstallError, footprint, refs_on, remove, remove_refs_on};
 
 use super::app::App;
@@ -43,6 +44,23 @@ fn there(app: &App, args: &UninstallArgs, arbiter: Option<&str>) -> CliResult<Th
     Ok(There { remote: remote.to_owned(), refs })
 }
 
+/// Deletes what was listed on the remote.
+fn remove_there(app: &App, there: &There) -> CliResult<()> {
+    let patience = app.store_options().patience;
+    let Err(error) = remove_refs_on(&app.repo, &there.remote, &there.refs, patience) else { return Ok(()) };
+    // A server may have deleted some of them, or all before its answer got lost.
+    let answered = matches!(error, GitError::Failed { status: Some(_), .. });
+    let left = refs_on(&app.repo, &there.remote, patience);
+    let same = answered && left.is_ok_and(|left| there.refs.iter().all(|r| left.contains(r)));
+    let told = CliError::remote(format!("the refs on {} were not deleted: {error}", there.remote));
+    Err(if same {
+        told.hint("nothing was changed; without --remote, the refs there stay")
+    } else {
+        told.hint("see what is left there with: git coord uninstall --remote")
+            .detail("outcome", json!("unknown"))
+    })
+}
+
 /// Runs `uninstall`.
 pub fn uninstall(app: &App, args: &UninstallArgs) -> CliResult<Answer> {
     let found = footprint(&app.repo)?;
@@ -65,8 +83,7 @@ pub fn uninstall(app: &App, args: &UninstallArgs) -> CliResult<Answer> {
             .detail("at_work", json!(found.at_work.iter().map(|(name, _)| name).collect::<Vec<_>>())));
     }
     // Also when nothing was seen: hooks may stand where git does not look any more.
-    remove_refs_on(&app.repo, &there.remote, &there.refs, app.store_options().patience)
-        .map_err(|e| CliError::remote(e.to_string()))?;
+    remove_there(app, &there)?;
     let removed = remove(&app.repo)?;
     if removed.is_empty() && there.refs.is_empty() {
         return Ok(nothing(app, &removed));

@@ -286,3 +286,20 @@ fn uninstalling_leaves_the_remote_to_others_unless_told() {
     assert_eq!(refs(), "refs/heads/main\n");
     assert!(!b.store_dir().exists());
 }
+
+#[test]
+fn what_became_of_refs_that_were_to_be_deleted_is_told_as_it_is() {
+    let hub = joined();
+    let a = &hub.clones[0];
+    a.git(&["config", "coord.remoteTimeout", "2s"]);
+    let outcome = || {
+        let error = a.coord(&["uninstall", "--yes", "--remote"]).fails(6, "remote").clone();
+        assert!(a.store_dir().exists(), "it goes no further");
+        error["details"]["outcome"].as_str().unwrap().to_owned()
+    };
+    a.git_in(&hub.bare, &["config", "receive.hideRefs", "refs/coord"]);
+    a.git_in(&hub.bare, &["config", "uploadpack.hideRefs", "!refs/coord"]);
+    assert_eq!(outcome(), "unchanged");
+    a.git(&["config", "remote.origin.receivepack", "exec sleep 600; :"]);
+    assert_eq!(outcome(), "unknown");
+}
