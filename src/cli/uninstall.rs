@@ -80,6 +80,7 @@ pub fn uninstall(app: &App, args: &UninstallArgs) -> CliResult<Answer> {
         return Err(CliError::refused(message)
             .hint(format!("to do it: git coord uninstall --yes{more}"))
             .detail("would_remove", would)
+            .detail("waiting", json!(found.waiting))
             .detail("at_work", json!(found.at_work.iter().map(|(name, _)| name).collect::<Vec<_>>())));
     }
     // Also when nothing was seen: hooks may stand where git does not look any more.
@@ -92,12 +93,21 @@ pub fn uninstall(app: &App, args: &UninstallArgs) -> CliResult<Answer> {
     all.extend(line_there(&there));
     let mut list = listing(app, &removed);
     list["remote_refs"] = names_there(&there);
-    let mut answer =
-        Answer::new(json!({ "removed": list }), format!("{}\n{}", paint(GOOD, "removed"), all.join("\n")));
+    let mut answer = Answer::new(
+        json!({ "removed": list, "discarded_acts": removed.waiting }),
+        format!("{}\n{}", paint(GOOD, "removed"), all.join("\n")),
+    );
     if let (Some(remote), None) = (&arbiter, &args.remote) {
         answer = answer.note(format!(
             "{remote} keeps refs/coord/* and refs/notes/coord/* for other clones; to delete them for all:\n  \
              git coord uninstall --yes --remote={remote}"
+        ));
+    }
+    if removed.waiting > 0 {
+        answer = answer.note(format!(
+            "{} that waited for {} went with the store and will not be done",
+            count(removed.waiting, "act"),
+            arbiter.as_deref().unwrap_or("the remote")
         ));
     }
     if !removed.notes.is_empty() {
@@ -182,7 +192,11 @@ fn at_work(found: &Footprint) -> String {
             format!("\n{} {name} holds {}", paint(WARN, "at work:"), count(*leases, "lease"))
         })
         .collect();
-    list.concat()
+    let waiting = (found.waiting > 0).then(|| {
+        let acts = count(found.waiting, "act");
+        format!("\n{} {acts} for the remote; first: git coord sync", paint(WARN, "waiting:"))
+    });
+    list.concat() + &waiting.unwrap_or_default()
 }
 
 impl From<UninstallError> for CliError {

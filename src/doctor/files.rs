@@ -8,7 +8,7 @@ use gix::ObjectId;
 
 use crate::git::{Git, HostRepo};
 use crate::store::rescue::{file_name, files_in, try_lock_upkeep};
-use crate::store::{HEAD, HINTS_DIR, STORE_DIR, StoreError, StoreLock, config, room};
+use crate::store::{HEAD, HINTS_DIR, STORE_DIR, StoreError, StoreLock, config, leftovers, room};
 
 use super::{DoctorError, Finding, Report, dead};
 
@@ -162,12 +162,7 @@ impl Files<'_> {
 
     fn leftovers(&mut self, common_dir: &Path) -> Result<(), StoreError> {
         let old = |path: &Path| dead::is_older(path, dead::LEFTOVER_AGE);
-        let mut found: Vec<PathBuf> = Vec::new();
-        for path in files_in(self.place) {
-            if file_name(&path).starts_with("stale-lock-") && old(&path) {
-                found.push(path);
-            }
-        }
+        let mut found: Vec<PathBuf> = leftovers(self.place, dead::LEFTOVER_AGE);
         // No pack is being written while upkeep does not run.
         let upkeep = try_lock_upkeep(self.place)?;
         let is_pack_part = |name: &str| name.starts_with("tmp_") || name.starts_with(".tmp-");

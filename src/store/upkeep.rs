@@ -16,6 +16,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use gix::ObjectId;
 use gix::objs::tree::EntryKind;
@@ -32,7 +33,7 @@ use super::loose::TEMPORARY;
 use super::remote::Turn;
 use super::room::Room;
 use super::write::Writer;
-use super::{Store, StoreError, durable};
+use super::{Store, StoreError, durable, leftovers};
 
 /// Loose objects that make upkeep worthwhile. git's own `gc.auto` is 6700; here most of them are
 /// commits with a delta of some kilobytes.
@@ -63,6 +64,9 @@ const SHARED_HISTORY: usize = 1000;
 
 /// Packs that are merged into one.
 const MANY_PACKS: usize = 20;
+
+/// What a dead process has left is removed when it is so old.
+const LEFTOVER_AGE: Duration = Duration::from_secs(3600);
 
 /// What upkeep has done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -107,6 +111,9 @@ impl Store {
         crash_point!("packed");
         let removed = {
             let guard = lock::lock(&self.lock_path())?;
+            for file in leftovers(&self.path, LEFTOVER_AGE) {
+                let _ = fs::remove_file(file);
+            }
             self.remove_loose(&guard)?
         };
         self.merge_packs()?;

@@ -49,3 +49,16 @@ fn a_waiting_act_that_cannot_be_read_is_told_and_kept() {
         assert!(file.exists());
     }
 }
+
+#[test]
+fn taking_everything_out_tells_what_waits() {
+    let (hub, _away) = with_one_waiting();
+    let a = &hub.clones[0];
+    let error = a.coord(&["uninstall"]).fails(5, "refused").clone();
+    assert_eq!(error["details"]["waiting"], 1);
+    assert!(error["message"].as_str().unwrap().contains("1 act for the remote"), "{error}");
+    assert_eq!(waiting(a).len(), 1);
+    let out = a.command(crate::common::PROGRAM, &a.root).args(["uninstall", "--yes"]).output().unwrap();
+    let said = String::from_utf8_lossy(&out.stderr).into_owned() + &String::from_utf8_lossy(&out.stdout);
+    assert!(out.status.success() && said.contains("1 act that waited for origin"), "{said}");
+}

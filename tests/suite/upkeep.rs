@@ -238,3 +238,29 @@ fn a_clone_that_only_reads_tidies_what_it_fetches() {
     wait_until("the packs are one", || packs() == 1);
     hub.check("tidied");
 }
+
+#[test]
+fn what_dead_processes_leave_goes_with_upkeep_or_a_repair() {
+    let env = TestEnv::new();
+    let store = env.store_dir();
+    let names = ["refs/coord/state.stale-0a1b2c3d", "watch.0a1b2c3d", "authority.json.0a1b2c3d"];
+    let make = |age: u64| {
+        for name in names {
+            std::fs::write(store.join(name), "").unwrap();
+            let file = std::fs::File::options().write(true).open(store.join(name)).unwrap();
+            file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(age)).unwrap();
+        }
+    };
+    let left = || names.iter().filter(|name| store.join(name).exists()).count();
+    make(7200);
+    upkeep(&env.store());
+    assert_eq!(left(), 0);
+    make(60);
+    upkeep(&env.store());
+    assert_eq!(left(), 3, "upkeep gives them time");
+    let findings = env.coord(&["doctor", "--repair"]).ok()["findings"].clone();
+    assert_eq!(findings.as_array().unwrap().iter().filter(|f| f["code"] == "leftover").count(), 3);
+    assert_eq!(left(), 0);
+    make(0);
+    assert_eq!(env.coord(&["doctor"]).ok()["findings"], serde_json::json!([]), "it may be in use");
+}
