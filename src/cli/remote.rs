@@ -137,7 +137,7 @@ fn try_out(app: &App, args: &ProbeArgs) -> CliResult<Answer> {
         Err(_) => None,
     };
     let name = args.name.clone().or(arbiter).unwrap_or_else(|| "origin".to_owned());
-    let sha256 = app.repo.git().args(["rev-parse", "--show-object-format"]).text()? == "sha256";
+    let sha256 = app.repo.is_sha256()?;
     let patience = Duration::from_secs(app.settings.remote_timeout);
     let found = probe::probe(&app.repo.common_dir, sha256, &name, patience)?;
     let data = probe_json(&name, &found);

@@ -86,7 +86,7 @@ impl Files<'_> {
 
     fn settings(&mut self, repo: &HostRepo) -> Result<(), DoctorError> {
         let path = self.place.join("config");
-        let made = config(is_sha256(repo));
+        let made = config(repo.is_sha256().unwrap_or(false));
         let readable = Git::new(self.place).args(["config", "--list", "-z", "--file"]).arg(&path).output()?;
         if readable.status != Some(0) || fs::metadata(&path).is_ok_and(|m| m.len() == 0) {
             let finding = Finding::at_path("store-config", &path, "the configuration cannot be read");
@@ -243,11 +243,6 @@ fn settings_of(text: &str) -> Vec<(String, String)> {
         }
     }
     list
-}
-
-fn is_sha256(repo: &HostRepo) -> bool {
-    let format = repo.git().args(["rev-parse", "--show-object-format"]).text();
-    format.is_ok_and(|f| f == "sha256")
 }
 
 fn is_unlocked(path: &Path) -> bool {

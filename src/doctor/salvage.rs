@@ -28,11 +28,6 @@ use super::{Finding, rebuild, records};
 /// How many older states are tried for copies of damaged records.
 const DONORS: usize = 100;
 
-/// How far numbering goes on when nobody can tell how many leases were granted in states that
-/// are lost. A number that is given twice would let a session that lost its lease commit under
-/// somebody else's.
-const UNKNOWN_NUMBERS: u64 = 1_000_000;
-
 /// On what a repair builds.
 #[derive(Debug)]
 pub struct Base {
@@ -347,7 +342,7 @@ fn numbers_used(candidates: &[Candidate], lost: &[Event], unknown: bool) -> u64 
             .collect::<Vec<_>>()
     });
     let told = leases.chain(candidates.first().map(|c| c.generation)).max().unwrap_or_default();
-    if unknown { told.saturating_add(UNKNOWN_NUMBERS) } else { told }
+    if unknown { told.saturating_add(head::UNKNOWN_NUMBERS) } else { told }
 }
 
 fn is_history_sound(

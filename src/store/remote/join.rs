@@ -10,7 +10,7 @@ use super::super::cas::{self, Swap};
 use super::super::lock::StoreLock;
 use super::super::room::Room;
 use super::super::write::Writer;
-use super::super::{Store, StoreError, durable, lock};
+use super::super::{STATE_REF, Store, StoreError, durable, lock};
 use super::RemoteError;
 use super::link::{Fetched, Link};
 use super::report::Pushed;
@@ -189,7 +189,8 @@ impl Store {
     /// When anything was last pushed to a remote or fetched from it.
     pub fn last_exchange(&self) -> Option<jiff::Timestamp> {
         let written = |name: &str| std::fs::metadata(self.path().join(name)).and_then(|m| m.modified()).ok();
-        let last = ["FETCH_HEAD", "courtesy.json"].into_iter().filter_map(written).max()?;
+        // The ref is moved by each push, and by each fetch that brings something.
+        let last = ["FETCH_HEAD", STATE_REF].into_iter().filter_map(written).max()?;
         jiff::Timestamp::try_from(last).ok()
     }
 
