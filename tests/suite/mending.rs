@@ -21,6 +21,34 @@ fn a_server_in_trouble_keeps_its_newer_state() {
     hub.check("the server is well again");
 }
 
+/// What was fetched is damaged here, and not there.
+#[test]
+fn a_clone_with_damaged_objects_does_not_blame_the_remote() {
+    for name in ["head.json", "queues/main/queue.json"] {
+        let hub = joined();
+        let [a, b] = &hub.clones[..] else { unreachable!() };
+        a.coord(&["sync"]).ok();
+        b.import("{\"id\":\"T1\",\"title\":\"one\"}\n").ok();
+        b.store().fold().unwrap();
+        let newer = hub.state();
+        a.coord(&["doctor", "--remote"]).ok();
+        let id = a.git_in(&hub.bare, &["rev-parse", &format!("{newer}:{name}")]);
+        let file = a.store_dir().join("objects").join(&id[..2]).join(id[2..].trim());
+        std::fs::remove_file(&file).unwrap();
+        std::fs::write(&file, "").unwrap();
+        for words in [&["doctor", "--remote"][..], &["doctor", "--remote", "--repair"]] {
+            let call = a.coord(words);
+            let error = call.fails(6, "remote")["message"].as_str().unwrap();
+            assert!(error.contains("objects of this clone are damaged"), "{error}");
+            assert_eq!(hub.state(), newer, "{name}: nobody has put an older state in its place");
+        }
+        a.coord(&["doctor", "--repair"]).ok();
+        a.coord(&["doctor", "--remote"]).ok();
+        assert_eq!(a.coord(&["next"]).items(), ["T1"]);
+        hub.check("mended here");
+    }
+}
+
 #[test]
 fn objects_that_the_server_has_lost_are_proof_enough() {
     let hub = joined();

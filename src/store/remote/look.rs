@@ -11,6 +11,7 @@ use super::super::authority::Authority;
 use super::super::lock::{self, StoreLock};
 use super::super::{STATE_REF, Scratch, Store, StoreError, StoreOptions};
 use super::RemoteError;
+use super::error::DAMAGED_HERE;
 use super::link::{Fetched, Link};
 use super::report;
 
@@ -92,7 +93,7 @@ impl Store {
     /// unreadable only when that comes to the same: a repair puts another in its place, and a server
     /// that is short of memory, or damage on this side, must not cost what others have done since.
     fn prove(&self, link: &Link) -> Result<There, StoreError> {
-        let scratch = Scratch::new(self.objects.hash() == gix::hash::Kind::Sha256)?;
+        let scratch = Scratch::new(self.is_sha256())?;
         let empty = scratch.store(self.options())?;
         let fresh = link.from(&empty);
         match fresh.fetch()? {
@@ -110,12 +111,19 @@ impl Store {
             Fetched::Unreachable(reason) => Ok(There::Unreachable(reason)),
             Fetched::Tip(tip) => Ok(match empty.head_of(tip) {
                 Err(e) => There::Unreadable { tip, reason: e.to_string(), generation: None },
-                Ok(_) => There::Unreachable(
-                    "its state is whole, but objects of this clone are damaged; first: git coord doctor --repair"
-                        .to_owned(),
-                ),
+                Ok(_) => There::Unreachable(DAMAGED_HERE.to_owned()),
             }),
         }
+    }
+
+    /// Reads the remote's state without any of this clone's objects.
+    pub(crate) fn read_afresh(&self, remote: &str) -> Result<Option<(Scratch, Store)>, StoreError> {
+        let common = self.path().parent().unwrap_or(self.path());
+        read_from(common, self.is_sha256(), remote, self.options().patience)
+    }
+
+    fn is_sha256(&self) -> bool {
+        self.objects.hash() == gix::hash::Kind::Sha256
     }
 }
 

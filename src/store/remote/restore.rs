@@ -23,7 +23,7 @@ use super::super::write::{Writer, message};
 use super::super::{Store, StoreError, durable, upkeep};
 use super::adopt::judged;
 use super::link::Link;
-use super::look::{RemoteLook, There, read_from};
+use super::look::{RemoteLook, There};
 use super::protocol::Succession;
 use super::report::Pushed;
 use super::{RemoteError, Turn};
@@ -122,15 +122,13 @@ impl Store {
     pub(crate) fn refetch(&self, _guard: &StoreLock, old: Option<ObjectId>) -> Result<Refetched, StoreError> {
         let turn = Turn::begin(self)?;
         let Some(authority) = turn.authority() else { return Ok(Refetched::Alone) };
-        let common = self.path().parent().unwrap_or(self.path());
-        let sha256 = self.objects.hash() == gix::hash::Kind::Sha256;
         let remote = authority.remote.clone();
         if self.options().offline {
             // What is mended here alone would part from the remote's state.
             let reason = "--offline was given".to_owned();
             return Err(RemoteError::Unreachable { remote, reason }.into());
         }
-        let found = read_from(common, sha256, &remote, self.options().patience)?;
+        let found = self.read_afresh(&remote)?;
         let Some((_scratch, fetched)) = found else { return Ok(Refetched::Absent) };
         let tip = fetched.require_tip()?;
         if let Some(before) = old.and_then(|old| self.head_of(old).ok()) {
