@@ -72,7 +72,8 @@ fn bare_repositories_need_not_be_found_by_git() {
     std::fs::write(&global, "[safe]\n\tbareRepository = explicit\n").unwrap();
     let coord = |words: &[&str]| a.run(&a.root).args(words).env("GIT_CONFIG_GLOBAL", &global).call();
     let bare = hub.bare.to_str().unwrap();
-    coord(&["server", "install", bare]).ok();
+    let beside = a.run(hub.bare.parent().unwrap()).args(["server", "install", "hub.git"]);
+    beside.env("GIT_CONFIG_GLOBAL", &global).call().ok();
     assert_eq!(coord(&["server", "status", bare]).ok()["hook"]["state"], "active");
     assert_eq!(coord(&["server", "status", hub.bare.join("refs").to_str().unwrap()]).code, Some(0));
     coord(&["session", "start", "alice"]).ok();
