@@ -138,7 +138,7 @@ fn try_out(app: &App, args: &ProbeArgs) -> CliResult<Answer> {
         Err(_) => None,
     };
     let name = args.name.clone().or(arbiter).unwrap_or_else(|| "origin".to_owned());
-    let sha256 = app.repo.git().args(["rev-parse", "--show-object-format"]).text()? == "sha256";
+    let sha256 = app.repo.is_sha256()?;
     let patience = Duration::from_secs(app.settings.remote_timeout);
     let found = probe::probe(&app.repo.common_dir, sha256, &name, patience)?;
     let data = probe_json(&name, &found);
@@ -213,7 +213,7 @@ fn probe_text(app: &App, name: &str, probe: &Probe) -> CliResult<String> {
         lines.push(format!("  {:<24} {time} ms (median of {count})", "a push takes"));
     }
     for left in &probe.left {
-        lines.push(paint(WARN, format!("  left there: {left} (the server does not let it be deleted)")));
+        lines.push(paint(WARN, format!("  left there: {left} (the server did not delete it)")));
     }
     if probe.is_fit() {
         lines.push(paint(GOOD, "it can be the arbiter"));

@@ -107,7 +107,8 @@ impl Store {
         if let Some(outcome) = ticket.map(Ticket::answer).transpose()?.flatten() {
             return Ok(outcome);
         }
-        if let (Some(authority), Some(ticket)) = (turn.authority(), ticket) {
+        // A patient act asks again and again, and what was an hour ago is no answer to that.
+        if let (Some(authority), Some(ticket)) = (turn.authority(), ticket.filter(|t| !t.patient)) {
             self.reached_since(authority, &ticket.path())?;
         }
         self.drain(&mut turn, room, op, ticket)
