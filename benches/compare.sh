@@ -5,17 +5,9 @@
 #   cargo build --release && benches/compare.sh [ROUNDS]
 #
 # Prints the median of each command in microseconds and its ratio to one `git update-ref`.
-set -euo pipefail
-export LC_ALL=C GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
+. "$(dirname "$0")/common.sh"
 rounds=${1:-200}
-coord=${GIT_COORD:-$(cd "$(dirname "$0")/.." && pwd)/target/release/git-coord}
-[ -x "$coord" ] || { echo "no $coord: run cargo build --release first" >&2; exit 1; }
-export PATH=${coord%/*}:$PATH
-export GIT_AUTHOR_NAME=bench GIT_AUTHOR_EMAIL=bench@example.invalid
-export GIT_COMMITTER_NAME=bench GIT_COMMITTER_EMAIL=bench@example.invalid
 
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
 cd "$dir"
 git init -q repo && cd repo
 mkdir -p src/deep/er && seq 1000 | while read -r i; do echo "$i" >"src/deep/er/file$i"; done
@@ -38,24 +30,13 @@ echo "$USER" >"$1/owner"
 EOF
 chmod +x "$dir/mkdir-claim"
 export USER=${USER:-bench}
-mkdir "$dir/locks" "$dir/times"
-
-# name, then the command; %i is the number of the round.
-run() {
-	local name=$1 start end
-	shift
-	local words=("${@//%i/$i}")
-	start=$EPOCHREALTIME
-	"${words[@]}" >/dev/null
-	end=$EPOCHREALTIME
-	echo $((${end/./} - ${start/./})) >>"$dir/times/$name"
-}
+mkdir "$dir/locks"
 
 for i in $(seq "$rounds"); do
-	run 'git update-ref (create)' git update-ref "refs/bench/%i" HEAD
-	run 'git coord claim' "$coord" claim -q "lib/module/file%i.rs"
-	run 'git coord release' "$coord" release -q "lib/module/file%i.rs"
-	run 'mkdir script: claim' "$dir/mkdir-claim" "$dir/locks/%i"
+	run 'git update-ref (create)' git update-ref "refs/bench/$i" HEAD
+	run 'git coord claim' "$coord" claim -q "lib/module/file$i.rs"
+	run 'git coord release' "$coord" release -q "lib/module/file$i.rs"
+	run 'mkdir script: claim' "$dir/mkdir-claim" "$dir/locks/$i"
 	item=$("$coord" queue list --state pending --limit 1 --json | sed 's/.*"id":"\([^"]*\)".*/\1/')
 	run 'git coord next' "$coord" next -q
 	run 'git coord done' "$coord" done -q "$item"
@@ -65,15 +46,14 @@ for i in $(seq "$rounds"); do
 	run 'an empty program' /bin/true
 done
 
-median() { sort -n "$dir/times/$1" | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
-base=$(median 'git update-ref (create)')
+base=$(median_of 'git update-ref (create)')
 printf '%-38s %9s  %s\n' "median of $rounds" 'us' 'x git update-ref'
 for name in 'an empty program' 'git update-ref (create)' 'git coord claim' 'git coord release' \
 	'git coord next' 'git coord done' 'git coord claims' 'mkdir script: claim' \
 	'git diff --cached --name-only (1000)' 'git coord check --staged (1000)'; do
-	us=$(median "$name")
+	us=$(median_of "$name")
 	awk -v n="$name" -v us="$us" -v b="$base" 'BEGIN { printf "%-38s %9d  %.2f\n", n, us, us / b }'
 done
-diff=$(median 'git diff --cached --name-only (1000)')
-check=$(median 'git coord check --staged (1000)')
+diff=$(median_of 'git diff --cached --name-only (1000)')
+check=$(median_of 'git coord check --staged (1000)')
 awk -v a="$check" -v b="$diff" 'BEGIN { printf "check --staged / git diff --cached: %.2f\n", a / b }'

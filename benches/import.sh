@@ -7,8 +7,7 @@
 # imported into a store of its own, twice, with the memory at the peak. A SARIF file of N MB:
 #
 #   benches/import.sh --sarif N >FILE
-set -euo pipefail
-export LC_ALL=C GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
+. "$(dirname "$0")/common.sh"
 
 # One result is 950 bytes, one line of the file, with the rules behind the results as ruff has it.
 sarif() {
@@ -31,13 +30,6 @@ items=${1:-200000}
 shift || true
 files=()
 for file in "$@"; do files+=("$(realpath "$file")"); done
-coord=${GIT_COORD:-$(cd "$(dirname "$0")/.." && pwd)/target/release/git-coord}
-[ -x "$coord" ] || { echo "no $coord: run cargo build --release first" >&2; exit 1; }
-export PATH=${coord%/*}:$PATH
-export GIT_AUTHOR_NAME=bench GIT_AUTHOR_EMAIL=bench@example.invalid
-export GIT_COMMITTER_NAME=bench GIT_COMMITTER_EMAIL=bench@example.invalid
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
 cd "$dir"
 
 # The same lines for both: as JSON lines, and as blobs in a tree of one commit.
@@ -60,14 +52,12 @@ new() {
 	"$coord" -C "$1" init -q >/dev/null
 }
 took() { # seconds of a command
-	local start=$EPOCHREALTIME
-	"$@" >/dev/null 2>"$dir/err" || { cat "$dir/err" >&2; exit 1; }
-	local end=$EPOCHREALTIME
-	echo $((${end/./} - ${start/./})) | awk '{ printf "%.2f\n", $1 / 1e6 }'
+	local us
+	micros "$@" 2>"$dir/err" || { cat "$dir/err" >&2; exit 1; }
+	awk -v us="$us" 'BEGIN { printf "%.2f\n", us / 1e6 }'
 }
 fast() { rm -rf fast && git init -q --bare fast && git -C fast fast-import --quiet --done <items.fast; }
 kb() { du -sk "$1" | cut -f1; }
-median() { sort -n "$1" | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
 for _ in 1 2 3; do
 	new repo
@@ -82,10 +72,10 @@ before=$(kb repo/.git/coord)
 after=$(kb repo/.git/coord)
 printf '%d items, %d kB of JSON lines; median of 3\n' "$items" "$(kb items.jsonl)"
 printf '%-30s %8s %10s\n' '' s 'kB on disk'
-printf '%-30s %8s %10s\n' 'git coord queue import' "$(median import)" "$before"
-printf '%-30s %8s %10s\n' 'the same again' "$(median again)" "$after"
-printf '%-30s %8s %10s\n' 'git fast-import' "$(median fast-import)" "$(kb fast)"
-awk -v a="$(median import)" -v b="$(median fast-import)" 'BEGIN { printf "import / fast-import: %.2f\n", a / b }'
+printf '%-30s %8s %10s\n' 'git coord queue import' "$(median <import)" "$before"
+printf '%-30s %8s %10s\n' 'the same again' "$(median <again)" "$after"
+printf '%-30s %8s %10s\n' 'git fast-import' "$(median <fast-import)" "$(kb fast)"
+awk -v a="$(median <import)" -v b="$(median <fast-import)" 'BEGIN { printf "import / fast-import: %.2f\n", a / b }'
 
 peak() { # the memory of a command at its peak, in MB
 	python3 - "$@" <<'PY'

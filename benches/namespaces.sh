@@ -5,23 +5,19 @@
 #   cargo build --release && benches/namespaces.sh [DELAY_MS]
 #
 # Shows acts over the cable with their times and bytes, what happens when it is cut, and after.
-set -euo pipefail
-export LC_ALL=C GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
+. "$(dirname "$0")/common.sh"
 delay=${1:-0}
-coord=${GIT_COORD:-$(cd "$(dirname "$0")/.." && pwd)/target/release/git-coord}
-[ -x "$coord" ] || { echo "no $coord: run cargo build --release first" >&2; exit 1; }
 hub=coord-hub-$$ far=coord-far-$$
 if ! ip netns add "$hub" 2>/dev/null; then
 	echo "skipped: network namespaces cannot be made here (needs root and ip)"
 	exit 0
 fi
-dir=$(mktemp -d)
 server=
 cleanup() {
 	[ -z "$server" ] || kill "$server" 2>/dev/null || true
 	ip netns del "$hub" 2>/dev/null || true
 	ip netns del "$far" 2>/dev/null || true
-	rm -rf "$dir"
+	tidy
 }
 trap cleanup EXIT
 ip netns add "$far"
@@ -36,10 +32,7 @@ if [ "$delay" -gt 0 ] && ! ip netns exec "$far" tc qdisc add dev coordf root net
 	echo "no delay: this kernel has no netem"
 fi
 
-mkdir "$dir/bin" "$dir/srv" && cp "$coord" "$dir/bin/git-coord"
-export PATH=$dir/bin:$PATH
-export GIT_AUTHOR_NAME=bench GIT_AUTHOR_EMAIL=bench@example.invalid
-export GIT_COMMITTER_NAME=bench GIT_COMMITTER_EMAIL=bench@example.invalid
+mkdir "$dir/srv"
 git init -q --bare -b main "$dir/srv/hub.git"
 git -C "$dir/srv/hub.git" config transfer.fsckObjects true
 ip netns exec "$hub" git daemon --base-path="$dir/srv" --export-all --enable=receive-pack \

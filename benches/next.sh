@@ -7,18 +7,9 @@
 #
 # Prints the median of each in microseconds and its ratio to the first. The first call of each kind
 # is not counted: it looks through what is in the way once, and is printed beside.
-set -euo pipefail
-export LC_ALL=C GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
+. "$(dirname "$0")/common.sh"
 rounds=${1:-50}
 items=${2:-200000}
-coord=${GIT_COORD:-$(cd "$(dirname "$0")/.." && pwd)/target/release/git-coord}
-[ -x "$coord" ] || { echo "no $coord: run cargo build --release first" >&2; exit 1; }
-export GIT_AUTHOR_NAME=bench GIT_AUTHOR_EMAIL=bench@example.invalid
-export GIT_COMMITTER_NAME=bench GIT_COMMITTER_EMAIL=bench@example.invalid
-
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-mkdir "$dir/times"
 
 # repository NAME ITEMS BLOCKED: items of ten categories in a hundred folders, a rare category in the
 # last hundred, and some that wait for one that nobody has. The first 5,000 are in folder d0.
@@ -39,14 +30,11 @@ repository() {
 
 # take NAME REPOSITORY WORDS…: takes one item, and gives it back outside of the time that counts.
 take() {
-	local name=$1 at=$dir/$2 start end
+	local name=$1 at=$dir/$2
 	shift 2
-	start=$EPOCHREALTIME
-	"$coord" -C "$at" next -q "$@" >"$dir/out"
-	end=$EPOCHREALTIME
-	[ -s "$dir/out" ] || { echo "$name: nothing was taken" >&2; exit 1; }
-	echo $((${end/./} - ${start/./})) >>"$dir/times/$name"
-	"$coord" -C "$at" done -q "$(awk '{ print $1; exit }' "$dir/out")" >/dev/null
+	run "$name" "$coord" -C "$at" next -q "$@"
+	[ -s "$dir/said" ] || { echo "$name: nothing was taken" >&2; exit 1; }
+	"$coord" -C "$at" done -q "$(awk '{ print $1; exit }' "$dir/said")" >/dev/null
 }
 
 repository small 1000 0
@@ -75,13 +63,13 @@ for i in $(seq 0 "$rounds"); do
 	take "--rule r33" large --rule r33
 done
 
-median() { tail -n +2 "$1" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
-base=$(median "$dir/times/next, 1,000 items")
+later() { tail -n +2 "$dir/times/$1" | median; }
+base=$(later 'next, 1,000 items')
 printf '%-32s %9s %7s %11s\n' "median of $rounds, $items items" 'us' 'ratio' 'first, us'
 for name in 'next, 1,000 items' 'next' 'half of them finished' 'first 5,000 in a held folder' \
 	'first 5,000 on held files' '50,000 blocked' '--category c7' '--category rare' \
 	'--area, a tenth of all' '--rule r33'; do
-	us=$(median "$dir/times/$name")
+	us=$(later "$name")
 	first=$(head -1 "$dir/times/$name")
 	awk -v n="$name" -v us="$us" -v b="$base" -v f="$first" \
 		'BEGIN { printf "%-32s %9d %7.2f %11d\n", n, us, us / b, f }'

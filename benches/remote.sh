@@ -7,18 +7,8 @@
 # Prints medians, and the fastest tenth (which says more on a busy machine), in microseconds with
 # their ratios to the plain push; then the bytes that pass when a clone joins, claims and fetches
 # one act, and the number of refs.
-set -euo pipefail
-export LC_ALL=C GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
+. "$(dirname "$0")/common.sh"
 rounds=${1:-100} items=${2:-1000}
-coord=${GIT_COORD:-$(cd "$(dirname "$0")/.." && pwd)/target/release/git-coord}
-[ -x "$coord" ] || { echo "no $coord: run cargo build --release first" >&2; exit 1; }
-export GIT_AUTHOR_NAME=bench GIT_AUTHOR_EMAIL=bench@example.invalid
-export GIT_COMMITTER_NAME=bench GIT_COMMITTER_EMAIL=bench@example.invalid
-
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-mkdir "$dir/bin" "$dir/times" && cp "$coord" "$dir/bin/git-coord"
-export PATH=$dir/bin:$PATH
 cd "$dir"
 for hub in hub plain; do
 	git init -q --bare -b main $hub.git
@@ -33,15 +23,6 @@ git coord session start bench -q >/dev/null
 seq "$items" | awk '{ printf "{\"id\":\"T%d\",\"title\":\"item %d\",\"files\":[\"work/file%d.rs\"]}\n", $1, $1, $1 }' |
 	git coord queue import - -q >/dev/null
 
-# name, then the command
-run() {
-	local name=$1 start end
-	shift
-	start=$EPOCHREALTIME
-	"$@" >/dev/null
-	end=$EPOCHREALTIME
-	echo $((${end/./} - ${start/./})) >>"$dir/times/$name"
-}
 tree=$(git -C ../plain rev-parse 'main^{tree}')
 last=$(git -C ../plain rev-parse main)
 refs_before=$(git -C "$dir/hub.git" for-each-ref | wc -l)
@@ -54,13 +35,20 @@ for i in $(seq "$rounds"); do
 	run 'git coord done' git coord done -q "$item"
 	run 'git coord release' git coord release -q "lib/file$i.rs"
 done
-# The value below which a part of the times lies.
-part() { sort -n "$dir/times/$1" | awk -v p="$2" '{ v[NR] = $1 } END { print v[int((NR - 1) * p) + 1] }'; }
+
+# What a clone keeps ready is handed out without a push.
+git config coord.pool 10 && git coord next -q >/dev/null
+for i in $(seq "$rounds"); do
+	run 'git coord next, kept ready' git coord next -q
+	run 'git coord done, and one more ready' git coord done -q "$(awk '{ print $1; exit }' "$dir/said")"
+done
 push='git push (one commit, one ref)'
 printf '%-34s %9s %10s %9s %10s\n' "$rounds rounds, $items items" 'median us' 'x git push' 'tenth us' 'x git push'
-for name in "$push" 'git coord claim' 'git coord next' 'git coord done' 'git coord release'; do
-	awk -v n="$name" -v m="$(part "$name" 0.5)" -v bm="$(part "$push" 0.5)" -v t="$(part "$name" 0.1)" \
-		-v bt="$(part "$push" 0.1)" 'BEGIN { printf "%-34s %9d %10.2f %9d %10.2f\n", n, m, m / bm, t, t / bt }'
+of() { part "$2" <"$dir/times/$1"; }
+for name in "$push" 'git coord claim' 'git coord next' 'git coord done' 'git coord release' \
+	'git coord next, kept ready' 'git coord done, and one more ready'; do
+	awk -v n="$name" -v m="$(of "$name" 0.5)" -v bm="$(of "$push" 0.5)" -v t="$(of "$name" 0.1)" \
+		-v bt="$(of "$push" 0.1)" 'BEGIN { printf "%-34s %9d %10.2f %9d %10.2f\n", n, m, m / bm, t, t / bt }'
 done
 
 # Bytes that pass between client and server: the server's program runs under two `tee`s.
@@ -76,13 +64,11 @@ git config remote.origin.url "ssh://hub$dir/hub.git"
 bytes() { cat "$dir/$1" 2>/dev/null | wc -c; }
 metered() {
 	: >"$dir/up" && : >"$dir/down"
-	local name=$1 start end
+	local name=$1 us
 	shift
-	start=$EPOCHREALTIME
-	"$@" >/dev/null
-	end=$EPOCHREALTIME
+	micros "$@"
 	printf '%-34s %9d bytes up, %9d down, %6d ms\n' "$name" "$(bytes up)" "$(bytes down)" \
-		$(((${end/./} - ${start/./}) / 1000))
+		$((us / 1000))
 }
 echo
 metered 'a clone joins' git coord init -q --remote origin
@@ -90,4 +76,4 @@ git coord session start other -q >/dev/null
 metered 'a claim' git coord claim -q other-path
 git -C "$dir/hub" coord claim -q one-more >/dev/null
 metered 'sync after one act elsewhere' git coord sync -q
-echo "refs on the remote: $refs_before before $((rounds * 4)) acts, $(git -C "$dir/hub.git" for-each-ref | wc -l) after them"
+echo "refs on the remote: $refs_before before all these acts, $(git -C "$dir/hub.git" for-each-ref | wc -l) after them"

@@ -7,21 +7,15 @@
 # What SQLite does: it marks the first free row in one immediate transaction and writes a row to a
 # log; `done` likewise. What git-coord does besides: it claims the item's file, keeps leases, and
 # looks for the repository first. Neither syncs to the disk (SQLite: synchronous=OFF).
-set -euo pipefail
-export LC_ALL=C GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
+. "$(dirname "$0")/common.sh"
 sessions=${1:-64} items=${2:-1500} rounds=${3:-5}
-target=$(cd "$(dirname "$0")/.." && pwd)/target/release
-coord=${GIT_COORD:-$target/git-coord}
-crowd=${CROWD:-$target/examples/crowd}
-[ -x "$coord" ] && [ -x "$crowd" ] || { echo "run cargo build --release --bins --examples first" >&2; exit 1; }
+crowd=${CROWD:-$release/examples/crowd}
+[ -x "$crowd" ] || { echo "no $crowd: run cargo build --release --examples first" >&2; exit 1; }
 command -v sqlite3 >/dev/null || { echo "sqlite3 is missing: apt-get install sqlite3" >&2; exit 1; }
-
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
 
 prepare_coord() {
 	rm -rf "$dir/repo" && git init -q "$dir/repo" && cd "$dir/repo"
-	git -c user.name=bench -c user.email=bench@example.invalid commit -q --allow-empty -m base
+	git commit -q --allow-empty -m base
 	"$coord" init -q >/dev/null
 	for s in $(seq 0 $((sessions - 1))); do
 		"$coord" session start -q "s$s" >/dev/null 2>&1
@@ -74,7 +68,6 @@ for round in $(seq "$rounds"); do
 	"$coord" -C "$dir/repo" doctor -q >/dev/null || echo "git coord: doctor finds something"
 	swaps | tee -a "$dir/swaps" | awk '{ printf "          %d acts in %d commits, %d swaps lost\n", $1, $2, $3 }'
 done
-median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 echo
 echo "$sessions sessions, $items items, median of $rounds rounds"
 printf '%-10s %8s %8s %12s %12s\n' '' 'items/s' twice 'call ms' 'longest ms'

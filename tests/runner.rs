@@ -27,11 +27,14 @@ mod suite {
     mod input;
     mod joining;
     mod leases;
+    mod mending;
     mod model;
     mod model_oracle;
     mod names;
     mod needs;
+    mod notes;
     mod pool;
+    mod posted;
     mod races;
     mod remote;
     mod room;

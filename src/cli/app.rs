@@ -206,8 +206,12 @@ impl App {
     /// # Errors
     /// When the remote's state cannot follow the known one, or from the store.
     pub fn refresh(&self, store: &Store, age: Duration, wait: Duration) -> CliResult<()> {
-        let known = "; this is what was known last";
-        self.unless_away(store.refresh_if_older(age, wait), known).map(|_| ())
+        let brought = self.unless_away(store.refresh_if_older(age, wait), "; this is what was known last")?;
+        if brought == Some(true) {
+            // A clone that only reads would otherwise keep all that it has ever fetched.
+            self.upkeep_if_wanted(store);
+        }
+        Ok(())
     }
 
     /// Imports items, all or none, and starts upkeep if it is worthwhile.

@@ -81,7 +81,7 @@ fn check_range(app: &App, range: &str, from: Option<&str>) -> CliResult<Answer> 
             guard::range::judge(&store, &commits, app.session_if_any()?.as_ref())?
         }
         Some(remote) => {
-            let sha256 = app.repo.git().args(["rev-parse", "--show-object-format"]).text()? == "sha256";
+            let sha256 = app.repo.is_sha256()?;
             let patience = app.store_options().patience;
             let Some((_scratch, store)) = read_from(&app.repo.common_dir, sha256, remote, patience)? else {
                 return Err(CliError::failed("no-state", format!("{remote} has no refs/coord/state"))

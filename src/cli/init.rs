@@ -51,7 +51,7 @@ pub fn require_git() -> CliResult<()> {
 /// Runs `init`.
 pub fn init(app: &App, args: &InitArgs) -> CliResult<Answer> {
     require_git()?;
-    let sha256 = app.repo.git().args(["rev-parse", "--show-object-format"]).text()? == "sha256";
+    let sha256 = app.repo.is_sha256()?;
     let fresh = !app.repo.common_dir.join(store::STORE_DIR).exists();
     let store = store::create(&app.repo.common_dir, sha256, app.store_options())?;
     let shared = match &args.remote {

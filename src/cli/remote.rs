@@ -94,7 +94,7 @@ fn show(app: &App) -> CliResult<Answer> {
         "exchanged": last.map(|at| at.to_string()), "waiting": waiting,
         "settings": {
             "remote_timeout": app.settings.remote_timeout, "push_every": app.settings.push_every,
-            "refresh": app.settings.refresh,
+            "refresh": app.settings.refresh, "pool": app.settings.pool,
         },
     });
     let answer = Answer::new(data, lines.join("\n"));
@@ -106,7 +106,8 @@ fn show(app: &App) -> CliResult<Answer> {
 
 fn settings(app: &App) -> String {
     let s = &app.settings;
-    format!("remoteTimeout {}s, pushEvery {}s, refresh {}s", s.remote_timeout, s.push_every, s.refresh)
+    let (timeout, every) = (s.remote_timeout, s.push_every);
+    format!("remoteTimeout {timeout}s, pushEvery {every}s, pool {}, refresh {}s", s.pool, s.refresh)
 }
 
 /// The generation that the remote has, how it stands to this clone as a word, and for people.
@@ -137,7 +138,7 @@ fn try_out(app: &App, args: &ProbeArgs) -> CliResult<Answer> {
         Err(_) => None,
     };
     let name = args.name.clone().or(arbiter).unwrap_or_else(|| "origin".to_owned());
-    let sha256 = app.repo.git().args(["rev-parse", "--show-object-format"]).text()? == "sha256";
+    let sha256 = app.repo.is_sha256()?;
     let patience = Duration::from_secs(app.settings.remote_timeout);
     let found = probe::probe(&app.repo.common_dir, sha256, &name, patience)?;
     let data = probe_json(&name, &found);
@@ -212,7 +213,7 @@ fn probe_text(app: &App, name: &str, probe: &Probe) -> CliResult<String> {
         lines.push(format!("  {:<24} {time} ms (median of {count})", "a push takes"));
     }
     for left in &probe.left {
-        lines.push(paint(WARN, format!("  left there: {left} (the server does not let it be deleted)")));
+        lines.push(paint(WARN, format!("  left there: {left} (the server did not delete it)")));
     }
     if probe.is_fit() {
         lines.push(paint(GOOD, "it can be the arbiter"));

@@ -30,7 +30,7 @@ pub enum ServerCommand {
 #[derive(Debug, Args)]
 pub struct Place {
     /// The bare repository
-    #[arg(value_name = "DIR", default_value = ".")]
+    #[arg(id = "place", value_name = "DIR", default_value = ".")]
     dir: PathBuf,
 }
 

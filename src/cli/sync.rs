@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::model::{Op, session};
-use crate::notes::exchange;
+use crate::notes::{NoteError, exchange};
 
 use super::app::App;
 use super::error::{CliError, CliResult};
@@ -13,20 +13,33 @@ use super::text;
 /// Runs `sync`: what waits goes out, what is new comes in, then the notes of all sessions.
 pub fn sync(app: &App) -> CliResult<Answer> {
     let store = app.store()?;
-    let Some(authority) = store.authority()? else {
+    if store.authority()?.is_none() {
         return Err(super::remote::no_remote());
-    };
+    }
     store.sync_begins()?;
     let waiting = store.posted()?;
     let before = store.tip()?;
     app.submit(&store, &Op::Sweep, None)?;
     let sent = waiting - store.posted()?.min(waiting);
     let is_new = store.tip()? != before;
+    // Read anew: a folder that was moved has another name by now.
+    let Some(authority) = store.authority()? else { return Err(super::remote::no_remote()) };
     let sessions = store.read(|view| session::all(view))?;
-    let own = |s: &&session::Session| s.clone.as_ref() == Some(&authority.clone);
-    let own: Vec<_> = sessions.iter().filter(own).map(|s| s.name.clone()).collect();
-    let notes = exchange::exchange(&app.repo, &authority.remote, &own)
-        .map_err(|e| CliError::remote(format!("the notes were not exchanged: {e}")))?;
+    let elsewhere = |s: &session::Session| {
+        s.state == session::SessionState::Active && s.clone.as_ref().is_some_and(|c| *c != authority.clone)
+    };
+    let own: Vec<_> = sessions.into_iter().filter(|s| !elsewhere(s)).map(|s| s.name).collect();
+    let patience = app.store_options().patience;
+    let notes = exchange::exchange(&app.repo, &authority.remote, &own, patience).map_err(|e| {
+        let message = format!("the notes were not exchanged: {e}");
+        match e {
+            NoteError::Remote(_) => CliError::remote(message),
+            NoteError::Git(_) | NoteError::Objects { .. } | NoteError::Contended { .. } => {
+                CliError::failed("notes", message)
+                    .hint("look at them with: git for-each-ref refs/notes/coord, then repeat: git coord sync")
+            }
+        }
+    })?;
     let pushed = sent + notes.pushed;
     let fetched = usize::from(is_new) + notes.fetched;
     let line = format!(

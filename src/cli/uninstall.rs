@@ -5,6 +5,7 @@ use std::path::Path;
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::git::GitError;
 use crate::uninstall::{Footprint, UninstallError, footprint, refs_on, remove, remove_refs_on};
 
 use super::app::App;
@@ -38,8 +39,26 @@ fn there(app: &App, args: &UninstallArgs, arbiter: Option<&str>) -> CliResult<Th
         return Err(CliError::usage("which remote? None arbitrates for this clone")
             .hint("name it: git coord uninstall --remote=origin"));
     };
-    let refs = refs_on(&app.repo, remote).map_err(|e| CliError::remote(e.to_string()))?;
+    let refs = refs_on(&app.repo, remote, app.store_options().patience)
+        .map_err(|e| CliError::remote(e.to_string()))?;
     Ok(There { remote: remote.to_owned(), refs })
+}
+
+/// Deletes what was listed on the remote.
+fn remove_there(app: &App, there: &There) -> CliResult<()> {
+    let patience = app.store_options().patience;
+    let Err(error) = remove_refs_on(&app.repo, &there.remote, &there.refs, patience) else { return Ok(()) };
+    // A server may have deleted some of them, or all before its answer got lost.
+    let answered = matches!(error, GitError::Failed { status: Some(_), .. });
+    let left = refs_on(&app.repo, &there.remote, patience);
+    let same = answered && left.is_ok_and(|left| there.refs.iter().all(|r| left.contains(r)));
+    let told = CliError::remote(format!("the refs on {} were not deleted: {error}", there.remote));
+    Err(if same {
+        told.hint("nothing was changed; without --remote, the refs there stay")
+    } else {
+        told.hint("see what is left there with: git coord uninstall --remote")
+            .detail("outcome", json!("unknown"))
+    })
 }
 
 /// Runs `uninstall`.
@@ -61,10 +80,11 @@ pub fn uninstall(app: &App, args: &UninstallArgs) -> CliResult<Answer> {
         return Err(CliError::refused(message)
             .hint(format!("to do it: git coord uninstall --yes{more}"))
             .detail("would_remove", would)
+            .detail("waiting", json!(found.waiting))
             .detail("at_work", json!(found.at_work.iter().map(|(name, _)| name).collect::<Vec<_>>())));
     }
     // Also when nothing was seen: hooks may stand where git does not look any more.
-    remove_refs_on(&app.repo, &there.remote, &there.refs).map_err(|e| CliError::remote(e.to_string()))?;
+    remove_there(app, &there)?;
     let removed = remove(&app.repo)?;
     if removed.is_empty() && there.refs.is_empty() {
         return Ok(nothing(app, &removed));
@@ -73,12 +93,21 @@ pub fn uninstall(app: &App, args: &UninstallArgs) -> CliResult<Answer> {
     all.extend(line_there(&there));
     let mut list = listing(app, &removed);
     list["remote_refs"] = names_there(&there);
-    let mut answer =
-        Answer::new(json!({ "removed": list }), format!("{}\n{}", paint(GOOD, "removed"), all.join("\n")));
+    let mut answer = Answer::new(
+        json!({ "removed": list, "discarded_acts": removed.waiting }),
+        format!("{}\n{}", paint(GOOD, "removed"), all.join("\n")),
+    );
     if let (Some(remote), None) = (&arbiter, &args.remote) {
         answer = answer.note(format!(
             "{remote} keeps refs/coord/* and refs/notes/coord/* for other clones; to delete them for all:\n  \
              git coord uninstall --yes --remote={remote}"
+        ));
+    }
+    if removed.waiting > 0 {
+        answer = answer.note(format!(
+            "{} that waited for {} went with the store and will not be done",
+            count(removed.waiting, "act"),
+            arbiter.as_deref().unwrap_or("the remote")
         ));
     }
     if !removed.notes.is_empty() {
@@ -163,7 +192,11 @@ fn at_work(found: &Footprint) -> String {
             format!("\n{} {name} holds {}", paint(WARN, "at work:"), count(*leases, "lease"))
         })
         .collect();
-    list.concat()
+    let waiting = (found.waiting > 0).then(|| {
+        let acts = count(found.waiting, "act");
+        format!("\n{} {acts} for the remote; first: git coord sync", paint(WARN, "waiting:"))
+    });
+    list.concat() + &waiting.unwrap_or_default()
 }
 
 impl From<UninstallError> for CliError {

@@ -8,7 +8,7 @@ use gix::ObjectId;
 
 use crate::git::{Git, HostRepo};
 use crate::store::rescue::{file_name, files_in, try_lock_upkeep};
-use crate::store::{HEAD, HINTS_DIR, STORE_DIR, StoreError, StoreLock, config, is_posted};
+use crate::store::{HEAD, HINTS_DIR, STORE_DIR, StoreError, StoreLock, config, leftovers, room};
 
 use super::{DoctorError, Finding, Report, dead};
 
@@ -86,7 +86,7 @@ impl Files<'_> {
 
     fn settings(&mut self, repo: &HostRepo) -> Result<(), DoctorError> {
         let path = self.place.join("config");
-        let made = config(is_sha256(repo));
+        let made = config(repo.is_sha256().unwrap_or(false));
         let readable = Git::new(self.place).args(["config", "--list", "-z", "--file"]).arg(&path).output()?;
         if readable.status != Some(0) || fs::metadata(&path).is_ok_and(|m| m.len() == 0) {
             let finding = Finding::at_path("store-config", &path, "the configuration cannot be read");
@@ -162,12 +162,7 @@ impl Files<'_> {
 
     fn leftovers(&mut self, common_dir: &Path) -> Result<(), StoreError> {
         let old = |path: &Path| dead::is_older(path, dead::LEFTOVER_AGE);
-        let mut found: Vec<PathBuf> = Vec::new();
-        for path in files_in(self.place) {
-            if file_name(&path).starts_with("stale-lock-") && old(&path) {
-                found.push(path);
-            }
-        }
+        let mut found: Vec<PathBuf> = leftovers(self.place, dead::LEFTOVER_AGE);
         // No pack is being written while upkeep does not run.
         let upkeep = try_lock_upkeep(self.place)?;
         let is_pack_part = |name: &str| name.starts_with("tmp_") || name.starts_with(".tmp-");
@@ -199,10 +194,13 @@ impl Files<'_> {
         let dir = self.place.join("room");
         for path in files_in(&dir) {
             let ending = path.extension().unwrap_or_default().to_string_lossy().into_owned();
+            if room::is_posted(&path) && ending != "tmp" {
+                self.posted(&path, &ending);
+                continue;
+            }
             let left = match ending.as_str() {
-                // Its process keeps it locked as long as it lives. One that was posted was accepted,
-                // and waits for whoever writes next.
-                "op" => !is_posted(&path) && is_unlocked(&path),
+                // Its process keeps it locked as long as it lives.
+                "op" => is_unlocked(&path),
                 "tmp" => is_unlocked(&path) && dead::is_older(&path, dead::LEFTOVER_AGE),
                 "out" => dead::is_older(&path, dead::ANSWER_AGE) && owner_is_gone(&path),
                 // Whether it holds is known to the next writer alone, which settles it.
@@ -220,6 +218,15 @@ impl Files<'_> {
         }
         Ok(())
     }
+
+    /// A posted act was acknowledged and is nowhere else: it stays, whatever is wrong with it. So
+    /// does its answer, without which it would be carried out once more.
+    fn posted(&mut self, path: &Path, ending: &str) {
+        if ending == "op" && !room::is_readable(path) && path.exists() {
+            let what = "an act that waits for the remote cannot be read; a newer git-coord may be able to";
+            self.report.findings.push(Finding::at_path("posted-unreadable", path, what).beyond_repair());
+        }
+    }
 }
 
 /// Key and value of each setting in a configuration of ours. All of them matter: gix's
@@ -236,11 +243,6 @@ fn settings_of(text: &str) -> Vec<(String, String)> {
         }
     }
     list
-}
-
-fn is_sha256(repo: &HostRepo) -> bool {
-    let format = repo.git().args(["rev-parse", "--show-object-format"]).text();
-    format.is_ok_and(|f| f == "sha256")
 }
 
 fn is_unlocked(path: &Path) -> bool {

@@ -8,6 +8,7 @@ use crate::git::{GitEnv, HostRepo};
 use crate::hook::{self, HookStatus, State};
 use crate::model::SessionName;
 use crate::model::session::{Session, SessionState};
+use crate::store::host_name;
 use crate::store::rescue::files_in;
 
 use super::{DoctorError, Finding, Options, Report};
@@ -65,10 +66,6 @@ pub fn bindings(repo: &HostRepo, sessions: Option<&Sessions>, repair: bool, repo
             ));
         }
     }
-}
-
-fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// Looks at the hooks of every worktree.

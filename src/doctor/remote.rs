@@ -78,7 +78,7 @@ fn judge(store: &Store, look: &RemoteLook) -> Result<Option<Finding>, DoctorErro
         There::Absent => {
             ("remote-missing", format!("the ref is gone there; this clone knows generation {g}"))
         }
-        There::Unreadable { tip, reason } => (
+        There::Unreadable { tip, reason, .. } => (
             "remote-unreadable",
             format!("the state there ({tip}) cannot be read: {reason}; this clone knows generation {g}"),
         ),
@@ -121,20 +121,14 @@ fn fault_of(known: u64, there: &Head, fault: &RemoteError) -> (&'static str, Str
 /// What is wrong with a state that follows the known one.
 fn broken(store: &Store, remote: &str, tip: ObjectId) -> Result<Option<Finding>, DoctorError> {
     let mut known = HashMap::new();
-    let mut damage = |id| match store.sound_commit(id) {
-        Err(reason) => Some(reason),
-        Ok(commit) => {
-            let bad = store.walk(commit.tree, &mut known);
-            bad.first().map(|bad| format!("{:?} cannot be read: {}", bad.key, bad.reason))
-        }
-    };
     let own = store.tip()?;
     // The two have most objects in common. What is damaged here is fetched again first.
-    if own == Some(tip) || own.is_none_or(|own| damage(own).is_some()) {
+    if own == Some(tip) || own.is_none_or(|own| damage(store, own, &mut known).is_some()) {
         return Ok(None);
     }
     let key = format!("{remote} {STATE_REF}");
-    if let Some(reason) = damage(tip) {
+    if damage(store, tip, &mut known).is_some() {
+        let reason = damage_there(store, remote)?;
         let message = format!("the state there is damaged: {reason}");
         return Ok(Some(Finding::at_key("remote-damaged", key, message)));
     }
@@ -146,4 +140,33 @@ fn broken(store: &Store, remote: &str, tip: ObjectId) -> Result<Option<Finding>,
             format!("its records disagree ({}: {}); a repair takes it over and mends it", f.code, f.message);
         Finding::at_key(RECORDS, key, message)
     }))
+}
+
+/// The first thing of a state that cannot be read. `known` are objects that were looked at.
+fn damage(store: &Store, tip: ObjectId, known: &mut HashMap<ObjectId, bool>) -> Option<String> {
+    match store.sound_commit(tip) {
+        Err(reason) => Some(reason),
+        Ok(commit) => {
+            let bad = store.walk(commit.tree, known);
+            bad.first().map(|bad| format!("{:?} cannot be read: {}", bad.key, bad.reason))
+        }
+    }
+}
+
+/// What is damaged in the remote's state, looked at from a place that has none of this clone's
+/// objects: a repair would put an older state in its place.
+///
+/// # Errors
+/// When nothing is, or there is no answer.
+fn damage_there(store: &Store, remote: &str) -> Result<String, DoctorError> {
+    match store.read_afresh(remote) {
+        Ok(Some((_scratch, fresh))) => {
+            let tip = fresh.tip()?;
+            let found = tip.and_then(|tip| damage(&fresh, tip, &mut HashMap::new()));
+            found.ok_or_else(|| StoreError::from(RemoteError::damaged_here(remote)).into())
+        }
+        Ok(None) => Ok("it is gone".to_owned()),
+        Err(e @ StoreError::View(_)) => Ok(e.to_string()),
+        Err(e) => Err(e.into()),
+    }
 }

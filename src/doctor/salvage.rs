@@ -28,11 +28,6 @@ use super::{Finding, rebuild, records};
 /// How many older states are tried for copies of damaged records.
 const DONORS: usize = 100;
 
-/// How far numbering goes on when nobody can tell how many leases were granted in states that
-/// are lost. A number that is given twice would let a session that lost its lease commit under
-/// somebody else's.
-const UNKNOWN_NUMBERS: u64 = 1_000_000;
-
 /// On what a repair builds.
 #[derive(Debug)]
 pub struct Base {
@@ -44,6 +39,8 @@ pub struct Base {
     pub parent: Option<ObjectId>,
     /// Events of the history that ends, oldest first, when a new one begins.
     pub events: Vec<String>,
+    /// The commits of that history, newest first, as far as they can be read without a gap.
+    pub ended: Vec<ObjectId>,
     /// The last number that was given, or may have been.
     pub numbers_used: u64,
     /// Halves of segments that are left out of the tree, with their new content.
@@ -106,6 +103,7 @@ fn on(store: &Store, look: &Look, tree: ObjectId, tip: ObjectId, parent: Option<
         delta,
         parent,
         events,
+        ended: if parent.is_none() { unbroken(store, tip) } else { Vec::new() },
         numbers_used: generation,
         rebuilt: Vec::new(),
         told: Vec::new(),
@@ -294,6 +292,7 @@ fn fall_back(store: &Store, look: &Look, tip: Option<ObjectId>) -> Option<Base> 
         delta: chosen.commit.delta.clone(),
         parent,
         events,
+        ended: if history_sound { Vec::new() } else { unbroken(store, chosen.id) },
         numbers_used,
         rebuilt: Vec::new(),
         told,
@@ -343,7 +342,7 @@ fn numbers_used(candidates: &[Candidate], lost: &[Event], unknown: bool) -> u64 
             .collect::<Vec<_>>()
     });
     let told = leases.chain(candidates.first().map(|c| c.generation)).max().unwrap_or_default();
-    if unknown { told.saturating_add(UNKNOWN_NUMBERS) } else { told }
+    if unknown { told.saturating_add(head::UNKNOWN_NUMBERS) } else { told }
 }
 
 fn is_history_sound(
@@ -360,6 +359,21 @@ fn is_history_sound(
         at = commit.parent;
     }
     true
+}
+
+/// A state and those before it, up to the first that cannot be read. The last one has a head.
+fn unbroken(store: &Store, tip: ObjectId) -> Vec<ObjectId> {
+    let (mut ids, mut headed) = (Vec::new(), 0);
+    let mut at = Some(tip);
+    while let Some((id, commit)) = at.and_then(|id| Some((id, store.sound_commit(id).ok()?))) {
+        ids.push(id);
+        if head_of(store, &commit).is_some() {
+            headed = ids.len();
+        }
+        at = commit.parent;
+    }
+    ids.truncate(headed);
+    ids
 }
 
 /// The events of a state and those before it that are not in its log yet, oldest first. Where a

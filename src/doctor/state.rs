@@ -3,7 +3,7 @@
 use crate::model::event::Event;
 use crate::model::{Txn, head};
 use crate::store::remote::Refetched;
-use crate::store::rescue::{Scope, file_name, keep_events};
+use crate::store::rescue::{Onto, Scope, file_name, keep_events};
 use crate::store::{Store, StoreError, StoreLock};
 
 use super::look::{Look, Tip, look, tip};
@@ -201,7 +201,8 @@ fn mend(
         event = event.with("lost_events", lost);
     }
     txn.record(event);
-    match store.write_mended(guard, scope, &view, txn, base.parent, old)? {
+    let onto = base.parent.map_or(Onto::Nothing { ended: &base.ended }, Onto::Parent);
+    match store.write_mended(guard, scope, &view, txn, onto, old)? {
         None => Ok(Written::Lost),
         Some(_) => {
             report.notes.extend(base.told);

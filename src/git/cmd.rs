@@ -9,6 +9,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// Variables that git exports to hooks and that would redirect a git started from a hook to the
 /// repository, index or author of the commit in progress (`git rev-parse --local-env-vars`, and
@@ -87,6 +88,16 @@ pub struct GitOutput {
     pub stdout: Vec<u8>,
     /// Standard error.
     pub stderr: Vec<u8>,
+}
+
+impl GitOutput {
+    fn or_failed(self, command: String, dir: PathBuf) -> Result<Vec<u8>, GitError> {
+        if self.status == Some(0) {
+            return Ok(self.stdout);
+        }
+        let stderr = String::from_utf8_lossy(&self.stderr).trim().to_owned();
+        Err(GitError::Failed { command, dir, status: self.status, stderr })
+    }
 }
 
 /// A git command being put together.
@@ -184,11 +195,20 @@ impl Git {
     pub fn run(self) -> Result<Vec<u8>, GitError> {
         let (command, dir) = (self.words(), self.dir.clone());
         let output = self.output()?;
-        if output.status == Some(0) {
-            return Ok(output.stdout);
+        output.or_failed(command, dir)
+    }
+
+    /// As [`Git::run`], for at most `limit`: for what goes over a network.
+    ///
+    /// # Errors
+    /// As [`Git::run`], and when it takes longer.
+    pub fn run_within(self, limit: Duration) -> Result<Vec<u8>, GitError> {
+        let (command, dir) = (self.words(), self.dir.clone());
+        let mut output = self.output_within(limit)?;
+        if output.status.is_none() {
+            output.stderr.splice(0..0, *b"no answer in time: ");
         }
-        let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        Err(GitError::Failed { command, dir, status: output.status, stderr })
+        output.or_failed(command, dir)
     }
 
     /// Runs it and returns its standard output as text, without the final newline.

@@ -113,6 +113,14 @@ impl HostRepo {
         Ok(HostRepo { root, git_dir, common_dir, prefix })
     }
 
+    /// True when its objects are named by SHA-256.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn is_sha256(&self) -> Result<bool, GitError> {
+        Ok(self.git().args(["rev-parse", "--show-object-format"]).text()? == "sha256")
+    }
+
     /// A git command in this worktree.
     pub fn git(&self) -> Git {
         Git::new(&self.root)

@@ -1,10 +1,10 @@
 //! Is every changed path covered by a claim or area of the session?
 
 use crate::model::area::Areas;
-use crate::model::claim::Mode;
+use crate::model::claim::{self, Mode};
 use crate::model::op::Blocker;
 use crate::model::session::{Loss, Session};
-use crate::model::{RepoPath, SessionName, View, ViewError, blockers_of};
+use crate::model::{RepoPath, View, ViewError, blockers_of, expiry};
 
 /// What the guard found.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -72,9 +72,17 @@ pub fn judge_outsider(view: &dyn View, paths: &[RepoPath]) -> Result<Verdict, Vi
 
 /// Everybody who holds a path, or something above or below it.
 fn holders_of(view: &dyn View, path: &RepoPath) -> Result<Vec<Blocker>, ViewError> {
-    // No session can have this name, so that every holder is another one.
-    match SessionName::parse("0-nobody") {
-        Ok(nobody) => blockers_of(view, path, &nobody, Mode::Exclusive),
-        Err(_) => Ok(Vec::new()),
+    let mut list = Vec::new();
+    for claim in claim::overlapping(view, path)? {
+        for holder in &claim.holders {
+            list.push(Blocker {
+                path: path.clone(),
+                held: claim.path.clone(),
+                session: holder.session.clone(),
+                expires: expiry(view, holder)?,
+                reason: holder.reason.clone(),
+            });
+        }
     }
+    Ok(list)
 }

@@ -48,8 +48,16 @@ pub(super) fn worktrees(repo: &HostRepo) -> Result<Vec<PathBuf>, GitError> {
 /// The folder where git looks for hooks in a worktree: `core.hooksPath` from whatever file it is
 /// set in (system to worktree), `~/` and relative paths resolved by git itself.
 pub(super) fn hooks_dir(worktree: &Path) -> Result<PathBuf, GitError> {
-    let out =
-        Git::new(worktree).args(["rev-parse", "--path-format=absolute", "--git-path", "hooks"]).run()?;
+    hooks_dir_by(Git::new(worktree))
+}
+
+/// The same for a bare repository, which is named: git does not look for one everywhere.
+pub(super) fn hooks_dir_of_bare(bare: &Path) -> Result<PathBuf, GitError> {
+    hooks_dir_by(Git::new(bare).env("GIT_DIR", bare))
+}
+
+fn hooks_dir_by(git: Git) -> Result<PathBuf, GitError> {
+    let out = git.args(["rev-parse", "--path-format=absolute", "--git-path", "hooks"]).run()?;
     let path = out.strip_suffix(b"\n").unwrap_or(&out);
     Ok(PathBuf::from(OsStr::from_bytes(path)))
 }

@@ -28,7 +28,7 @@ pub struct ServerHook {
 }
 
 fn place_of(bare: &Path) -> Result<Slot, HookError> {
-    let dir = place::hooks_dir(bare)?;
+    let dir = place::hooks_dir_of_bare(bare)?;
     let dir = dir.canonicalize().unwrap_or(dir);
     if !dir.starts_with(bare) {
         return Err(HookError::ServerOutside { dir, bare: bare.to_owned() });

@@ -12,6 +12,11 @@ pub const FORMAT: u32 = 1;
 /// Key of the head record.
 pub const KEY: &str = "head.json";
 
+/// How far numbering goes on when nobody can tell how many leases were granted in states that
+/// are lost. A number that is given twice would let a session that lost its lease commit under
+/// somebody else's.
+pub const UNKNOWN_NUMBERS: u64 = 1_000_000;
+
 /// What every change of the state writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {

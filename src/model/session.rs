@@ -128,12 +128,6 @@ pub fn later(at: Timestamp, seconds: u64) -> Timestamp {
     at.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
 }
 
-/// `at` less some seconds, at least the beginning of time.
-pub fn earlier(at: Timestamp, seconds: u64) -> Timestamp {
-    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-    at.checked_sub(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MIN)
-}
-
 /// What a session is told when it goes on with something it no longer holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {

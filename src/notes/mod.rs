@@ -12,7 +12,7 @@ pub mod exchange;
 use gix::ObjectId;
 use gix::objs::tree::{Entry, EntryKind};
 
-use crate::git::{GitError, HostRepo};
+use crate::git::{Git, GitError, HostRepo};
 use crate::model::SessionName;
 
 /// Most attempts against other processes of the same session.
@@ -24,6 +24,9 @@ pub enum NoteError {
     /// git failed.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// The remote could not be used.
+    #[error(transparent)]
+    Remote(GitError),
     /// gix could not read or write an object.
     #[error("cannot write a note on {commit}: {reason}")]
     Objects {
@@ -92,37 +95,61 @@ pub fn read(repo: &HostRepo, session: &SessionName, commit: &str) -> Result<Opti
 /// Takes over what is in another version of a session's notes and not in its own; true when its
 /// own then say more than that version. `other` is a notes tree whose objects are here.
 ///
+/// Own notes that say nothing more become that version as it is: two clones that each put the same
+/// lines together in an order of their own would otherwise never agree.
+///
 /// # Errors
 /// When the user's repository cannot be read or written.
 fn unite(repo: &HostRepo, session: &SessionName, other: &str) -> Result<bool, NoteError> {
     let notes = Notes::open(repo, other)?;
     let bad = |e: String| NoteError::Objects { commit: other.to_owned(), reason: e };
     let other = ObjectId::from_hex(other.as_bytes()).map_err(|e| bad(e.to_string()))?;
-    let own = tip(repo, session)?;
-    for fan in notes.entries(other)? {
-        let folder = own.map(|root| notes.entry(root, &fan.filename.to_string())).transpose()?.flatten();
-        if folder == Some(fan.oid) {
-            continue;
+    for _ in 0..MAX_TRIES {
+        let own = tip(repo, session)?;
+        if own == Some(other) {
+            return Ok(false);
         }
-        for note in notes.entries(fan.oid)? {
-            if folder.map(|f| notes.entry(f, &note.filename.to_string())).transpose()?.flatten()
-                == Some(note.oid)
-            {
-                continue;
+        if own.map_or(Ok(true), |own| notes.missing(own, other).map(|m| m.is_empty()))? {
+            match set(repo, session, own, other)? {
+                None => return Ok(false),
+                Some(_) => continue,
             }
-            let text = notes.data(note.oid)?;
-            let commit = format!("{}{}", fan.filename, note.filename);
+        }
+        for (commit, lines) in own.map(|own| notes.missing(other, own)).transpose()?.unwrap_or_default() {
             edit(repo, session, &commit, |before| {
                 let before = before.unwrap_or_default();
-                let has = |line: &&[u8]| before.split(|b| *b == b'\n').any(|known| known == *line);
                 let missing: Vec<&[u8]> =
-                    text.split(|b| *b == b'\n').filter(|l| !l.is_empty() && !has(l)).collect();
+                    lines.iter().map(Vec::as_slice).filter(|line| !has(before, line)).collect();
                 (!missing.is_empty())
                     .then(|| [missing.join(&b'\n'), b"\n".to_vec(), before.to_vec()].concat())
             })?;
         }
+        return Ok(true);
     }
-    Ok(tip(repo, session)? != Some(other))
+    Err(NoteError::Contended { commit: other.to_string(), reference: reference(session) })
+}
+
+fn has(text: &[u8], line: &[u8]) -> bool {
+    text.split(|b| *b == b'\n').any(|known| known == line)
+}
+
+/// `git update-ref`. The refs are ours: the user's hooks for refs have no say in them.
+fn updating(repo: &HostRepo) -> Git {
+    repo.git().args(["-c", "core.hooksPath=/dev/null", "update-ref"])
+}
+
+/// Moves the ref of a session's notes; what git says when it is not `old` any more, or cannot be
+/// moved.
+fn set(
+    repo: &HostRepo,
+    session: &SessionName,
+    old: Option<ObjectId>,
+    new: ObjectId,
+) -> Result<Option<String>, GitError> {
+    let expected = old.map_or_else(|| "0".repeat(new.to_string().len()), |id| id.to_string());
+    let output = updating(repo).args([&reference(session), &new.to_string(), &expected]).output()?;
+    let said = || String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Ok((output.status != Some(0)).then(said))
 }
 
 fn tip(repo: &HostRepo, session: &SessionName) -> Result<Option<ObjectId>, NoteError> {
@@ -137,7 +164,6 @@ fn edit(
     commit: &str,
     change: impl Fn(Option<&[u8]>) -> Option<Vec<u8>>,
 ) -> Result<(), NoteError> {
-    let name = reference(session);
     let notes = Notes::open(repo, commit)?;
     for _ in 0..MAX_TRIES {
         let old = tip(repo, session)?;
@@ -151,25 +177,16 @@ fn edit(
         let blob = notes.write_blob(&text)?;
         let folder = notes.with_entry(folder, rest, EntryKind::Blob, blob)?;
         let root = notes.with_entry(old, fan, EntryKind::Tree, folder)?;
-        let expected = match old {
-            Some(id) => id.to_string(),
-            None => "0".repeat(root.to_string().len()),
-        };
-        let output = repo
-            .git()
-            .args(["update-ref", &name, &root.to_string(), &expected])
-            .output()
-            .map_err(NoteError::Git)?;
-        if output.status == Some(0) {
-            return Ok(());
-        }
+        let Some(said) = set(repo, session, old, root)? else { return Ok(()) };
         if tip(repo, session)? == old {
-            let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-            return Err(NoteError::Objects { commit: commit.to_owned(), reason: stderr });
+            return Err(NoteError::Objects { commit: commit.to_owned(), reason: said });
         }
     }
-    Err(NoteError::Contended { commit: commit.to_owned(), reference: name })
+    Err(NoteError::Contended { commit: commit.to_owned(), reference: reference(session) })
 }
+
+/// Lines of a note.
+type Lines = Vec<Vec<u8>>;
 
 /// The user's object database.
 struct Notes {
@@ -206,6 +223,31 @@ impl Notes {
 
     fn entry(&self, tree: ObjectId, name: &str) -> Result<Option<ObjectId>, NoteError> {
         Ok(self.entries(tree)?.into_iter().find(|e| e.filename == name.as_bytes()).map(|e| e.oid))
+    }
+
+    /// The lines of one notes tree that another lacks, by commit.
+    fn missing(&self, from: ObjectId, within: ObjectId) -> Result<Vec<(String, Lines)>, NoteError> {
+        let mut list = Vec::new();
+        for fan in self.entries(from)? {
+            let folder = self.entry(within, &fan.filename.to_string())?;
+            if folder == Some(fan.oid) {
+                continue;
+            }
+            for note in self.entries(fan.oid)? {
+                let there = folder.map(|f| self.entry(f, &note.filename.to_string())).transpose()?.flatten();
+                if there == Some(note.oid) {
+                    continue;
+                }
+                let known = there.map(|blob| self.data(blob)).transpose()?.unwrap_or_default();
+                let text = self.data(note.oid)?;
+                let lines = text.split(|b| *b == b'\n').filter(|line| !line.is_empty() && !has(&known, line));
+                let lines: Lines = lines.map(<[u8]>::to_vec).collect();
+                if !lines.is_empty() {
+                    list.push((format!("{}{}", fan.filename, note.filename), lines));
+                }
+            }
+        }
+        Ok(list)
     }
 
     fn data(&self, blob: ObjectId) -> Result<Vec<u8>, NoteError> {

@@ -15,7 +15,7 @@ use crate::git::{Git, GitEnv, HostRepo};
 use crate::model::op::StartSession;
 use crate::model::session::{self, Session, SessionState};
 use crate::model::{Op, Outcome, SessionName};
-use crate::store::{Store, StoreLock, random_hex};
+use crate::store::{Store, StoreLock, host_name, random_hex};
 
 use super::hand::Hand;
 use super::tree::{Tree, ahead};
@@ -162,10 +162,6 @@ fn is_ours(known: &Session, root: &Path, clone: Option<&str>) -> bool {
                 && known.host.as_deref() == Some(&host_name())
         }
     }
-}
-
-fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// Ends the session of a run that was killed; false when it is another clone's by now. Resuming it

@@ -38,10 +38,12 @@ pub struct Bare {
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     /// It is no bare repository.
-    #[error("{dir} is no bare repository")]
+    #[error("{dir} is no bare repository{}", if reason.is_empty() { String::new() } else { format!(": {reason}") })]
     NotBare {
         /// The folder.
         dir: PathBuf,
+        /// What git says, if anything.
+        reason: String,
     },
     /// The folder cannot be looked at.
     #[error("{dir}: {source}")]
@@ -133,14 +135,19 @@ impl Bare {
     pub fn open(dir: &Path, env: &GitEnv) -> Result<Self, ServerError> {
         let dir = dir.canonicalize().map_err(|source| ServerError::Io { dir: dir.to_owned(), source })?;
         let words = ["--is-bare-repository", "--show-object-format", "--path-format=absolute"];
-        let asked = Git::new(&dir).arg("rev-parse").args(words);
+        // The folder may be one inside of it. Named, because git does not look for one everywhere
+        // (`safe.bareRepository`, folders of other owners).
+        let mut asked = Git::new(&dir).arg("rev-parse").args(words);
+        if let Some(top) = dir.ancestors().take_while(|d| !d.join(".git").exists()).find(|d| is_git_dir(d)) {
+            asked = asked.env("GIT_DIR", top);
+        }
         let asked = asked.args(["--git-dir", "--git-path", "objects"]).output()?;
         let text = String::from_utf8_lossy(&asked.stdout);
         let lines: Vec<&str> = text.lines().collect();
         let (Some(0), ["true", format, top, objects]) = (asked.status, &lines[..]) else {
-            return Err(ServerError::NotBare { dir });
+            let reason = String::from_utf8_lossy(&asked.stderr).trim().to_owned();
+            return Err(ServerError::NotBare { dir, reason });
         };
-        // The folder may be one inside of it.
         let (top, objects) = (PathBuf::from(top), PathBuf::from(objects));
         Ok(Bare { dir: top, objects, sha256: *format == "sha256", env: env.clone() })
     }
@@ -236,6 +243,11 @@ impl Bare {
         let faults = range::judge(&store, &commits, None)?;
         Ok(if faults.is_empty() { Verdict::Fine } else { Verdict::Commits(faults) })
     }
+}
+
+/// True for what git takes for a repository's folder.
+fn is_git_dir(dir: &Path) -> bool {
+    dir.join("HEAD").is_file() && dir.join("objects").is_dir() && dir.join("refs").is_dir()
 }
 
 /// Reads an id; zeros are `None`.

@@ -12,6 +12,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::time::Instant;
 
 use gix::ObjectId;
 
@@ -20,11 +21,14 @@ use crate::model::event::Event;
 use crate::model::{Changes, Context, NewItem, Op, Outcome, QueueName, SessionName, Txn, apply_import, ids};
 
 use super::cas::Swap;
-use super::remote::{Turn, Watch};
+use super::remote::{RemoteError, Turn, Watch};
 use super::room::Room;
 use super::view::GitView;
 use super::write::Writer;
 use super::{Store, StoreError, durable, lock};
+
+/// How often an import is tried at least when other clones are faster, however long each try takes.
+const MIN_TRIES: u32 = 5;
 
 /// Items in batches that can be gone through more than once: again when a swap was lost.
 pub trait Batches {
@@ -71,16 +75,27 @@ impl Store {
             // first: an import takes back what has run out, be it handed out of the pool or not.
             self.drain(&mut turn, &room, &Op::Sweep, None)?;
         }
+        let (mut lost, mut end) = (0, None);
         loop {
             let old = self.require_tip()?;
             let (commit, outcome) = self.import_onto(old, import, batches, &turn)?;
             let Some(commit) = commit else { return Ok(outcome) };
             crash_point!("before the ref");
-            // Reading and writing it may have taken longer than any other act.
+            // Reading and writing it may have taken longer than any other act: each push has its
+            // full time, and there is an end to them all the same.
             turn.lengthen(self.options.patience);
+            let end = *end.get_or_insert(Instant::now() + self.options.patience);
             if self.advance(&mut turn, old, commit)? == Swap::Won {
                 crash_point!("after the ref");
                 return Ok(outcome);
+            }
+            lost += 1;
+            if let Some(authority) = turn.authority()
+                && lost >= MIN_TRIES
+                && Instant::now() >= end
+            {
+                let remote = authority.remote.clone();
+                return Err(RemoteError::Contended { remote, tries: lost }.into());
             }
         }
     }

@@ -54,6 +54,18 @@ type Graft = Option<(EntryKind, ObjectId)>;
 /// What stands in place of what is damaged, by key.
 pub(crate) type Grafts = BTreeMap<String, Graft>;
 
+/// What a mended state comes after.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Onto<'a> {
+    /// A state.
+    Parent(ObjectId),
+    /// The history cannot be continued.
+    Nothing {
+        /// Its commits, newest first, as far as they can be read.
+        ended: &'a [ObjectId],
+    },
+}
+
 /// Where a mended state counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
@@ -300,16 +312,16 @@ impl Store {
         Ok(id)
     }
 
-    /// Writes a mended state: the changes of `txn` on top of `base`, as a commit on
-    /// `parent`, and moves the ref to it from `old` (`None`: there is no ref). `None` when
-    /// somebody else has moved the ref meanwhile; then nothing has happened.
+    /// Writes a mended state: the changes of `txn` on top of `base`, as a commit, and moves the ref
+    /// to it from `old` (`None`: there is no ref). `None` when somebody else has moved the ref
+    /// meanwhile; then nothing has happened.
     pub(crate) fn write_mended(
         &self,
         _guard: &StoreLock,
         scope: Scope,
         base: &GitView<'_>,
         mut txn: Txn<'_>,
-        parent: Option<ObjectId>,
+        onto: Onto<'_>,
         old: Option<ObjectId>,
     ) -> Result<Option<ObjectId>, StoreError> {
         let mut turn = Turn::begin(self)?;
@@ -318,8 +330,18 @@ impl Store {
         let mut writer = Writer::new(self);
         let tree = writer.tree(base, &changes)?;
         let mut text = message(&events);
+        let parent = match onto {
+            Onto::Parent(parent) => Some(parent),
+            Onto::Nothing { .. } => None,
+        };
         if let Some(old) = old.filter(|old| Some(*old) != parent) {
             text.push_str(&super::upkeep::replaces(old));
+        }
+        if let Onto::Nothing { ended } = onto
+            && turn.authority().is_some()
+        {
+            // Without this, other clones could not tell it from a state that was forced.
+            text.push_str(&self.named(ended)?);
         }
         let commit = writer.commit(tree, parent, text, crate::clock::now())?;
         durable::sync_objects(self, writer.written())?;

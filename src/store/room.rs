@@ -53,11 +53,6 @@ struct Answer {
 /// How the ids of posted operations end.
 const POSTED: &str = "-posted";
 
-/// True when a file of the waiting room is a posted operation, whose process need not live.
-pub(crate) fn is_posted(file: &Path) -> bool {
-    file.file_stem().is_some_and(|id| id.to_string_lossy().ends_with(POSTED))
-}
-
 /// How the ids of those end that tell what was handed out of the pool.
 const HANDED: &str = "-handed-posted";
 
@@ -66,6 +61,7 @@ const HANDED: &str = "-handed-posted";
 pub(super) struct Guest {
     pub id: String,
     pub op: Op,
+    /// True when it waits until it is granted.
     pub patient: bool,
 }
 
@@ -76,7 +72,7 @@ impl Guest {
     }
 
     /// True when it tells what was handed out of the pool.
-    pub fn is_handed(&self) -> bool {
+    pub fn is_handed_out(&self) -> bool {
         self.id.ends_with(HANDED)
     }
 }
@@ -86,6 +82,8 @@ impl Guest {
 #[must_use]
 pub(super) struct Ticket {
     pub id: String,
+    /// See [`Guest::patient`].
+    pub patient: bool,
     dir: PathBuf,
     /// Keeps the lock that shows that this process lives.
     _file: File,
@@ -121,6 +119,16 @@ impl Ticket {
     }
 }
 
+/// True for a file of a posted operation, which needs no living process.
+pub(crate) fn is_posted(file: &Path) -> bool {
+    file.file_stem().is_some_and(|id| id.to_string_lossy().ends_with(POSTED))
+}
+
+/// True for the file of an operation that this version can carry out.
+pub(crate) fn is_readable(file: &Path) -> bool {
+    fs::read(file).ok().and_then(|bytes| parse::<Waiting>(&bytes)).is_some()
+}
+
 fn parse<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> Option<T> {
     serde_json::from_slice(bytes).ok()
 }
@@ -134,7 +142,7 @@ impl Room {
     pub fn enter(&self, op: &Op, patient: bool) -> Result<Ticket, StoreError> {
         let (id, file) = self.put(op, patient, "")?;
         crash_point!("in the waiting room");
-        Ok(Ticket { id, dir: self.dir.clone(), _file: file })
+        Ok(Ticket { id, patient, dir: self.dir.clone(), _file: file })
     }
 
     /// Leaves an operation in the room for whoever writes next; returns its file.

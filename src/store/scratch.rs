@@ -15,7 +15,6 @@ use super::{HEAD, STATE_REF, STORE_DIR, Store, StoreError, StoreOptions, config}
 #[derive(Debug)]
 pub struct Scratch {
     folder: tempfile::TempDir,
-    sha256: bool,
 }
 
 impl Scratch {
@@ -27,7 +26,7 @@ impl Scratch {
         let place = std::env::temp_dir();
         let folder = tempfile::Builder::new().prefix("git-coord-").tempdir_in(&place);
         let folder = folder.map_err(StoreError::io("make a temporary folder in", &place))?;
-        let scratch = Scratch { folder, sha256 };
+        let scratch = Scratch { folder };
         for dir in ["objects/info", "objects/pack", "refs/coord"] {
             let dir = scratch.path().join(dir);
             fs::create_dir_all(&dir).map_err(StoreError::io("make a temporary store", &dir))?;
@@ -67,11 +66,6 @@ impl Scratch {
     /// When it cannot be opened.
     pub fn store(&self, options: StoreOptions) -> Result<Store, StoreError> {
         Store::open(self.folder.path(), options)
-    }
-
-    /// The object format.
-    pub fn sha256(&self) -> bool {
-        self.sha256
     }
 
     fn path(&self) -> PathBuf {

@@ -107,7 +107,8 @@ impl Store {
         if let Some(outcome) = ticket.map(Ticket::answer).transpose()?.flatten() {
             return Ok(outcome);
         }
-        if let (Some(authority), Some(ticket)) = (turn.authority(), ticket) {
+        // A patient act asks again and again, and what was an hour ago is no answer to that.
+        if let (Some(authority), Some(ticket)) = (turn.authority(), ticket.filter(|t| !t.patient)) {
             self.reached_since(authority, &ticket.path())?;
         }
         self.drain(&mut turn, room, op, ticket)
@@ -283,12 +284,10 @@ fn serve(
 ) -> Result<(Answers, Outcome), StoreError> {
     let mut answers = Answers::new();
     let mut own_outcome = None;
-    // What was accepted before goes first, whatever the clock said when the others arrived. First of
-    // all what was handed out of the pool: other posted acts may build on it, and each of them takes
-    // back what has run out by now, be it handed out or not.
-    let (mut waiting, others): (Vec<&Guest>, Vec<&Guest>) = guests.iter().partition(|g| g.is_posted());
-    waiting.sort_by_key(|guest| !guest.is_handed());
-    waiting.extend(others);
+    // What was accepted before goes first, whatever the clock said when it or the others arrived; and
+    // what was handed out before what was done with it, and before others take back what has run out.
+    let mut waiting: Vec<&Guest> = guests.iter().collect();
+    waiting.sort_by_key(|g| (!g.is_handed_out(), !g.is_posted()));
     let mut own_waits = true;
     loop {
         let point = txn.savepoint();

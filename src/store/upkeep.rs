@@ -16,6 +16,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use gix::ObjectId;
 use gix::objs::tree::EntryKind;
@@ -23,7 +24,7 @@ use gix::objs::tree::EntryKind;
 use crate::crash_point;
 use crate::git::Git;
 use crate::model::view::View;
-use crate::model::{Txn, clone, head, session};
+use crate::model::{Txn, clone, head};
 
 use super::cas::Swap;
 use super::history::{LOG_SEGMENT, log_key};
@@ -32,7 +33,7 @@ use super::loose::TEMPORARY;
 use super::remote::Turn;
 use super::room::Room;
 use super::write::Writer;
-use super::{Store, StoreError, durable};
+use super::{Store, StoreError, durable, leftovers};
 
 /// Loose objects that make upkeep worthwhile. git's own `gc.auto` is 6700; here most of them are
 /// commits with a delta of some kilobytes.
@@ -61,12 +62,11 @@ const SHORT: usize = 12;
 /// wants upkeep at about the same time, and one cut serves all.
 const SHARED_HISTORY: usize = 1000;
 
-/// After so many seconds without an act a clone is forgotten. It only has to know by then what
-/// became of its last push.
-const FORGET_CLONES: u64 = 30 * 24 * 3600;
-
 /// Packs that are merged into one.
 const MANY_PACKS: usize = 20;
+
+/// What a dead process has left is removed when it is so old.
+const LEFTOVER_AGE: Duration = Duration::from_secs(3600);
 
 /// What upkeep has done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -81,10 +81,11 @@ pub struct Upkeep {
 
 impl Store {
     /// True when the store has grown so much that upkeep is worthwhile. Costs one look into one
-    /// of the 256 folders of loose objects, as git's `gc --auto` does.
+    /// of the 256 folders of loose objects, as git's `gc --auto` does, and one at the packs: what
+    /// is fetched may come as a pack each time.
     pub fn wants_upkeep(&self) -> bool {
         let sample = fs::read_dir(self.path.join("objects/17")).map_or(0, Iterator::count);
-        sample * 256 > MANY_LOOSE
+        sample * 256 > MANY_LOOSE || self.pack_files("pack").is_ok_and(|packs| packs.len() >= MANY_PACKS)
     }
 
     /// Does the upkeep.
@@ -110,6 +111,9 @@ impl Store {
         crash_point!("packed");
         let removed = {
             let guard = lock::lock(&self.lock_path())?;
+            for file in leftovers(&self.path, LEFTOVER_AGE) {
+                let _ = fs::remove_file(file);
+            }
             self.remove_loose(&guard)?
         };
         self.merge_packs()?;
@@ -165,7 +169,8 @@ impl Store {
             let mut txn = Txn::new(&view);
             append_log(&mut txn, &lines)?;
             if turn.authority().is_some() {
-                clone::forget_before(&mut txn, session::earlier(crate::clock::now(), FORGET_CLONES))?;
+                let generation = head::read(&txn)?.generation;
+                clone::forget_old(&mut txn, generation)?;
             }
             self.stamp(&mut txn, turn.authority())?;
             let (changes, _) = txn.finish();
@@ -184,13 +189,13 @@ impl Store {
     }
 
     /// The line by which other clones find the state that they know among those that are cut off.
-    fn named(&self, ids: &[ObjectId]) -> Result<String, StoreError> {
+    pub(super) fn named(&self, ids: &[ObjectId]) -> Result<String, StoreError> {
         let oldest = ids.last().map_or(Ok(0), |id| self.head_of(*id).map(|head| head.generation))?;
         let short: Vec<String> = ids.iter().map(|id| id.to_hex_with_len(SHORT).to_string()).collect();
         Ok(format!("{CUT_OFF}{oldest} {}\n", short.join(" ")))
     }
 
-    /// True when a commit has no parent because the history was cut there, and `known`, of this
+    /// True when a commit has no parent because the history ends there, and `known`, of this
     /// generation, may have been among what was cut off. A cut by an older version does not say.
     pub(super) fn cut_off_at(
         &self,
@@ -202,10 +207,10 @@ impl Store {
         let parsed = gix::objs::CommitRef::from_bytes(&object.data, commit.kind())
             .map_err(|e| self.unreadable(commit, e))?;
         let message = String::from_utf8_lossy(parsed.message);
-        if !message.starts_with(CUT) {
-            return Ok(false);
-        }
-        let Some(list) = message.lines().find_map(|line| line.strip_prefix(CUT_OFF)) else { return Ok(true) };
+        // A repair that cannot continue the history names what it ends in the same way.
+        let Some(list) = message.lines().skip(1).find_map(|line| line.strip_prefix(CUT_OFF)) else {
+            return Ok(message.starts_with(CUT));
+        };
         let mut words = list.split(' ');
         let oldest: u64 = words.next().and_then(|n| n.parse().ok()).unwrap_or(u64::MAX);
         let short = known.to_hex_with_len(SHORT).to_string();
@@ -227,7 +232,15 @@ impl Store {
     fn pack(&self, tip: ObjectId) -> Result<(), StoreError> {
         let base = self.path.join("objects/pack/pack");
         Git::new(&self.path)
-            .args(["pack-objects", "--revs", "--unpacked", "--incremental", "--non-empty", "-q"])
+            .args([
+                "--git-dir=.",
+                "pack-objects",
+                "--revs",
+                "--unpacked",
+                "--incremental",
+                "--non-empty",
+                "-q",
+            ])
             .arg(&base)
             .stdin(format!("{tip}\n"))
             .run()?;
@@ -316,7 +329,8 @@ impl Store {
             return Ok(());
         }
         let _guard = lock::lock(&self.lock_path())?;
-        Git::new(&self.path).args(["repack", "-a", "-d", "-q", "--no-write-bitmap-index"]).run()?;
+        let words = ["--git-dir=.", "repack", "-a", "-d", "-q", "--no-write-bitmap-index"];
+        Git::new(&self.path).args(words).run()?;
         Ok(())
     }
 }

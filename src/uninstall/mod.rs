@@ -52,12 +52,14 @@ pub struct Footprint {
     pub settings: bool,
     /// Sessions at work and the number of leases that each holds, as far as they can be read.
     pub at_work: Vec<(String, usize)>,
+    /// Acts that were accepted without the remote and wait for it.
+    pub waiting: usize,
 }
 
 impl Footprint {
     /// True when there is nothing to remove.
     pub fn is_empty(&self) -> bool {
-        let Footprint { hooks, store, leftovers, bindings, notes, pool, settings, at_work: _ } = self;
+        let Footprint { hooks, store, leftovers, bindings, notes, pool, settings, .. } = self;
         hooks.is_empty()
             && store.is_none()
             && leftovers.is_empty()
@@ -106,11 +108,12 @@ pub fn footprint(repo: &HostRepo) -> Result<Footprint, UninstallError> {
     };
     if store.exists() {
         // A store that cannot be read can be removed all the same.
-        if let Ok(open) = Store::open(&repo.common_dir, StoreOptions::default())
-            && let Ok(list) = open.read(|view| crate::model::session::all(view))
-        {
-            let busy = list.into_iter().filter(|s| !s.leases.is_empty());
-            found.at_work = busy.map(|s| (s.name.to_string(), s.leases.len())).collect();
+        if let Ok(open) = Store::open(&repo.common_dir, StoreOptions::default()) {
+            found.waiting = open.posted().unwrap_or_default();
+            if let Ok(list) = open.read(|view| crate::model::session::all(view)) {
+                let busy = list.into_iter().filter(|s| !s.leases.is_empty());
+                found.at_work = busy.map(|s| (s.name.to_string(), s.leases.len())).collect();
+            }
         }
         found.store = Some(store);
     }

@@ -172,7 +172,7 @@ impl Sim {
     }
 
     pub fn stamp(&mut self, txn: &mut Txn<'_>, clone: usize) {
-        let record = CloneRecord { nonce: String::new(), host: None, at: Some(self.wall(clone)) };
+        let record = CloneRecord { at: Some(self.wall(clone)), ..CloneRecord::default() };
         let nonce = self.dice.hex();
         let result = if self.config.mistake == Some(Mistake::NoNonce) {
             protocol::stamp(txn, String::new(), None)

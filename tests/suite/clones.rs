@@ -1,5 +1,6 @@
 //! Several clones with one remote as the arbiter.
 
+use std::io::Write as _;
 use std::process::Child;
 use std::time::Duration;
 
@@ -320,6 +321,45 @@ fn acts_in_line_behind_one_that_met_no_remote_fail_with_it() {
     a.git(&["config", "--unset", "remote.origin.receivepack"]);
     hub.check("reached again");
     assert!(a.claimed().is_empty());
+}
+
+/// That the remote was away for a moment is no answer to acts that come after it was reached again,
+/// nor to those that have time.
+#[test]
+fn a_hiccup_that_is_over_is_forgotten() {
+    let hub = Hub::new(2);
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    sessions(&hub, &["alice", "bob"]);
+    let store = a.store_dir();
+    let in_line = |what: &str| {
+        crate::common::wait_until(what, || {
+            let room = std::fs::read_dir(store.join("room"));
+            room.is_ok_and(|files| files.flatten().any(|f| f.path().extension().is_some_and(|e| e == "op")))
+        });
+    };
+    // Written as by an act before the one in line, and then another has got through.
+    let lock = std::fs::File::options().write(true).open(store.join("coord.lock")).unwrap();
+    lock.lock().unwrap();
+    let child = a.run(&a.root).args(["claim", "x"]).spawn();
+    in_line("alice is in line");
+    std::fs::write(store.join("remote.down"), "origin\nno route to host").unwrap();
+    let fetched = std::fs::File::options().append(true).create(true).open(store.join("FETCH_HEAD")).unwrap();
+    (&fetched).write_all(b"-").unwrap();
+    let later = std::time::SystemTime::now() + Duration::from_secs(1);
+    fetched.set_modified(later).unwrap();
+    drop(lock);
+    Call::wait(child).ok();
+    // Nobody has got through since, but there is time.
+    b.coord(&["claim", "y"]).ok();
+    let child = a.run(&a.root).args(["claim", "y", "--wait", "60s"]).spawn();
+    in_line("alice waits for y");
+    std::fs::remove_file(store.join("FETCH_HEAD")).unwrap();
+    let note = store.join("remote.down");
+    std::fs::write(&note, "origin\nno route to host").unwrap();
+    std::fs::File::options().append(true).open(&note).unwrap().set_modified(later).unwrap();
+    b.coord(&["release", "y"]).ok();
+    Call::wait(child).ok();
+    hub.check("after hiccups");
 }
 
 /// A commit that was fine when it was made, by a clone that has not looked since.

@@ -99,6 +99,29 @@ fn what_waited_in_a_push_that_died_is_not_done_again_after_many_others() {
     assert_eq!(b.events().iter().filter(|e| e.event == "progress").count(), died);
 }
 
+/// The clock of the clone whose push died is two months slow; when it looks again, the history in
+/// which its act stood was cut.
+#[test]
+fn a_slow_clock_does_not_make_a_push_be_done_twice() {
+    let hub = Hub::new(2);
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    a.coord(&["session", "start", "alice"]).ok();
+    b.coord(&["session", "start", "bob"]).ok();
+    a.import("{\"id\":\"T1\",\"title\":\"one\"}\n{\"id\":\"T2\",\"title\":\"two\"}\n").ok();
+    let slow =
+        |words: &[&str]| b.run(&b.root).args(words).env("GIT_COORD_CLOCK_OFFSET", "-5000000").session("bob");
+    slow(&["sync"]).call().ok();
+    slow(&["--offline", "progress", "half"]).call().ok();
+    let died = (1..60).any(|n| slow(&["sync"]).crash_at(n).call().stderr.contains("crash point: pushed"));
+    assert!(died, "a push is one of the steps");
+    hub.many_states(0, "alice");
+    a.coord(&["upkeep"]).ok();
+    assert!(a.git_in(&hub.bare, &["rev-list", "refs/coord/state"]).lines().count() < 1000, "it was cut");
+    slow(&["sync"]).call().ok();
+    hub.check("settled");
+    assert_eq!(b.events().iter().filter(|e| e.event == "progress").count(), 1);
+}
+
 /// A server that dies while it moves the ref leaves its lock file behind.
 #[test]
 fn a_lock_that_the_server_has_left_is_named_and_work_goes_on_when_it_is_gone() {

@@ -320,6 +320,18 @@ fn outsiders_are_only_kept_from_what_a_session_holds() {
     assert!(String::from_utf8_lossy(&out.stderr).contains("held by me"));
 }
 
+/// Whatever a session is called: nobody is left out when nobody asks.
+#[test]
+fn outsiders_are_kept_from_what_any_session_holds() {
+    let env = TestEnv::new();
+    env.sessions(&["0-nobody"]);
+    env.claim("0-nobody", &["README"], 600);
+    std::fs::write(env.root.join("README"), "mine\n").unwrap();
+    let out = env.command("git", &env.root).args(["commit", "-q", "-a", "-m", "x"]).output().unwrap();
+    assert!(!out.status.success());
+    assert!(String::from_utf8_lossy(&out.stderr).contains("0-nobody"));
+}
+
 #[test]
 fn areas_cover_edits_and_protected_branches_keep_sessions_off() {
     let desk = Desk::new(true);

@@ -196,3 +196,33 @@ fn a_remote_that_was_put_back_is_noticed_after_its_history_was_cut() {
     a.coord(&["claim", "z"]).ok();
     hub.check("after a cut");
 }
+
+/// The server takes the push and says nothing.
+#[test]
+fn a_join_whose_answer_does_not_come_is_not_told_as_refused() {
+    let hub = Hub::unjoined(1, &[]).unwrap();
+    let a = &hub.clones[0];
+    a.coord(&["init"]).ok();
+    a.git(&["config", "coord.remoteTimeout", "2s"]);
+    a.git(&["config", "remote.origin.receivepack", "f() { git-receive-pack \"$1\" </dev/null; }; f"]);
+    let error = a.coord(&["init", "--remote", "origin"]).fails(6, "remote").clone();
+    assert_eq!(error["details"]["outcome"], "unknown", "{error}");
+    a.git(&["config", "--unset", "remote.origin.receivepack"]);
+    a.coord(&["init", "--remote", "origin"]).ok();
+}
+
+/// What is noted for the sake of other clones cannot be written.
+#[test]
+fn an_act_that_was_won_is_done_whatever_else_fails() {
+    let hub = Hub::new(1);
+    let a = &hub.clones[0];
+    std::fs::create_dir(a.store_dir().join("courtesy.json"))
+        .or_else(|_| {
+            std::fs::remove_file(a.store_dir().join("courtesy.json"))?;
+            std::fs::create_dir(a.store_dir().join("courtesy.json"))
+        })
+        .unwrap();
+    a.coord(&["session", "start", "alice"]).ok();
+    a.coord(&["claim", "x"]).ok();
+    hub.check("without courtesy");
+}

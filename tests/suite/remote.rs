@@ -3,7 +3,7 @@
 use crate::common::TestEnv;
 use crate::common::clones::Hub;
 
-fn joined() -> Hub {
+pub fn joined() -> Hub {
     let hub = Hub::new(2);
     for (clone, name) in hub.clones.iter().zip(["alice", "bob"]) {
         clone.coord(&["session", "start", name]).ok();
@@ -11,19 +11,19 @@ fn joined() -> Hub {
     hub
 }
 
-fn set(hub: &Hub, id: &str) {
+pub fn set(hub: &Hub, id: &str) {
     hub.clones[0].git_in(&hub.bare, &["update-ref", "refs/coord/state", id]);
 }
 
 #[track_caller]
-fn finds(clone: &TestEnv, code: &str) {
+pub fn finds(clone: &TestEnv, code: &str) {
     let call = clone.coord(&["doctor", "--remote"]);
     let findings = call.fails(5, "refused")["details"]["findings"].clone();
     assert_eq!(findings[0]["code"], code, "{findings}");
 }
 
 #[track_caller]
-fn mends(clone: &TestEnv, code: &str) {
+pub fn mends(clone: &TestEnv, code: &str) {
     let call = clone.coord(&["doctor", "--remote", "--repair"]);
     let finding = call.ok()["findings"][0].clone();
     assert_eq!(
@@ -126,68 +126,54 @@ fn another_stores_state_is_replaced_only_by_a_repair() {
     hub.check("ours again");
 }
 
+/// Another clone is faster each time: whenever a push arrives, it does something first.
 #[test]
-fn what_is_no_state_is_replaced() {
+fn an_import_on_a_busy_remote_comes_to_an_end() {
+    use std::os::unix::fs::PermissionsExt;
     let hub = joined();
     let [a, b] = &hub.clones[..] else { unreachable!() };
-    a.coord(&["claim", "x"]).ok();
-    let main = a.git(&["rev-parse", "HEAD"]);
-    set(&hub, main.trim());
-    finds(a, "remote-unreadable");
-    mends(a, "remote-unreadable");
-    b.coord(&["claim", "y"]).ok();
-    hub.check("a state again");
+    a.git(&["config", "coord.remoteTimeout", "1s"]);
+    let hook = hub.bare.join("hooks/pre-receive");
+    let text = format!(
+        "#!/bin/sh\n[ \"$FASTER\" ] && exit\nexec env -i FASTER=1 HOME=\"$HOME\" PATH=\"$PATH\" \
+         '{}' -C '{}' claim \"f$$\" >/dev/null\n",
+        crate::common::PROGRAM,
+        b.root.display()
+    );
+    std::fs::create_dir_all(hub.bare.join("hooks")).unwrap();
+    std::fs::write(&hook, text).unwrap();
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let before = b.claimed().len();
+    let error = a.import("{\"id\":\"T1\",\"title\":\"one\"}\n").fails(6, "remote").clone();
+    assert!(error["message"].as_str().unwrap().contains("other clones were faster"), "{error}");
+    assert_eq!(error["details"]["outcome"], "unchanged");
+    assert!(b.claimed().len() >= before + 5, "it was tried some times");
+    std::fs::remove_file(&hook).unwrap();
+    a.import("{\"id\":\"T1\",\"title\":\"one\"}\n").ok();
+    hub.check("quiet again");
 }
 
+/// The first of two push URLs takes the state, and the one that decides is away.
 #[test]
-fn a_damaged_clone_is_fetched_again() {
+fn what_a_mirror_has_taken_is_not_won() {
     let hub = joined();
-    let [a, b] = &hub.clones[..] else { unreachable!() };
-    a.import("{\"id\":\"T1\",\"title\":\"one\"}\n").ok();
-    a.coord(&["claim", "x"]).ok();
-    a.store().fold().unwrap();
-    b.coord(&["claim", "y"]).ok();
+    let a = &hub.clones[0];
     a.coord(&["sync"]).ok();
-    let state = a.store_dir().join("refs/coord/state");
-    let good = std::fs::read(&state).unwrap();
-    let objects = a.store_dir().join("objects");
-    let damage: [(&str, &dyn Fn()); 3] = [
-        ("the ref is gone", &|| std::fs::remove_file(&state).unwrap()),
-        ("the ref is garbage", &|| std::fs::write(&state, "garbage").unwrap()),
-        ("all objects are gone", &|| {
-            std::fs::remove_dir_all(&objects).unwrap();
-            std::fs::create_dir_all(objects.join("pack")).unwrap();
-            std::fs::create_dir_all(objects.join("info")).unwrap();
-        }),
-    ];
-    for (what, harm) in damage {
-        harm();
-        a.coord(&["doctor"]).fails(5, "refused");
-        a.coord(&["doctor", "--repair"]).ok();
-        assert_eq!(std::fs::read(&state).unwrap(), good, "{what}: nothing but the remote's state");
-        a.coord(&["claim", "y"]).fails(4, "held");
-        hub.check(what);
-        a.coord(&["doctor", "--remote"]).ok();
+    let mirror = hub.bare.with_extension("mirror");
+    crate::common::copy_tree(&hub.bare, &mirror);
+    for url in [&mirror, &hub.bare] {
+        a.git(&["remote", "set-url", "--add", "--push", "origin", url.to_str().unwrap()]);
     }
-    // Without the remote nothing is made up that would part from it.
-    std::fs::remove_file(&state).unwrap();
+    a.git(&["config", "coord.remoteTimeout", "3s"]);
     let away = hub.bare.with_extension("away");
     std::fs::rename(&hub.bare, &away).unwrap();
-    a.coord(&["doctor", "--repair"]).fails(6, "remote");
-    a.coord(&["--offline", "doctor", "--repair"]).fails(6, "remote");
-    assert!(!state.exists());
+    let error = a.coord(&["claim", "x"]).fails(6, "remote").clone();
+    assert_eq!(error["details"]["outcome"], "unknown", "{error}");
+    assert_eq!(a.claimed(), []);
     std::fs::rename(&away, &hub.bare).unwrap();
-    a.coord(&["doctor", "--repair"]).ok();
-    hub.check("after all");
-    // Both have lost it: what is left here counts, and is put there.
-    a.claim("alice", &["last"], 600);
-    let tip = a.git_in(&a.store_dir(), &["--git-dir=.", "rev-parse", "refs/coord/state"]);
-    std::fs::remove_file(objects.join(&tip[..2]).join(tip[2..].trim())).unwrap();
-    a.git_in(&hub.bare, &["update-ref", "-d", "refs/coord/state"]);
-    a.coord(&["doctor", "--repair"]).ok();
-    mends(a, "remote-missing");
-    b.coord(&["claim", "x"]).fails(4, "held");
-    hub.check("from what was left");
+    a.git(&["config", "--unset-all", "remote.origin.pushurl"]);
+    a.coord(&["claim", "x"]).ok();
+    hub.check("without the mirror");
 }
 
 #[test]
@@ -241,6 +227,21 @@ fn a_probe_tells_what_a_server_can_do_and_leaves_nothing() {
 }
 
 #[test]
+fn a_probe_without_an_answer_says_nothing_about_the_server() {
+    let hub = Hub::unjoined(1, &[]).unwrap();
+    let a = &hub.clones[0];
+    // It answers three times and then no more, to those who look.
+    let script = a.temp().join("looks");
+    let text = "#!/bin/sh\necho x >> \"$0.count\"\n[ $(wc -l < \"$0.count\") -le 3 ] || exit 1\n\
+                exec git-upload-pack \"$@\"\n";
+    std::fs::write(&script, text).unwrap();
+    a.git(&["config", "remote.origin.uploadpack", &format!("sh '{}'", script.display())]);
+    let error = a.coord(&["remote", "probe"]).fails(6, "remote").clone();
+    let left = a.git_in(&hub.bare, &["for-each-ref", "--format=%(refname)", "refs/coord"]);
+    assert!(error["message"].as_str().unwrap().contains(left.trim()), "it names {left}: {error}");
+}
+
+#[test]
 fn commits_are_judged_in_ci_without_joining() {
     let hub = joined();
     let [a, b] = &hub.clones[..] else { unreachable!() };
@@ -284,4 +285,21 @@ fn uninstalling_leaves_the_remote_to_others_unless_told() {
     b.coord(&["uninstall", "--yes", "--remote"]).ok();
     assert_eq!(refs(), "refs/heads/main\n");
     assert!(!b.store_dir().exists());
+}
+
+#[test]
+fn what_became_of_refs_that_were_to_be_deleted_is_told_as_it_is() {
+    let hub = joined();
+    let a = &hub.clones[0];
+    a.git(&["config", "coord.remoteTimeout", "2s"]);
+    let outcome = || {
+        let error = a.coord(&["uninstall", "--yes", "--remote"]).fails(6, "remote").clone();
+        assert!(a.store_dir().exists(), "it goes no further");
+        error["details"]["outcome"].as_str().unwrap().to_owned()
+    };
+    a.git_in(&hub.bare, &["config", "receive.hideRefs", "refs/coord"]);
+    a.git_in(&hub.bare, &["config", "uploadpack.hideRefs", "!refs/coord"]);
+    assert_eq!(outcome(), "unchanged");
+    a.git(&["config", "remote.origin.receivepack", "exec sleep 600; :"]);
+    assert_eq!(outcome(), "unknown");
 }

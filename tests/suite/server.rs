@@ -63,6 +63,32 @@ fn ordinary_acts_pass_the_hook() {
     hub.check("guarded");
 }
 
+/// `safe.bareRepository=explicit`: git uses no bare repository that it was not given by name.
+#[test]
+fn bare_repositories_need_not_be_found_by_git() {
+    let hub = Hub::new(1);
+    let a = &hub.clones[0];
+    let global = a.temp().join("global");
+    std::fs::write(&global, "[safe]\n\tbareRepository = explicit\n").unwrap();
+    let coord = |words: &[&str]| a.run(&a.root).args(words).env("GIT_CONFIG_GLOBAL", &global).call();
+    let bare = hub.bare.to_str().unwrap();
+    let beside = a.run(hub.bare.parent().unwrap()).args(["server", "install", "hub.git"]);
+    beside.env("GIT_CONFIG_GLOBAL", &global).call().ok();
+    assert_eq!(coord(&["server", "status", bare]).ok()["hook"]["state"], "active");
+    assert_eq!(coord(&["server", "status", hub.bare.join("refs").to_str().unwrap()]).code, Some(0));
+    coord(&["session", "start", "alice"]).ok();
+    coord(&["claim", "x"]).ok();
+    coord(&["upkeep"]).ok();
+    assert_eq!(coord(&["doctor"]).ok()["findings"], serde_json::json!([]));
+    coord(&["server", "uninstall", bare]).ok();
+    let error = coord(&["server", "status", a.root.to_str().unwrap()]).fails(1, "not-bare").clone();
+    assert!(error["message"].as_str().unwrap().ends_with("is no bare repository"), "{error}");
+    let none = a.temp().to_str().unwrap().to_owned();
+    let error = coord(&["server", "status", &none]).fails(1, "not-bare").clone();
+    assert!(error["message"].as_str().unwrap().contains("not a git repository"), "git's words: {error}");
+    hub.check("with names");
+}
+
 #[test]
 fn forced_states_are_refused() {
     let hub = guarded();

@@ -8,7 +8,8 @@ use git_coord::model::{Op, claim};
 use serde_json::{Map, Value};
 
 use super::room::StopAtEnd;
-use crate::common::{TestEnv, claim_op, name};
+use crate::common::clones::Hub;
+use crate::common::{TestEnv, claim_op, name, wait_until};
 
 /// Files and bytes below a folder.
 fn size(dir: &Path) -> (usize, u64) {
@@ -212,4 +213,54 @@ fn upkeep_starts_by_itself_and_two_do_not_meet() {
     }
     env.check("after six at once");
     env.fsck("after six at once");
+}
+
+#[test]
+fn a_clone_that_only_reads_tidies_what_it_fetches() {
+    let hub = Hub::new(2);
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    a.coord(&["session", "start", "alice"]).ok();
+    let packs = || {
+        let files = std::fs::read_dir(b.store_dir().join("objects/pack")).unwrap().flatten();
+        files.filter(|f| f.path().extension().is_some_and(|e| e == "pack")).count()
+    };
+    for n in 0..20 {
+        let git = |words: &[&str], stdin: String| {
+            let run = b.command("git", &b.store_dir()).args(["--git-dir=."]).args(words);
+            String::from_utf8(run.stdin(stdin).output().unwrap().stdout).unwrap()
+        };
+        let id = git(&["hash-object", "-w", "--stdin"], format!("{n}"));
+        git(&["pack-objects", "-q", "objects/pack/pack"], id);
+    }
+    assert!(packs() >= 20);
+    a.coord(&["claim", "x"]).ok();
+    b.coord(&["claims"]).ok();
+    wait_until("the packs are one", || packs() == 1);
+    hub.check("tidied");
+}
+
+#[test]
+fn what_dead_processes_leave_goes_with_upkeep_or_a_repair() {
+    let env = TestEnv::new();
+    let store = env.store_dir();
+    let names = ["refs/coord/state.stale-0a1b2c3d", "watch.0a1b2c3d", "authority.json.0a1b2c3d"];
+    let make = |age: u64| {
+        for name in names {
+            std::fs::write(store.join(name), "").unwrap();
+            let file = std::fs::File::options().write(true).open(store.join(name)).unwrap();
+            file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(age)).unwrap();
+        }
+    };
+    let left = || names.iter().filter(|name| store.join(name).exists()).count();
+    make(7200);
+    upkeep(&env.store());
+    assert_eq!(left(), 0);
+    make(60);
+    upkeep(&env.store());
+    assert_eq!(left(), 3, "upkeep gives them time");
+    let findings = env.coord(&["doctor", "--repair"]).ok()["findings"].clone();
+    assert_eq!(findings.as_array().unwrap().iter().filter(|f| f["code"] == "leftover").count(), 3);
+    assert_eq!(left(), 0);
+    make(0);
+    assert_eq!(env.coord(&["doctor"]).ok()["findings"], serde_json::json!([]), "it may be in use");
 }

@@ -354,9 +354,8 @@ fn a_newer_format_is_left_alone() {
     record.format = 99;
     txn.put_json(head::KEY, &record);
     let guard = store::rescue::lock_folder(&clinic.store).unwrap();
-    open.write_mended(&guard, store::rescue::Scope::Everywhere, &view, txn, Some(tip), Some(tip))
-        .unwrap()
-        .unwrap();
+    let (scope, onto) = (store::rescue::Scope::Everywhere, store::rescue::Onto::Parent(tip));
+    open.write_mended(&guard, scope, &view, txn, onto, Some(tip)).unwrap().unwrap();
     drop(guard);
     let report = clinic.examine(true);
     assert!(report.findings.iter().any(|f| f.code == "newer-format" && !f.repaired), "{report:#?}");

@@ -83,6 +83,7 @@ pub fn apply_import(
     guarded(txn, &alive, context, |txn| import::import(txn, session, items, queue, context))
 }
 
+/// `alive`: who shows by this that it is at work; the first is the session that acts.
 fn guarded(
     txn: &mut Txn<'_>,
     alive: &[&SessionName],
@@ -95,8 +96,23 @@ fn guarded(
     let outcome = act(txn)?;
     if outcome.is_refusal() {
         txn.rollback(point);
+    } else if txn.changed_since(point) {
+        notice(txn, alive.first().copied(), context)?;
     }
     Ok(outcome)
+}
+
+/// Notes in which clone a session has acted last: its name may have changed since the session
+/// began, or it began before there was a remote.
+fn notice(txn: &mut Txn<'_>, session: Option<&SessionName>, context: &Context) -> Result<(), ViewError> {
+    let (Some(name), Some(clone)) = (session, &context.clone) else { return Ok(()) };
+    if let Some(mut record) = sessions::get(txn, name)?
+        && record.clone.as_ref() != Some(clone)
+    {
+        record.clone = Some(clone.clone());
+        sessions::put(txn, &record);
+    }
+    Ok(())
 }
 
 fn dispatch(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, ViewError> {

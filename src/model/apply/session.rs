@@ -4,7 +4,7 @@ use super::super::event::Event;
 use super::super::op::{Assign, Blocker, Outcome, StartSession};
 use super::super::session::{Session, SessionState};
 use super::super::view::ViewError;
-use super::super::{ItemState, RepoPath, SessionName, Txn, head, pool, queue, session as sessions};
+use super::super::{ItemState, RepoPath, SessionName, Txn, head, queue, session as sessions};
 use super::leases::{free, put, renew_due};
 use super::{Context, granted};
 
@@ -135,11 +135,6 @@ pub(super) fn end(txn: &mut Txn<'_>, name: &SessionName, context: &Context) -> R
     let found = sessions::get(txn, name)?
         .ok_or_else(|| Outcome::Unknown { what: "session".into(), name: name.to_string() });
     let mut session = granted!(found);
-    // What another clone keeps ready it may have handed out already. It runs out by itself.
-    let is_other = context.clone.as_ref().is_some_and(|own| pool::name_of(own).as_ref() != Some(name));
-    if session.pool && is_other {
-        return Ok(is_a_pool(name));
-    }
     if session.state == SessionState::Ended {
         return Ok(Outcome::Session {
             session: Box::new(session),

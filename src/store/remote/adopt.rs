@@ -40,19 +40,8 @@ impl Store {
     /// Refuses a state that cannot have come from the known one.
     pub(super) fn follows(&self, remote: &str, known: ObjectId, tip: ObjectId) -> Result<(), StoreError> {
         let (before, after) = (self.head_of(known)?, self.head_of(tip)?);
-        let remote = remote.to_owned();
-        if before.store == after.store && after.leaves_out(before.generation) {
-            let from = after.restored.iter().map(|r| r.from).max().unwrap_or_default();
-            return Err(RemoteError::LeftOut { remote, known: before.generation, from }.into());
-        }
-        let refusal = match protocol::succession(&before, &after, || self.comes_from(tip, known))? {
-            Succession::Follows => return Ok(()),
-            Succession::Foreign => RemoteError::Foreign { remote, known: before.store, found: after.store },
-            Succession::Backwards => {
-                RemoteError::Backwards { remote, known: before.generation, found: after.generation }
-            }
-        };
-        Err(refusal.into())
+        let succession = protocol::succession(&before, &after, || self.comes_from(tip, known))?;
+        Ok(judged(remote, &before, &after, succession)?)
     }
 
     /// True when `earlier` stands in the history of `tip`, and both are of one store.
@@ -87,4 +76,29 @@ impl Store {
         }
         Ok(true)
     }
+}
+
+/// What is said of a state that comes after another, or does not.
+///
+/// # Errors
+/// When it does not.
+pub(super) fn judged(
+    remote: &str,
+    before: &Head,
+    after: &Head,
+    succession: Succession,
+) -> Result<(), RemoteError> {
+    let remote = remote.to_owned();
+    let (known, found) = (before.generation, after.generation);
+    Err(match succession {
+        Succession::Foreign => {
+            RemoteError::Foreign { remote, known: before.store.clone(), found: after.store.clone() }
+        }
+        _ if after.leaves_out(known) => {
+            let from = after.restored.iter().map(|r| r.from).max().unwrap_or_default();
+            RemoteError::LeftOut { remote, known, from }
+        }
+        Succession::Backwards => RemoteError::Backwards { remote, known, found },
+        Succession::Follows => return Ok(()),
+    })
 }

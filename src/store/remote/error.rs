@@ -1,5 +1,9 @@
 //! What can go wrong between a clone and the remote.
 
+/// Why it was not, when that is this clone's fault.
+pub(super) const DAMAGED_HERE: &str =
+    "its state is whole, but objects of this clone are damaged; first: git coord doctor --repair";
+
 /// Why the remote could not be used. In every case but [`RemoteError::Unknown`] nothing was
 /// changed there.
 #[derive(Debug, thiserror::Error)]
@@ -79,4 +83,11 @@ pub enum RemoteError {
         /// The store that is there.
         found: String,
     },
+}
+
+impl RemoteError {
+    /// The remote's state is whole, and what this clone has fetched of it is not.
+    pub(crate) fn damaged_here(remote: &str) -> Self {
+        RemoteError::Unreachable { remote: remote.to_owned(), reason: DAMAGED_HERE.to_owned() }
+    }
 }

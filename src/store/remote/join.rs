@@ -10,7 +10,7 @@ use super::super::cas::{self, Swap};
 use super::super::lock::StoreLock;
 use super::super::room::Room;
 use super::super::write::Writer;
-use super::super::{Store, StoreError, durable, lock};
+use super::super::{STATE_REF, Store, StoreError, durable, lock};
 use super::RemoteError;
 use super::link::{Fetched, Link};
 use super::report::Pushed;
@@ -64,6 +64,8 @@ impl Store {
             }
         }
         let link = Link::new(self, remote, std::time::Instant::now() + self.options().patience);
+        // What was pushed without an answer may arrive yet.
+        let mut doubt = false;
         loop {
             let old = self.require_tip()?;
             let there = match link.fetch()? {
@@ -71,9 +73,7 @@ impl Store {
                 Fetched::Tip(tip) if tip != old && !discard && self.is_ahead(old, tip)? => Some(tip),
                 Fetched::Tip(tip) => return self.take_over(&link, &guard, tip, discard),
                 Fetched::Absent => None,
-                Fetched::Unreachable(reason) => {
-                    return Err(RemoteError::Unreachable { remote: remote.to_owned(), reason }.into());
-                }
+                Fetched::Unreachable(reason) => return Err(not_reached(remote, reason, doubt)),
             };
             match link.push(there, old)? {
                 Pushed::Won => {
@@ -81,16 +81,14 @@ impl Store {
                     return Ok(Joined::Gave);
                 }
                 // Another clone was first, or the answer got lost: the next look tells.
-                Pushed::Rejected(reason) | Pushed::Unknown(reason) if link.is_over() => {
+                Pushed::Rejected(reason) if link.is_over() && !doubt => {
                     return Err(RemoteError::Refused { remote: remote.to_owned(), reason }.into());
                 }
-                Pushed::Rejected(_) | Pushed::Unknown(_) => {
-                    std::thread::sleep(std::time::Duration::from_millis(50));
-                }
-                Pushed::Unreachable(reason) => {
-                    return Err(RemoteError::Unreachable { remote: remote.to_owned(), reason }.into());
-                }
+                Pushed::Unknown(_) => doubt = true,
+                Pushed::Rejected(_) => {}
+                Pushed::Unreachable(reason) => return Err(not_reached(remote, reason, doubt)),
             }
+            std::thread::sleep(std::time::Duration::from_millis(50));
         }
     }
 
@@ -191,7 +189,8 @@ impl Store {
     /// When anything was last pushed to a remote or fetched from it.
     pub fn last_exchange(&self) -> Option<jiff::Timestamp> {
         let written = |name: &str| std::fs::metadata(self.path().join(name)).and_then(|m| m.modified()).ok();
-        let last = ["FETCH_HEAD", "courtesy.json"].into_iter().filter_map(written).max()?;
+        // The ref is moved by each push, and by each fetch that brings something.
+        let last = ["FETCH_HEAD", STATE_REF].into_iter().filter_map(written).max()?;
         jiff::Timestamp::try_from(last).ok()
     }
 
@@ -228,4 +227,15 @@ impl Store {
         let mut turn = self.begin(&guard, &Room::new(self.path()), None)?;
         self.refresh(&mut turn)
     }
+}
+
+/// The error when there is no answer. `doubt`: something was sent before.
+fn not_reached(remote: &str, reason: String, doubt: bool) -> StoreError {
+    let remote = remote.to_owned();
+    let error = if doubt {
+        RemoteError::Unknown { remote, reason }
+    } else {
+        RemoteError::Unreachable { remote, reason }
+    };
+    error.into()
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use gix::ObjectId;
 
-use crate::git::{Git, GitOutput};
+use crate::git::{self, Exchange, Git, GitOutput};
 
 use super::super::{STATE_REF, Store, StoreError};
 use super::report::{self, Pushed};
@@ -37,14 +37,19 @@ enum Head {
     Tip(ObjectId),
     /// The answers of two fetches.
     Mixed,
+    /// A branch or tag whose name ends like that of the state, which git takes when there is no
+    /// state.
+    Another,
     Nothing,
 }
 
 impl Head {
     fn read(text: &str) -> Self {
-        let mut ids = text.lines().map(|l| l.split_ascii_whitespace().next().unwrap_or_default());
-        match (ids.next().map(|id| ObjectId::from_hex(id.as_bytes())), ids.next()) {
-            (Some(Ok(tip)), None) => Head::Tip(tip),
+        let mut lines = text.lines();
+        let first = lines.next().map(|line| (line, line.split_ascii_whitespace().next().unwrap_or_default()));
+        match (first.map(|(line, id)| (line, ObjectId::from_hex(id.as_bytes()))), lines.next()) {
+            (Some((line, Ok(tip))), None) if line.contains(&format!("\t'{STATE_REF}' of ")) => Head::Tip(tip),
+            (Some((_, Ok(_))), None) => Head::Another,
             (Some(_), Some(_)) => Head::Mixed,
             _ => Head::Nothing,
         }
@@ -78,6 +83,11 @@ impl Link {
         Link { store, common, remote: remote.to_owned(), end, offline }
     }
 
+    /// The way of another store to the same remote.
+    pub fn from(&self, store: &Store) -> Self {
+        Link { store: store.path().to_owned(), ..self.clone() }
+    }
+
     /// The same way, with this much time from now on.
     pub fn lasting(&self, limit: Duration) -> Self {
         Link { end: Instant::now() + limit, ..self.clone() }
@@ -105,7 +115,7 @@ impl Link {
         old: Option<ObjectId>,
         new: Option<ObjectId>,
     ) -> Result<Pushed, StoreError> {
-        self.push_with(&[], name, old, new)
+        self.push_refs(&["--porcelain", &lease(name, old)], &[spec(name, new)], name)
     }
 
     /// Pushes `new` to a ref that is `old`, and to one that does not exist, both or none.
@@ -116,32 +126,16 @@ impl Link {
         new: ObjectId,
         beside: &str,
     ) -> Result<Pushed, StoreError> {
-        let also = format!("{new}:{beside}");
-        let words = ["--atomic", &format!("--force-with-lease={beside}:"), &self.remote, &also];
-        self.push_with(&words, name, Some(old), Some(new))
+        let options = ["--porcelain", "--atomic", &lease(name, Some(old)), &lease(beside, None)];
+        self.push_refs(&options, &[spec(name, Some(new)), spec(beside, Some(new))], name)
     }
 
-    /// `more` are options, or options, the remote and other refs.
-    fn push_with(
-        &self,
-        more: &[&str],
-        name: &str,
-        old: Option<ObjectId>,
-        new: Option<ObjectId>,
-    ) -> Result<Pushed, StoreError> {
+    /// The answer is that of the ref `name`.
+    fn push_refs(&self, options: &[&str], refs: &[String], name: &str) -> Result<Pushed, StoreError> {
         if let Some(reason) = self.excuse() {
             return Ok(Pushed::Unreachable(reason));
         }
-        let text = |id: Option<ObjectId>| id.map(|id| id.to_string()).unwrap_or_default();
-        let (expected, new) = (text(old), text(new));
-        let git = self
-            .git()
-            .args(["push", "--porcelain", "--no-verify", "--no-signed", "--no-follow-tags"])
-            .args(["--recurse-submodules=no", "--no-force-if-includes"])
-            .arg(format!("--force-with-lease={name}:{expected}"))
-            .args(more)
-            .args((!more.contains(&self.remote.as_str())).then_some(&self.remote))
-            .arg(format!("{new}:{name}"));
+        let git = self.exchange().push(options, refs);
         let output = self.run(git)?;
         let (stdout, stderr) = texts(&output);
         Ok(match report::read(name, &stdout, &stderr) {
@@ -149,6 +143,9 @@ impl Link {
                 self.note_down(&reason);
                 Pushed::Unreachable(reason)
             }
+            // Of several push URLs another has not answered, and it may be the one that decides; or
+            // git did not come to its end.
+            Pushed::Won if output.status != Some(0) => Pushed::Unknown(report::last_words(&stderr)),
             Pushed::Unknown(reason) if output.status.is_none() => {
                 Pushed::Unknown(format!("no answer in time ({reason})"))
             }
@@ -162,12 +159,13 @@ impl Link {
             if let Some(reason) = self.excuse() {
                 return Ok(Fetched::Unreachable(reason));
             }
-            let output = self.run(self.fetching())?;
+            let output = self.run(self.fetching(&[]))?;
             let (_, stderr) = texts(&output);
             if output.status == Some(0) {
                 match self.fetch_head() {
                     Head::Tip(tip) => return Ok(Fetched::Tip(tip)),
                     Head::Mixed => continue,
+                    Head::Another => {}
                     Head::Nothing => {
                         return Ok(Fetched::Unreachable("git fetch left no FETCH_HEAD".into()));
                     }
@@ -178,39 +176,52 @@ impl Link {
                 match self.lists_state()? {
                     Some(false) => return Ok(Fetched::Absent),
                     // Another clone has just brought it in.
-                    Some(true) if stderr.contains("remote ref") => continue,
+                    Some(true) if output.status == Some(0) || stderr.contains("remote ref") => continue,
                     _ => {}
                 }
             }
             let late = if output.status.is_none() { "no answer in time: " } else { "" };
-            let reason = format!("{late}{}", report::last_words(&stderr));
+            let words = report::damage(&stderr).unwrap_or_else(|| report::last_words(&stderr));
+            let reason = format!("{late}{words}");
             self.note_down(&reason);
             return Ok(Fetched::Unreachable(reason));
         }
     }
 
-    fn fetching(&self) -> Git {
-        self.git()
-            .args(["fetch", "--quiet", "--no-tags", "--no-auto-maintenance", "--no-prune", "--refmap="])
-            .args(["--no-recurse-submodules", "--no-show-forced-updates", "--no-filter"])
-            .args(["--write-fetch-head", "--no-write-commit-graph"])
-            .arg(&self.remote)
-            .arg(STATE_REF)
+    /// Fetches the newest commit of the state alone; true when it is `tip`.
+    pub fn fetch_newest(&self, tip: ObjectId) -> Result<bool, StoreError> {
+        let output = self.run(self.fetching(&["--depth=1"]))?;
+        Ok(output.status == Some(0) && self.fetch_head() == Head::Tip(tip))
+    }
+
+    fn fetching(&self, options: &[&str]) -> Git {
+        let options = [&["--write-fetch-head"], options].concat();
+        self.exchange().fetch(&options, &[STATE_REF.to_owned()])
     }
 
     /// Notes that the remote could not be reached, for the acts that wait in line behind this one:
     /// each would have to find out for itself, one after the other.
     fn note_down(&self, reason: &str) {
         // Without the note they do find out.
-        let _ = std::fs::write(self.store.join(DOWN), reason);
+        let _ = std::fs::write(self.store.join(DOWN), format!("{}\n{reason}", self.remote));
     }
 
-    /// Why the remote could not be reached by an act that began later than `file` was written.
-    pub fn down_since(store: &Path, file: &Path) -> Option<String> {
+    /// Why `remote` could not be reached by an act that began later than `file` was written; `None`,
+    /// too, when it was reached since.
+    pub fn down_since(store: &Path, remote: &str, file: &Path) -> Option<String> {
         let written = |path: &Path| std::fs::metadata(path).and_then(|m| m.modified()).ok();
         let note = store.join(DOWN);
-        let is_newer = written(&note)? > written(file)?;
-        is_newer.then(|| std::fs::read_to_string(&note).ok()).flatten()
+        let at = written(&note)?;
+        // git empties this file when it begins to fetch. The ref is moved by whatever was pushed.
+        let fetched =
+            Some(store.join("FETCH_HEAD")).filter(|p| std::fs::metadata(p).is_ok_and(|m| m.len() > 0));
+        let reached = fetched.into_iter().chain([store.join(STATE_REF)]).filter_map(|p| written(&p)).max();
+        if at <= written(file)? || reached.is_some_and(|reached| reached > at) {
+            return None;
+        }
+        let text = std::fs::read_to_string(&note).ok()?;
+        let (of, reason) = text.split_once('\n')?;
+        (of == remote).then(|| reason.to_owned())
     }
 
     /// The values of the state and of another ref on the remote; `None` without an answer.
@@ -218,13 +229,9 @@ impl Link {
         if self.excuse().is_some() {
             return Ok(None);
         }
-        let git = self.git().args(["ls-remote", "--quiet"]).arg(&self.remote).args([STATE_REF, other]);
-        let output = self.run(git)?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let value = |name: &str| {
-            let line = text.lines().find(|l| l.split('\t').nth(1) == Some(name))?;
-            line.split('\t').next().map(str::to_owned)
-        };
+        let output = self.run(self.exchange().list(&[STATE_REF, other]))?;
+        let refs = git::listed(&output.stdout);
+        let value = |name: &str| refs.iter().find(|(n, _)| n == name).map(|(_, id)| id.clone());
         Ok((output.status == Some(0)).then(|| (value(STATE_REF), value(other))))
     }
 
@@ -233,20 +240,19 @@ impl Link {
         if let Some(reason) = self.excuse() {
             return Ok(reason);
         }
-        let output = self.run(self.git().args(["ls-remote", "--quiet"]).arg(&self.remote).arg(STATE_REF))?;
+        let output = self.run(self.exchange().list(&[STATE_REF]))?;
         Ok(report::last_words(&texts(&output).1))
     }
 
     /// Sets a ref that nobody compares. Whether it worked does not matter.
     pub fn push_freely(&self, name: &str, new: ObjectId) -> Result<(), StoreError> {
-        let git = self.git().args(["push", "--quiet", "--no-verify", "--no-signed", "--no-follow-tags"]);
-        self.run(git.arg(&self.remote).arg(format!("+{new}:{name}"))).map(|_| ())
+        self.run(self.exchange().push(&["--quiet"], &[format!("+{new}:{name}")])).map(|_| ())
     }
 
     /// Whether the remote has a state; `None` without an answer.
     fn lists_state(&self) -> Result<Option<bool>, StoreError> {
-        let output = self.run(self.git().args(["ls-remote", "--quiet"]).arg(&self.remote).arg(STATE_REF))?;
-        let found = String::from_utf8_lossy(&output.stdout).contains(STATE_REF);
+        let output = self.run(self.exchange().list(&[STATE_REF]))?;
+        let found = git::listed(&output.stdout).iter().any(|(name, _)| name == STATE_REF);
         Ok((output.status == Some(0)).then_some(found))
     }
 
@@ -270,32 +276,30 @@ impl Link {
     }
 
     /// git on the store, with the user's remotes.
-    fn git(&self) -> Git {
+    fn exchange(&self) -> Exchange {
         let common = self.common.as_path();
         let mut include = std::ffi::OsString::from("include.path=");
         include.push(common.join("config"));
         let remote = &self.remote;
         // A remote with a relative path is meant from the main worktree's top folder.
         let top = if common.ends_with(".git") { common.parent().unwrap_or(common) } else { common };
-        let git = Git::new(top).arg(Path::new("--git-dir")).arg(&self.store).arg("-c").arg(include).args([
-            "-c",
-            "core.hooksPath=/dev/null",
-            "-c",
-            "push.pushOption=",
-        ]);
-        if is_address(remote) {
-            return git;
+        let mut git = Git::new(top).arg("--git-dir").arg(&self.store).arg("-c").arg(include);
+        if !git::is_address(remote) {
+            // Nothing of the store is fetched lazily, whatever the user's own objects are.
+            git = git.arg("-c").arg(format!("remote.{remote}.promisor=false"));
         }
-        // Of the store nothing is mirrored, filtered or lazily fetched, whatever the user's own
-        // refs are.
-        git.args(["-c", &format!("remote.{remote}.mirror=false")])
-            .args(["-c", &format!("remote.{remote}.promisor=false")])
+        Exchange::new(git, remote)
     }
 }
 
-/// True for a URL or path, false for the name of a remote. Only a name has settings.
-fn is_address(remote: &str) -> bool {
-    remote.contains(':') || remote.starts_with(['/', '.', '~'])
+/// The option by which a push compares a ref.
+fn lease(name: &str, old: Option<ObjectId>) -> String {
+    format!("--force-with-lease={name}:{}", old.map(|id| id.to_string()).unwrap_or_default())
+}
+
+/// What a ref is to become.
+fn spec(name: &str, new: Option<ObjectId>) -> String {
+    format!("{}:{name}", new.map(|id| id.to_string()).unwrap_or_default())
 }
 
 fn texts(output: &GitOutput) -> (String, String) {
@@ -317,5 +321,7 @@ mod tests {
         assert_eq!(Head::read(&(other + &one)), Head::Mixed);
         assert_eq!(Head::read(""), Head::Nothing);
         assert_eq!(Head::read("half"), Head::Nothing);
+        let branch = format!("{a}\t\tbranch 'refs/coord/state' of /srv/hub\n");
+        assert_eq!(Head::read(&branch), Head::Another);
     }
 }

@@ -11,7 +11,9 @@ use super::super::authority::Authority;
 use super::super::lock::{self, StoreLock};
 use super::super::{STATE_REF, Scratch, Store, StoreError, StoreOptions};
 use super::RemoteError;
+use super::error::DAMAGED_HERE;
 use super::link::{Fetched, Link};
+use super::report;
 
 /// What is there.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub enum There {
         tip: ObjectId,
         /// Why not.
         reason: String,
+        /// Its generation, when at least its newest commit can be had.
+        generation: Option<u64>,
     },
     /// A state; its objects are here now.
     State {
@@ -67,9 +71,10 @@ impl Store {
         let known_head = known.and_then(|tip| self.head_of(tip).ok());
         let there = match link.fetch()? {
             Fetched::Absent => There::Absent,
-            Fetched::Unreachable(reason) => self.without_fetch(&link, reason)?,
+            Fetched::Unreachable(reason) if report::names_damage(&reason) => self.prove(&link)?,
+            Fetched::Unreachable(reason) => There::Unreachable(reason),
             Fetched::Tip(tip) => match self.head_of(tip) {
-                Err(e) => There::Unreadable { tip, reason: e.to_string() },
+                Err(_) => self.prove(&link)?,
                 Ok(head) => {
                     let known = known.filter(|known| known_head.is_some() && *known != tip);
                     let fault = match known.map(|known| self.follows(&authority.remote, known, tip)) {
@@ -84,14 +89,41 @@ impl Store {
         Ok(Some(RemoteLook { authority, known: known_head, there }))
     }
 
-    /// A remote that names the ref, but cannot send its objects, has a damaged state.
-    fn without_fetch(&self, link: &Link, reason: String) -> Result<There, StoreError> {
-        let listed = link.list(STATE_REF)?.and_then(|(state, _)| state);
-        let tip = listed.and_then(|id| ObjectId::from_hex(id.as_bytes()).ok());
-        Ok(match tip {
-            Some(tip) => There::Unreadable { tip, reason },
-            None => There::Unreachable(reason),
-        })
+    /// Looks once more, from a place that has none of this clone's objects. A state counts as
+    /// unreadable only when that comes to the same: a repair puts another in its place, and a server
+    /// that is short of memory, or damage on this side, must not cost what others have done since.
+    fn prove(&self, link: &Link) -> Result<There, StoreError> {
+        let scratch = Scratch::new(self.is_sha256())?;
+        let empty = scratch.store(self.options())?;
+        let fresh = link.from(&empty);
+        match fresh.fetch()? {
+            Fetched::Absent => Ok(There::Absent),
+            Fetched::Unreachable(reason) if report::names_damage(&reason) => {
+                let listed = fresh.list(STATE_REF)?.and_then(|(state, _)| state);
+                let Some(tip) = listed.and_then(|id| ObjectId::from_hex(id.as_bytes()).ok()) else {
+                    return Ok(There::Unreachable(reason));
+                };
+                // Only its past may be damaged.
+                let newest = fresh.fetch_newest(tip)?;
+                let generation = newest.then(|| empty.head_of(tip).ok()).flatten().map(|h| h.generation);
+                Ok(There::Unreadable { tip, reason, generation })
+            }
+            Fetched::Unreachable(reason) => Ok(There::Unreachable(reason)),
+            Fetched::Tip(tip) => Ok(match empty.head_of(tip) {
+                Err(e) => There::Unreadable { tip, reason: e.to_string(), generation: None },
+                Ok(_) => There::Unreachable(DAMAGED_HERE.to_owned()),
+            }),
+        }
+    }
+
+    /// Reads the remote's state without any of this clone's objects.
+    pub(crate) fn read_afresh(&self, remote: &str) -> Result<Option<(Scratch, Store)>, StoreError> {
+        let common = self.path().parent().unwrap_or(self.path());
+        read_from(common, self.is_sha256(), remote, self.options().patience)
+    }
+
+    fn is_sha256(&self) -> bool {
+        self.objects.hash() == gix::hash::Kind::Sha256
     }
 }
 

@@ -126,7 +126,16 @@ pub fn probe(common_dir: &Path, sha256: bool, remote: &str, patience: Duration) 
     let tried = bench.try_all(&name);
     // Whatever happened, nothing is to stay there.
     bench.tidy(&name)?;
-    tried.map(|()| bench.probe)
+    match tried {
+        Ok(()) => Ok(bench.probe),
+        Err(StoreError::Remote(RemoteError::Unreachable { remote, reason }))
+            if !bench.probe.left.is_empty() =>
+        {
+            let reason = format!("{reason}; left there: {}", bench.probe.left.join(", "));
+            Err(RemoteError::Unreachable { remote, reason }.into())
+        }
+        Err(e) => Err(e),
+    }
 }
 
 /// A probe at work.
@@ -208,14 +217,20 @@ impl Bench<'_> {
                 (run(a), other.join())
             });
             let other = other.unwrap_or_else(|_| Ok(Pushed::Unknown("it did not end".into())))?;
-            let winner = match (one? == Pushed::Won, other == Pushed::Won) {
+            let one = one?;
+            let value = self.value(name)?;
+            let unknown = |pushed: &Pushed| matches!(pushed, Pushed::Unknown(_));
+            let winner = match (one == Pushed::Won, other == Pushed::Won) {
                 (true, true) => return Ok(Trial::Fails("two pushes at once were both applied".into())),
                 (true, false) => a,
                 (false, true) => b,
+                // The answer got lost, and not the push.
+                (false, false) if unknown(&one) && value == Some(a) => a,
+                (false, false) if unknown(&other) && value == Some(b) => b,
                 // Each was in the other's way: slow, not wrong.
                 (false, false) => now,
             };
-            if self.value(name)? != Some(winner) {
+            if value != Some(winner) {
                 return Ok(Trial::Fails("the ref is not what the winner of a race has pushed".into()));
             }
             now = winner;
@@ -223,15 +238,29 @@ impl Bench<'_> {
         Ok(Trial::Works)
     }
 
+    /// The value of a ref, if it exists. A server that does not answer has not said that it does not.
     fn value(&self, name: &str) -> Result<Option<ObjectId>, StoreError> {
-        let listed = self.link.lasting(self.patience).list(name)?.and_then(|(_, value)| value);
-        Ok(listed.and_then(|id| ObjectId::from_hex(id.as_bytes()).ok()))
+        let link = self.link.lasting(self.patience);
+        let Some((_, value)) = link.list(name)? else {
+            let (remote, reason) = (link.remote().to_owned(), link.why_silent()?);
+            return Err(RemoteError::Unreachable { remote, reason }.into());
+        };
+        Ok(value.and_then(|id| ObjectId::from_hex(id.as_bytes()).ok()))
     }
 
     /// Removes the refs again.
     fn tidy(&mut self, name: &str) -> Result<(), StoreError> {
         for name in [name.to_owned(), format!("{name}-b")] {
-            let Some(value) = self.value(&name)? else { continue };
+            let value = match self.value(&name) {
+                Ok(Some(value)) => value,
+                Ok(None) => continue,
+                // It may be there.
+                Err(StoreError::Remote(_)) => {
+                    self.probe.left.push(name);
+                    continue;
+                }
+                Err(e) => return Err(e),
+            };
             let deleted = self.push(&name, Some(value), None)?;
             self.probe.delete = Trial::of(&deleted);
             if deleted != Pushed::Won {

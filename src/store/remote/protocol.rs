@@ -241,7 +241,8 @@ pub fn stamp(
     head.nonce = nonce;
     txn.put_json(head::KEY, &head);
     if let Some((name, record)) = by {
-        clone::put(txn, name, &clone::CloneRecord { nonce: head.nonce, ..record });
+        let generation = Some(head.generation);
+        clone::put(txn, name, &clone::CloneRecord { nonce: head.nonce, generation, ..record });
     }
     Ok(())
 }

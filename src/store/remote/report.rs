@@ -82,6 +82,34 @@ pub(super) fn last_words(stderr: &str) -> String {
     line.trim_start_matches("fatal: ").trim_start_matches("error: ").trim().to_owned()
 }
 
+/// How a server's git speaks of objects that are missing or damaged; the id stands in the same
+/// line. That it calls its repository "possibly corrupt" is no proof: so it does whenever it cannot
+/// make a pack, for want of memory, too.
+const DAMAGE: &[&str] = &[
+    "unable to read",
+    "Could not read",
+    "bad object",
+    "bad tree object",
+    "bad blob object",
+    "is corrupt",
+    "unable to unpack",
+    "missing",
+    "not our ref",
+];
+
+/// The line in which the server says that an object is missing or damaged.
+pub(super) fn damage(stderr: &str) -> Option<String> {
+    let line = stderr.lines().find(|line| line.contains("remote") && names_damage(line))?;
+    Some(line.trim_start_matches("fatal: ").trim_start_matches("remote: ").trim().to_owned())
+}
+
+/// True for such a line.
+pub(super) fn names_damage(line: &str) -> bool {
+    let id = |word: &str| word.len() >= 40 && word.bytes().all(|b| b.is_ascii_hexdigit());
+    DAMAGE.iter().any(|words| line.contains(words))
+        && line.split(|c: char| !c.is_ascii_alphanumeric()).any(id)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,6 +181,27 @@ mod tests {
         assert_eq!(read(NAME, &out("+", "+"), ""), Pushed::Won);
         assert_eq!(read(NAME, &out("+", "!"), ""), Pushed::Rejected("stale".into()));
         assert_eq!(read(NAME, &out("!", "+"), ""), Pushed::Rejected("x".into()));
+    }
+
+    #[test]
+    fn only_a_server_that_names_an_object_has_lost_it() {
+        let id = "00750edc07d6415dcc07ae0351e9397b0222b7ba";
+        for line in [
+            format!("remote: fatal: unable to read {id}        "),
+            format!("remote: fatal: loose object {id} (stored in ./objects/00/75) is corrupt"),
+            format!("fatal: remote error: upload-pack: not our ref {id}"),
+        ] {
+            let text = format!("{line}\nfatal: protocol error: bad pack header");
+            assert!(damage(&text).is_some_and(|line| names_damage(&line)), "{text}");
+        }
+        for text in [
+            "remote: aborting due to possible repository corruption on the remote side.",
+            "remote: fatal: Out of memory, malloc failed",
+            "fatal: Could not read from remote repository.",
+            &format!("error: Could not read {id}"),
+        ] {
+            assert_eq!(damage(text), None);
+        }
     }
 
     #[test]

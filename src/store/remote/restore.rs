@@ -21,13 +21,12 @@ use super::super::cas::{self, Swap};
 use super::super::lock::StoreLock;
 use super::super::write::{Writer, message};
 use super::super::{Store, StoreError, durable, upkeep};
+use super::adopt::judged;
 use super::link::Link;
-use super::look::{RemoteLook, There, read_from};
+use super::look::{RemoteLook, There};
+use super::protocol::Succession;
 use super::report::Pushed;
 use super::{RemoteError, Turn};
-
-/// How far numbering goes on; see `doctor/salvage.rs`, which does the same.
-const UNKNOWN_NUMBERS: u64 = 1_000_000;
 
 /// What came of fetching a clone's state anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +54,7 @@ impl Store {
                 return Err(RemoteError::Unreachable { remote, reason: reason.clone() }.into());
             }
             There::Absent => (None, 0),
-            There::Unreadable { tip, .. } => (Some(*tip), 0),
+            There::Unreadable { tip, generation, .. } => (Some(*tip), generation.unwrap_or(0)),
             There::State { tip, head, .. } => (Some(*tip), head.generation),
         };
         let known = self.require_tip()?;
@@ -91,7 +90,7 @@ impl Store {
         let mut txn = Txn::new(&view);
         let mut head = head::read(&txn)?;
         let from = head.generation;
-        head.generation = from.max(found) + UNKNOWN_NUMBERS;
+        head.generation = from.max(found) + head::UNKNOWN_NUMBERS;
         head.restored.push(Restored { from, to: head.generation });
         let generation = head.generation;
         txn.put_json(head::KEY, &head);
@@ -123,30 +122,25 @@ impl Store {
     pub(crate) fn refetch(&self, _guard: &StoreLock, old: Option<ObjectId>) -> Result<Refetched, StoreError> {
         let turn = Turn::begin(self)?;
         let Some(authority) = turn.authority() else { return Ok(Refetched::Alone) };
-        let common = self.path().parent().unwrap_or(self.path());
-        let sha256 = self.objects.hash() == gix::hash::Kind::Sha256;
         let remote = authority.remote.clone();
         if self.options().offline {
             // What is mended here alone would part from the remote's state.
             let reason = "--offline was given".to_owned();
             return Err(RemoteError::Unreachable { remote, reason }.into());
         }
-        let found = read_from(common, sha256, &remote, self.options().patience)?;
+        let found = self.read_afresh(&remote)?;
         let Some((_scratch, fetched)) = found else { return Ok(Refetched::Absent) };
         let tip = fetched.require_tip()?;
         if let Some(before) = old.and_then(|old| self.head_of(old).ok()) {
             let after = fetched.head_of(tip)?;
-            let (known, found) = (before.generation, after.generation);
-            if before.store != after.store {
-                return Err(RemoteError::Foreign { remote, known: before.store, found: after.store }.into());
-            }
-            if after.leaves_out(known) {
-                let from = after.restored.iter().map(|r| r.from).max().unwrap_or_default();
-                return Err(RemoteError::LeftOut { remote, known, from }.into());
-            }
-            if found < known {
-                return Err(RemoteError::Backwards { remote, known, found }.into());
-            }
+            // The history here may be damaged, so that only the numbers tell; and the very state that
+            // is damaged here is welcome.
+            let succession = match after.generation {
+                _ if before.store != after.store => Succession::Foreign,
+                found if found < before.generation => Succession::Backwards,
+                _ => Succession::Follows,
+            };
+            judged(&remote, &before, &after, succession)?;
         }
         // A pack: what stands in it is complete, whichever of its objects are missing here.
         Git::new(self.path())

@@ -264,7 +264,7 @@ fn note_lost(txn: &mut Txn<'_>, session: &mut Session, lost: &[ItemId], context:
         });
     }
     let ids: Vec<_> = lost.iter().map(ToString::to_string).collect();
-    txn.record(Event::new(context.now, Some(&session.name), "lost").with("items", ids));
+    txn.record(Event::new(context.now, Some(&session.name), "late").with("items", ids));
 }
 
 /// Counts what a session was given, and writes it and the event.
