@@ -21,7 +21,7 @@ use crate::clock;
 use crate::crash_point;
 use crate::model::op::{HandOut, Handed, TakeNext};
 use crate::model::session::{Lease, Session};
-use crate::model::{Context, Op, Outcome, Txn, View, apply_ready, foresee, pool};
+use crate::model::{Context, Op, Outcome, Txn, View, apply_ready, foresee, head, pool};
 
 use super::authority::Authority;
 use super::lock::{self, StoreLock};
@@ -52,6 +52,10 @@ impl Store {
         let context = Context { clone: Some(authority.clone), ..Context::local(crate::clock::now()) };
         let (ages, now) = (Ages::read(self), steady_ms());
         let items = self.read(|view| {
+            // What a newer version has written is left to those who can read all of it.
+            if head::read(view)?.format > head::FORMAT {
+                return Ok(Vec::new());
+            }
             let mut txn = Txn::new(view);
             apply_ready(&mut txn, next, &context, &|lease| ages.is_young(lease, now))
         })?;

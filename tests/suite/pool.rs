@@ -485,3 +485,54 @@ fn upkeep_loses_nothing_that_was_handed_out() {
     a.coord_as("carol", &["done", "T001"]).ok();
     hub.check("upkeep");
 }
+
+/// What the pool answers renews nothing by itself; the exchange that tells of it does.
+#[test]
+fn what_a_session_holds_is_renewed_in_the_background() {
+    let hub = pooled(40, "4");
+    let a = &hub.clones[0];
+    assert_eq!(a.coord(&["next", "--ttl", "60s"]).items(), ["T000"]);
+    a.coord_as("carol", &["next", "--count", "5"]).ok();
+    quiet(&hub);
+    let synced = std::fs::File::options().write(true).open(a.store_dir().join("synced")).unwrap();
+    let before = std::time::SystemTime::now() - std::time::Duration::from_secs(10);
+    synced.set_modified(before).unwrap();
+    let later = |words: &[&str]| a.run(&a.root).env("GIT_COORD_CLOCK_OFFSET", "40").args(words).call();
+    assert_eq!(later(&["next"]).items().len(), 1);
+    let renewals = || a.session("alice").leases.iter().find(|l| l.ttl == 60).unwrap().renewals;
+    wait_until("the lease is renewed", || renewals() == 1);
+    wait_until("the remote is told", || waiting(a) == 0);
+    hub.check("renewed");
+}
+
+/// Carol was handed an item, and another clone has ended her before anybody could be told. Alice takes
+/// the item; whether she has it is not known yet when the next one asks.
+#[test]
+fn what_was_handed_out_in_vain_is_not_handed_out_while_somebody_takes_it() {
+    for n in 1..40 {
+        let hub = pooled(40, "4");
+        let [a, b] = &hub.clones[..] else { unreachable!() };
+        a.sessions(&["dave"]);
+        a.coord(&["next"]).ok();
+        quiet(&hub);
+        assert_eq!(a.coord_as("carol", &["next"]).items(), ["T001"]);
+        b.coord(&["session", "end", "carol"]).ok();
+        a.coord(&["status"]).ok();
+        assert_eq!(waiting(a), 1, "it is not told by a look");
+        let call = a.run(&a.root).args(["next", "--explain"]).crash_at(n).call();
+        assert!(call.crashed(), "the push is reached within 40 steps");
+        if !call.stderr.contains("crash point: pushed") {
+            continue;
+        }
+        let away = take_away(&hub);
+        a.git(&["config", "coord.remoteTimeout", "1s"]);
+        a.coord_as("dave", &["next"]).fails(6, "remote");
+        a.git(&["config", "--unset", "coord.remoteTimeout"]);
+        std::fs::rename(&away, &hub.bare).unwrap();
+        let given = a.coord_as("dave", &["next"]).items();
+        let hers = mine(a, "alice");
+        assert!(hers.contains(&"T001".to_owned()) && !hers.contains(&given[0]), "{hers:?}, {given:?}");
+        return hub.check("settled");
+    }
+    panic!("the push is one of the steps");
+}
