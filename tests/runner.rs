@@ -34,6 +34,7 @@ mod suite {
     mod needs;
     mod notes;
     mod pool;
+    mod pool_faults;
     mod posted;
     mod races;
     mod remote;

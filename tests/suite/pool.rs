@@ -1,17 +1,16 @@
 //! `coord.pool`: what a clone keeps ready is handed out without the remote, and never twice.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde_json::json;
 
 use super::clones::sessions;
 use crate::common::clones::Hub;
-use crate::common::{Call, TestEnv, copy_tree, wait_until};
+use crate::common::{Call, TestEnv, wait_until};
 
 /// Two clones, with sessions `alice` and `carol` in the first and `bob` in the second; only the first
 /// keeps items ready. `n` items, each on a file of its own.
-fn pooled(n: usize, pool: &str) -> Hub {
+pub fn pooled(n: usize, pool: &str) -> Hub {
     let hub = Hub::new(2);
     sessions(&hub, &["alice", "bob"]);
     let a = &hub.clones[0];
@@ -27,14 +26,14 @@ fn lines(numbers: std::ops::Range<usize>) -> String {
 }
 
 /// No exchange starts by itself within a minute of another.
-fn quiet(hub: &Hub) {
+pub fn quiet(hub: &Hub) {
     for clone in &hub.clones {
         clone.coord(&["sync"]).ok();
     }
 }
 
 /// What the clone keeps ready.
-fn ready(clone: &TestEnv) -> Vec<String> {
+pub fn ready(clone: &TestEnv) -> Vec<String> {
     let status = clone.coord(&["--offline", "status"]);
     let pools = status.ok()["pools"].as_array().unwrap().clone();
     let own = pools.iter().filter(|p| p["own"] == true).flat_map(|p| p["items"].as_array().unwrap());
@@ -42,15 +41,15 @@ fn ready(clone: &TestEnv) -> Vec<String> {
 }
 
 /// Acts that the remote was not told of.
-fn waiting(clone: &TestEnv) -> u64 {
+pub fn waiting(clone: &TestEnv) -> u64 {
     clone.coord(&["--offline", "remote"]).ok()["waiting"].as_u64().unwrap()
 }
 
-fn mine(clone: &TestEnv, session: &str) -> Vec<String> {
+pub fn mine(clone: &TestEnv, session: &str) -> Vec<String> {
     clone.coord_as(session, &["--offline", "queue", "list", "--mine", "--limit", "1000"]).items()
 }
 
-fn take_away(hub: &Hub) -> PathBuf {
+pub fn take_away(hub: &Hub) -> PathBuf {
     let away = hub.bare.with_extension("away");
     std::fs::rename(&hub.bare, &away).unwrap();
     away
@@ -203,163 +202,6 @@ fn two_clones_with_pools_drain_a_queue_without_loss_or_doubles() {
     hub.replay(1, "each state of the remote");
 }
 
-/// Nobody hears of the first clone any more.
-#[test]
-fn what_a_silent_clone_has_handed_out_goes_to_others() {
-    let hub = pooled(12, "2");
-    let [a, b] = &hub.clones[..] else { unreachable!() };
-    a.git(&["config", "coord.ttl", "8s"]);
-    assert_eq!(a.coord(&["next"]).items(), ["T000"]);
-    assert_eq!(a.coord_as("carol", &["next"]).items(), ["T001"]);
-    assert_eq!(b.coord(&["next", "--item", "T001", "--wait", "2m"]).items(), ["T001"]);
-    assert_eq!(b.coord(&["next", "--item", "T002", "--wait", "2m"]).items(), ["T002"]);
-    a.coord_as("carol", &["done", "T001"]).fails(3, "lost");
-    b.coord(&["done", "T001", "T002"]).ok();
-    hub.check("taken over");
-    assert_eq!((b.session("bob").done, b.session("carol").done), (2, 0));
-    hub.replay(1, "never two holders");
-}
-
-/// Its wall clock says that what it keeps is fresh. Another clone has it by now.
-#[test]
-fn a_clock_that_is_set_back_hands_out_nothing_that_others_have_taken() {
-    let hub = pooled(12, "2");
-    let [a, b] = &hub.clones[..] else { unreachable!() };
-    a.git(&["config", "coord.ttl", "4s"]);
-    a.coord(&["next"]).ok();
-    let kept = ready(a);
-    assert_eq!(kept, ["T001", "T002"]);
-    for item in &kept {
-        b.coord(&["next", "--item", item, "--wait", "2m"]).ok();
-    }
-    let pools = a.store().read(|view| git_coord::model::session::all(view)).unwrap();
-    let lease = pools.into_iter().find(|s| s.pool).unwrap().leases[0].clone();
-    let real = b.session("bob").leases.iter().map(|l| l.since).max().unwrap();
-    let back = lease.renewed.as_second() - real.as_second();
-    assert!(back < -3, "{back}");
-    // So that it is between the renewal and half of the time.
-    let call = a.run(&a.root).env("GIT_COORD_CLOCK_OFFSET", back.to_string()).args(["next"]).call();
-    assert!(call.items().iter().all(|id| !kept.contains(id)), "{:?}", call.items());
-    assert_eq!(mine(b, "bob"), kept);
-    hub.check("set back");
-}
-
-/// What was handed out is told before anything else takes back what has run out.
-#[test]
-fn who_was_handed_something_keeps_it_while_nobody_else_has_taken_it() {
-    for import in [false, true] {
-        let hub = pooled(40, "4");
-        let [a, b] = &hub.clones[..] else { unreachable!() };
-        a.coord(&["next"]).ok();
-        // Waits already when the item is handed out.
-        a.coord_as("alice", &["--offline", "progress", "half"]).ok();
-        assert_eq!(a.coord_as("carol", &["next"]).items(), ["T001"]);
-        assert_eq!(waiting(a), 2);
-        let later = |words: &[&str], stdin: &str| {
-            let run = a.run(&a.root).env("GIT_COORD_CLOCK_OFFSET", "86400").args(words);
-            run.stdin(stdin).call().ok();
-        };
-        if import {
-            later(&["queue", "import", "-"], "{\"id\":\"new\",\"title\":\"t\"}\n");
-        } else {
-            later(&["sync"], "");
-        }
-        assert_eq!(b.coord(&["queue", "show", "T001"]).ok()["item"]["session"], "carol", "import {import}");
-        let run = a.run(&a.root).session("carol").env("GIT_COORD_CLOCK_OFFSET", "86400");
-        run.args(["done", "T001"]).call().ok();
-        hub.check("told late");
-    }
-}
-
-/// A process that was handed something dies before it can say so.
-#[test]
-fn a_process_that_dies_with_what_it_was_handed_has_it() {
-    let hub = pooled(40, "4");
-    let a = &hub.clones[0];
-    a.coord(&["next"]).ok();
-    quiet(&hub);
-    let dead = a.run(&a.root).args(["next"]).crash_at(1).call();
-    assert!(dead.crashed() && dead.stderr.contains("handed out"), "it died there: {}", dead.stderr);
-    assert_eq!(mine(a, "alice"), ["T000", "T001"]);
-    assert_eq!(a.coord_as("carol", &["next"]).items(), ["T002"]);
-    a.coord(&["done", "T001"]).ok();
-    hub.check("after a death");
-}
-
-/// A push that takes items out of the pool dies at its first, second, third … step.
-fn dies_while_it_takes_from_the_pool(words: impl Fn(&TestEnv) -> Vec<String>) {
-    let hub = pooled(400, "4");
-    let [a, b] = &hub.clones[..] else { unreachable!() };
-    a.coord(&["next"]).ok();
-    let (mut seen, mut survived) = (BTreeSet::from(["T000".to_owned()]), false);
-    for n in 1..60 {
-        assert_eq!(ready(a).len(), 4, "before {n}");
-        let call = a.run(&a.root).session("alice").args(words(a)).crash_at(n).call();
-        let when = format!("died at {n}, {}", call.stderr.trim());
-        // From the pool, if nobody knows better; by way of the remote, if it is being taken from.
-        let given = a.coord_as("carol", &["next"]).items();
-        assert!(given.iter().all(|id| seen.insert(id.clone())), "{when}: {given:?} was given before");
-        a.coord(&["sync"]).ok();
-        let (hers, theirs) = (mine(a, "alice"), mine(a, "carol"));
-        assert!(
-            given.iter().all(|id| theirs.contains(id)),
-            "{when}: {given:?} is carol's, who has {theirs:?}"
-        );
-        assert!(hers.iter().all(|id| !theirs.contains(id)), "{when}: {hers:?} and {theirs:?}");
-        seen.extend(hers);
-        a.check(&when);
-        if !call.crashed() {
-            call.ok();
-            survived = true;
-            break;
-        }
-        // And a full pool for the next round.
-        let refill = a.coord_as("carol", &["next", "--count", "5"]).items();
-        assert!(refill.iter().all(|id| seen.insert(id.clone())), "{when}: {refill:?} was given before");
-        b.coord(&["sync"]).ok();
-    }
-    assert!(survived, "the command reaches its end after fewer than 60 steps");
-    hub.check("after all");
-    hub.replay(1, "never two holders");
-}
-
-#[test]
-fn a_call_for_more_than_is_ready_that_dies_is_settled() {
-    dies_while_it_takes_from_the_pool(|_| ["next", "--count", "6"].map(str::to_owned).to_vec());
-}
-
-#[test]
-fn a_claim_that_makes_the_pool_give_way_and_dies_is_settled() {
-    dies_while_it_takes_from_the_pool(|a| {
-        let first: usize = ready(a)[0][1..].parse().unwrap();
-        vec!["claim".to_owned(), format!("f/{first}")]
-    });
-}
-
-/// The answer to a push that takes from the pool is lost; until somebody knows, nothing comes from it.
-#[test]
-fn while_a_push_that_takes_from_the_pool_is_not_settled_nothing_is_handed_out() {
-    let hub = pooled(40, "4");
-    let a = &hub.clones[0];
-    a.coord(&["next"]).ok();
-    let died = (1..60).find(|n| {
-        // What the step before has left is settled first.
-        a.coord(&["sync"]).ok();
-        let call = a.run(&a.root).args(["next", "--item", &ready(a)[0]]).crash_at(*n).call();
-        assert!(call.crashed(), "the push is reached within 60 steps");
-        call.stderr.contains("crash point: pushed")
-    });
-    assert!(died.is_some());
-    let away = take_away(&hub);
-    a.git(&["config", "coord.remoteTimeout", "1s"]);
-    a.coord_as("carol", &["next"]).fails(6, "remote");
-    a.git(&["config", "--unset", "coord.remoteTimeout"]);
-    std::fs::rename(&away, &hub.bare).unwrap();
-    let given = a.coord_as("carol", &["next"]).items();
-    assert!(mine(a, "alice").iter().all(|id| !given.contains(id)), "{given:?}");
-    hub.check("settled");
-}
-
 #[test]
 fn a_clone_that_leaves_gives_back_what_it_keeps_ready() {
     let hub = pooled(12, "3");
@@ -385,31 +227,6 @@ fn a_clone_that_leaves_gives_back_what_it_keeps_ready() {
     assert_eq!(a.coord(&["next", "--count", "20"]).items().len(), 10);
     a.coord_as("carol", &["done", "T001"]).ok();
     hub.clones[1].coord(&["doctor"]).ok();
-}
-
-/// A copy of the folder has a copy of the note of what was handed out, and no right to hand out more.
-#[test]
-fn a_copy_of_the_folder_hands_out_nothing_of_the_pool() {
-    let hub = pooled(40, "4");
-    let [a, b] = &hub.clones[..] else { unreachable!() };
-    a.coord(&["next"]).ok();
-    assert_eq!(a.coord_as("carol", &["next"]).items(), ["T001"]);
-    let copy = b.temp().join("copy");
-    copy_tree(&a.root, &copy);
-    let there = |session: &str, words: &[&str]| b.run(&copy).session(session).args(words).call();
-    b.sessions(&["erin"]);
-    let given = there("erin", &["next"]).items();
-    assert!(given.iter().all(|id| id.as_str() > "T004"), "{given:?}");
-    // Carol goes on in the original: what she has finished, the copy's note does not bring back.
-    a.coord_as("carol", &["drop", "T001"]).ok();
-    there("erin", &["claim", "elsewhere"]).ok();
-    assert_eq!(mine(a, "carol"), Vec::<String>::new());
-    a.coord_as("carol", &["next"]).ok();
-    a.coord(&["sync"]).ok();
-    assert!(there("erin", &["sync"]).code.is_some());
-    a.check("a copy");
-    hub.check("a copy");
-    hub.replay(1, "never two holders");
 }
 
 #[test]
@@ -503,36 +320,4 @@ fn what_a_session_holds_is_renewed_in_the_background() {
     wait_until("the lease is renewed", || renewals() == 1);
     wait_until("the remote is told", || waiting(a) == 0);
     hub.check("renewed");
-}
-
-/// Carol was handed an item, and another clone has ended her before anybody could be told. Alice takes
-/// the item; whether she has it is not known yet when the next one asks.
-#[test]
-fn what_was_handed_out_in_vain_is_not_handed_out_while_somebody_takes_it() {
-    for n in 1..40 {
-        let hub = pooled(40, "4");
-        let [a, b] = &hub.clones[..] else { unreachable!() };
-        a.sessions(&["dave"]);
-        a.coord(&["next"]).ok();
-        quiet(&hub);
-        assert_eq!(a.coord_as("carol", &["next"]).items(), ["T001"]);
-        b.coord(&["session", "end", "carol"]).ok();
-        a.coord(&["status"]).ok();
-        assert_eq!(waiting(a), 1, "it is not told by a look");
-        let call = a.run(&a.root).args(["next", "--explain"]).crash_at(n).call();
-        assert!(call.crashed(), "the push is reached within 40 steps");
-        if !call.stderr.contains("crash point: pushed") {
-            continue;
-        }
-        let away = take_away(&hub);
-        a.git(&["config", "coord.remoteTimeout", "1s"]);
-        a.coord_as("dave", &["next"]).fails(6, "remote");
-        a.git(&["config", "--unset", "coord.remoteTimeout"]);
-        std::fs::rename(&away, &hub.bare).unwrap();
-        let given = a.coord_as("dave", &["next"]).items();
-        let hers = mine(a, "alice");
-        assert!(hers.contains(&"T001".to_owned()) && !hers.contains(&given[0]), "{hers:?}, {given:?}");
-        return hub.check("settled");
-    }
-    panic!("the push is one of the steps");
 }
