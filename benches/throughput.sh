@@ -52,9 +52,10 @@ run_sqlite() {
 # What the history tells: acts a commit, and commits that lost their swap (nothing refers to them).
 swaps() {
 	local g=("$coord" -C "$dir/repo" git) commits acts all
-	acts=$("${g[@]}" log --format=%B refs/coord/state | grep -cE '^\{.*"event":"(next|done)"')
+	# Nothing is found when upkeep has just cut the history.
+	acts=$("${g[@]}" log --format=%B refs/coord/state | grep -cE '^\{.*"event":"(next|done)"' || true)
 	all=$("${g[@]}" cat-file --batch-all-objects --batch-check='%(objecttype)' | grep -c commit)
-	commits=$("${g[@]}" log --format=%B%x00 refs/coord/state | grep -zcE '"event":"(next|done)"')
+	commits=$("${g[@]}" log --format=%B%x00 refs/coord/state | grep -zcE '"event":"(next|done)"' || true)
 	echo "$acts $commits $((all - $("${g[@]}" rev-list --count refs/coord/state)))"
 }
 
