@@ -6,7 +6,8 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::model::claim::{self, Claim, Holder, Mode};
-use crate::model::op::{ClaimPaths, Held};
+use crate::model::op::ClaimPaths;
+use crate::model::outcome::Held;
 use crate::model::{Op, Outcome, RepoPath, View, ViewError, expiry};
 
 use super::app::App;

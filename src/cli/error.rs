@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::git::{GitError, RepoError};
-use crate::model::op::{Blocker, Outcome};
+use crate::model::outcome::{Blocker, Outcome};
 use crate::model::session::Loss;
 use crate::model::{NameError, PathError, ViewError};
 use crate::store::StoreError;

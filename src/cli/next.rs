@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 use crate::model::area::Areas;
 use crate::model::choice::{Because, Choice, NotTaken, Passed};
 use crate::model::filter::Filter;
-use crate::model::op::{EmptyReason, TakeNext, Taken};
+use crate::model::op::TakeNext;
+use crate::model::outcome::{EmptyReason, Taken};
 use crate::model::{ItemId, Op, Outcome, QueueName, document};
 
 use super::app::App;

@@ -2,7 +2,7 @@
 
 use crate::model::area::Areas;
 use crate::model::claim::{self, Mode};
-use crate::model::op::Blocker;
+use crate::model::outcome::Blocker;
 use crate::model::session::{Loss, Session};
 use crate::model::{RepoPath, View, ViewError, blockers_of, expiry};
 

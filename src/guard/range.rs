@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::git::changes::CommitChanges;
 use crate::model::area::Areas;
 use crate::model::event::Event;
-use crate::model::op::Blocker;
+use crate::model::outcome::Blocker;
 use crate::model::session::{self, Session};
 use crate::model::{ItemId, RepoPath, SessionName, View, ViewError, ids, queue};
 use crate::store::{Store, StoreError};

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::op::Blocker;
+use super::outcome::Blocker;
 use super::{ItemId, QueueName, RepoPath};
 
 /// What one call of `next` asks for, beyond queues and number.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::op::Taken;
+use super::outcome::Taken;
 use super::{Item, QueueName};
 
 /// The content of an item and its place, to which the caller adds where it stands.

@@ -22,6 +22,7 @@ mod layered;
 mod name;
 pub mod needs;
 pub mod op;
+pub mod outcome;
 mod path;
 pub mod pool;
 pub mod queue;
@@ -41,7 +42,8 @@ pub use apply::{Context, apply, apply_import, apply_ready, blockers_of, expiry, 
 pub use item::{Item, ItemState, NewItem};
 pub use layered::{Changes, Layered};
 pub use name::{ItemId, NameError, QueueName, SessionName};
-pub use op::{Op, Outcome};
+pub use op::Op;
+pub use outcome::Outcome;
 pub use path::{PathError, RepoPath};
 pub use txn::{Savepoint, Txn, read_json, to_json};
 pub use view::{MemView, View, ViewError};

@@ -5,7 +5,7 @@ use std::collections::{HashSet, VecDeque};
 use jiff::Timestamp;
 
 use super::claim::Mode;
-use super::op::Blocker;
+use super::outcome::Blocker;
 use super::queue::{self, Queue, Slot};
 use super::segment::Note;
 use super::session::Session;

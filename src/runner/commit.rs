@@ -8,7 +8,7 @@ use std::io::{Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 
 use crate::git::Git;
-use crate::model::op::Taken;
+use crate::model::outcome::Taken;
 
 use super::logs::tidy;
 use super::supervise::{End, Order};

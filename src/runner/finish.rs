@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde_json::{Map, json};
 
-use crate::model::op::{Finish, Taken};
+use crate::model::op::Finish;
+use crate::model::outcome::Taken;
 use crate::model::session::Verified;
 use crate::model::{ItemState, Op, Outcome, queue};
 

@@ -12,7 +12,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::op::{Finish, Taken};
+use crate::model::op::Finish;
+use crate::model::outcome::Taken;
 use crate::model::session;
 use crate::model::{ItemId, ItemState, Op, SessionName};
 use crate::store::Store;

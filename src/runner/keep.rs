@@ -7,7 +7,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::clock;
-use crate::model::op::{RenewWhat, Taken};
+use crate::model::op::RenewWhat;
+use crate::model::outcome::Taken;
 use crate::model::session::{self, Lease, Session, SessionState};
 use crate::model::{ItemId, ItemState, Op, Outcome, SessionName, ids, queue};
 use crate::store::{Store, StoreError};

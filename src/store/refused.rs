@@ -8,7 +8,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::time::Duration;
 
-use crate::model::op::EmptyReason;
+use crate::model::outcome::EmptyReason;
 use crate::model::{Op, Outcome, SessionName};
 
 use super::{Store, StoreError};

@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use git_coord::model::op::{HandOut, Handed, Taken};
+use git_coord::model::op::{HandOut, Handed};
+use git_coord::model::outcome::Taken;
 use git_coord::model::{Context, Op, Outcome, Txn, apply_ready, foresee, pool};
 
 use super::clone::{Answer, Guest};

@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use git_coord::model::claim::Mode;
-use git_coord::model::op::{ClaimPaths, Finish, RenewWhat, Taken};
+use git_coord::model::op::{ClaimPaths, Finish, RenewWhat};
+use git_coord::model::outcome::Taken;
 use git_coord::model::update::Change;
 use git_coord::model::{ItemState, NewItem, RepoPath, sets};
 

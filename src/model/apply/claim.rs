@@ -2,7 +2,8 @@
 
 use super::super::claim::{self, Claim, Grant, Holder, Mode};
 use super::super::event::Event;
-use super::super::op::{Blocker, ClaimPaths, Held, Outcome};
+use super::super::op::ClaimPaths;
+use super::super::outcome::{Blocker, Held, Outcome};
 use super::super::session::{Lease, Loss, Session};
 use super::super::view::{View, ViewError};
 use super::super::{RepoPath, SessionName, Txn, head, session as sessions};

@@ -1,7 +1,8 @@
 //! Finishing items, or giving them back.
 
 use super::super::event::Event;
-use super::super::op::{Finish, Outcome};
+use super::super::op::Finish;
+use super::super::outcome::Outcome;
 use super::super::session::{Lease, LeasedItem, Session};
 use super::super::view::ViewError;
 use super::super::{

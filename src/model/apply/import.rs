@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::super::event::Event;
 use super::super::needs::{PREVIOUS, RANGE_MAX, Range};
-use super::super::op::Outcome;
+use super::super::outcome::Outcome;
 use super::super::segment::Note;
 use super::super::view::ViewError;
 use super::super::{

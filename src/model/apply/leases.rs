@@ -2,7 +2,8 @@
 
 use super::super::claim;
 use super::super::event::Event;
-use super::super::op::{Outcome, RenewWhat};
+use super::super::op::RenewWhat;
+use super::super::outcome::Outcome;
 use super::super::session::{Lease, Loss, Session};
 use super::super::view::ViewError;
 use super::super::{ItemId, ItemState, SessionName, Txn, cooling, head, queue, session as sessions};

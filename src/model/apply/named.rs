@@ -2,7 +2,8 @@
 
 use super::super::choice::Because;
 use super::super::claim::Mode;
-use super::super::op::{Blocker, Outcome, TakeNext, Taken};
+use super::super::op::TakeNext;
+use super::super::outcome::{Blocker, Outcome, Taken};
 use super::super::queue;
 use super::super::segment::Note;
 use super::super::session::Session;

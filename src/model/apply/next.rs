@@ -3,7 +3,8 @@
 use super::super::area::Areas;
 use super::super::choice::{Passed, Skip, Skipped, Skips};
 use super::super::claim::{self, Grant, Holder, Mode};
-use super::super::op::{EmptyReason, Outcome, TakeNext, Taken};
+use super::super::op::TakeNext;
+use super::super::outcome::{EmptyReason, Outcome, Taken};
 use super::super::queue::{self, Queue};
 use super::super::segment::Note;
 use super::super::session::{Lease, LeasedItem, Session};

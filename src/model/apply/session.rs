@@ -1,7 +1,8 @@
 //! Starting and ending sessions.
 
 use super::super::event::Event;
-use super::super::op::{Assign, Blocker, Outcome, StartSession};
+use super::super::op::{Assign, StartSession};
+use super::super::outcome::{Blocker, Outcome};
 use super::super::session::{Session, SessionState};
 use super::super::view::ViewError;
 use super::super::{ItemState, RepoPath, SessionName, Txn, head, queue, session as sessions};

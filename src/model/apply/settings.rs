@@ -1,7 +1,7 @@
 //! The settings of a queue, and what its items must have passed to be done.
 
 use super::super::event::Event;
-use super::super::op::Outcome;
+use super::super::outcome::Outcome;
 use super::super::queue;
 use super::super::rules::Rule;
 use super::super::session::Verified;

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::super::event::Event;
-use super::super::op::Outcome;
+use super::super::outcome::Outcome;
 use super::super::queue::{self, Queue};
 use super::super::segment::Note;
 use super::super::stats::{Kind, Step};
