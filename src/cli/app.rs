@@ -19,7 +19,7 @@ use super::output::Ui;
 use super::text;
 
 /// The repository that a command runs in, and how it was called.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct App {
     /// The repository and worktree.
     pub repo: HostRepo,
@@ -50,7 +50,7 @@ impl App {
         let repo = HostRepo::discover(&start_dir(global), &env.git)?;
         let settings = Settings::read(&repo.common_dir, text::parse_duration).map_err(|e| {
             CliError::failed("settings", e.to_string())
-                .hint("mend it, for example: git config coord.ttl 30m, git config coord.durable true")
+                .hint("mend it, for example: git config coord.ttl 30m, git config coord.durable true, git config coord.pool 10")
         })?;
         Ok(App {
             repo,
@@ -127,7 +127,11 @@ impl App {
         // Without the remote, a session can go on with what it holds, and give it back.
         let can_wait = matches!(op, Op::Finish { .. } | Op::Release { .. } | Op::Record { .. });
         let outcome = if self.offline && can_wait {
-            store.post(op)?
+            let outcome = store.post(op)?;
+            if store.authority()?.is_some() && !outcome.is_refusal() {
+                self.ui.narrate("git coord: noted here; it goes out with the next exchange: git coord sync");
+            }
+            outcome
         } else {
             store.submit(op, wait.map(Duration::from_secs))?
         };
@@ -201,17 +205,17 @@ impl App {
 
     /// Brings the state up to the remote's, unless that was done within `age`: for commands that
     /// show or judge by it. When the remote cannot be reached, what is known counts, and that is
-    /// said.
+    /// said; false then.
     ///
     /// # Errors
     /// When the remote's state cannot follow the known one, or from the store.
-    pub fn refresh(&self, store: &Store, age: Duration, wait: Duration) -> CliResult<()> {
+    pub fn refresh(&self, store: &Store, age: Duration, wait: Duration) -> CliResult<bool> {
         let brought = self.unless_away(store.refresh_if_older(age, wait), "; this is what was known last")?;
         if brought == Some(true) {
             // A clone that only reads would otherwise keep all that it has ever fetched.
             self.upkeep_if_wanted(store);
         }
-        Ok(())
+        Ok(brought.is_some())
     }
 
     /// Imports items, all or none, and starts upkeep if it is worthwhile.
@@ -258,15 +262,16 @@ impl App {
         }
     }
 
-    /// Takes back what has run out, if anything has: for commands that only read.
+    /// Takes back what has run out, if anything has: for commands that only read. False when the
+    /// remote could not be asked, and what is known may be old.
     ///
     /// # Errors
     /// From the store.
-    pub fn sweep(&self, store: &Store) -> CliResult<()> {
-        self.refresh(store, Duration::from_secs(self.settings.refresh), SHOW_WAIT)?;
+    pub fn sweep(&self, store: &Store) -> CliResult<bool> {
+        let reached = self.refresh(store, Duration::from_secs(self.settings.refresh), SHOW_WAIT)?;
         if self.offline || store.authority()?.is_some() {
             // With a remote, taking back is a push: left to those who have something to push.
-            return Ok(());
+            return Ok(reached);
         }
         let at = store.read(|view| head::read(view))?.sweep_at;
         if at.is_some_and(|at| at <= crate::clock::now()) {
@@ -276,7 +281,12 @@ impl App {
             }
             self.submit(store, &Op::Sweep, None)?;
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// The same without narration: for a screen that would be written over.
+    pub fn quietly(&self) -> Self {
+        App { ui: Ui { quiet: true, ..self.ui }, ..self.clone() }
     }
 }
 

@@ -55,7 +55,15 @@ pub fn init(app: &App, args: &InitArgs) -> CliResult<Answer> {
     let fresh = !app.repo.common_dir.join(store::STORE_DIR).exists();
     let store = store::create(&app.repo.common_dir, sha256, app.store_options())?;
     let shared = match &args.remote {
-        Some(remote) => Some(join(app, &store, remote, args.discard)?),
+        Some(remote) => match join(app, &store, remote, args.discard) {
+            Err(e) if fresh => {
+                // A store that decides by itself was not asked for, and would be taken for one that
+                // shares the remote's.
+                store.remove_unused()?;
+                return Err(e);
+            }
+            joined => Some(joined?),
+        },
         None => None,
     };
     let left = args.local && leave(app, &store)?;

@@ -61,9 +61,21 @@ fn line(event: &Event, width: usize) -> String {
         }
         None => (paint(FAINT, "-"), headline),
     };
-    let reason =
-        event.data.get("reason").and_then(Value::as_str).map(|r| format!(": {r}")).unwrap_or_default();
+    let reason = event.data.get("reason").and_then(Value::as_str).map(|r| format!(": {r}"));
+    let reason = reason.or_else(|| refused(event)).unwrap_or_default();
     format!("{}  {who} {what}{reason}", paint(FAINT, format!("{:>width$}", text::ago(event.time))))
+}
+
+/// What was accepted without the remote and then refused, and why.
+fn refused(event: &Event) -> Option<String> {
+    let op = event.data.get("op").filter(|_| event.event == "refused")?;
+    let how = op["how"].as_str().or_else(|| op["how"].as_object()?.keys().next().map(String::as_str));
+    let word = how.or_else(|| op["op"].as_str()).unwrap_or_default();
+    let things = op["items"].as_array().or_else(|| op["paths"].as_array());
+    let things = things.into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join(" ");
+    let outcome = event.data.get("outcome").unwrap_or(&Value::Null);
+    let why = outcome["losses"][0]["why"].as_str().or_else(|| outcome["message"].as_str());
+    Some(format!(" {word} {things}{}", why.map(|w| format!(": {w}")).unwrap_or_default()))
 }
 
 /// Runs `progress`.

@@ -7,7 +7,7 @@ use crate::notes::{NoteError, exchange};
 
 use super::app::App;
 use super::error::{CliError, CliResult};
-use super::output::{Answer, GOOD, paint};
+use super::output::{Answer, GOOD, WARN, paint};
 use super::text;
 
 /// Runs `sync`: what waits goes out, what is new comes in, then the notes of all sessions.
@@ -18,9 +18,15 @@ pub fn sync(app: &App) -> CliResult<Answer> {
     }
     store.sync_begins()?;
     let waiting = store.posted()?;
+    let began = crate::clock::now();
     let before = store.tip()?;
     app.submit(&store, &Op::Sweep, None)?;
     let sent = waiting - store.posted()?.min(waiting);
+    let mut refused = 0;
+    store.log(|event| {
+        refused += usize::from(event.event == "refused" && event.time >= began);
+        event.time >= began
+    })?;
     let is_new = store.tip()? != before;
     // Read anew: a folder that was moved has another name by now.
     let Some(authority) = store.authority()? else { return Err(super::remote::no_remote()) };
@@ -50,9 +56,13 @@ pub fn sync(app: &App) -> CliResult<Answer> {
         text::count(notes.pushed, "note ref"),
         text::count(notes.fetched, "note ref"),
     );
+    let refusals = match refused {
+        0 => String::new(),
+        n => format!("\n{}; why: git coord log", paint(WARN, format!("{n} of these acts refused"))),
+    };
     let data = json!({
         "pushed": pushed, "fetched": fetched, "remote": authority.remote,
-        "acts": sent, "notes_pushed": notes.pushed, "notes_fetched": notes.fetched,
+        "acts": sent, "refused": refused, "notes_pushed": notes.pushed, "notes_fetched": notes.fetched,
     });
-    Ok(Answer::new(data, line))
+    Ok(Answer::new(data, line + &refusals))
 }

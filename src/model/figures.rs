@@ -90,9 +90,11 @@ impl Measure {
         over(self.counts.done, self.begun?, end, now)
     }
 
-    /// When everything will be finished at the rate of the last hour.
+    /// When everything will be finished at the rate of the last hour; `None` also when all that is
+    /// left waits, and nothing is being done that it could wait for.
     pub fn eta(&self, now: Timestamp) -> Option<Timestamp> {
-        let rate = self.per_hour(now).filter(|_| self.counts.left() > 0)?;
+        let goes_on = self.counts.pending + self.counts.claimed > 0;
+        let rate = self.per_hour(now).filter(|_| goes_on)?;
         Some(later(now, (self.counts.left() as f64 / rate * 3600.0) as u64))
     }
 

@@ -226,18 +226,18 @@ impl Store {
     pub fn read<T>(&self, f: impl Fn(&dyn View) -> Result<T, ViewError>) -> Result<T, StoreError> {
         let room = Room::new(&self.path);
         // In this order: what leaves the room after the look stands in the state.
-        let mut handed = room.handed_out()?;
+        let mut accepted = room.accepted()?;
         let mut tip = self.require_tip()?;
         loop {
             let result = self.view_of(tip).and_then(|view| {
-                let seen = Self::as_seen(&view, &handed)?;
+                let seen = self.as_seen(&view, &accepted)?;
                 let seen: &dyn View = seen.as_ref().map_or(&view as &dyn View, |txn| txn as &dyn View);
                 f(seen).map_err(StoreError::from)
             });
             match result {
                 // Upkeep may remove the objects of an old version while it is being read.
                 Err(StoreError::View(ViewError::Unreadable { key, reason })) => {
-                    handed = room.handed_out()?;
+                    accepted = room.accepted()?;
                     let now = self.require_tip()?;
                     if now == tip {
                         return Err(ViewError::Unreadable { key, reason }.into());

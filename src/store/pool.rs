@@ -96,14 +96,21 @@ impl Store {
         }
     }
 
-    /// The state as it is seen from here: with what was handed out and is not told yet.
-    pub(super) fn as_seen<'v>(view: &'v dyn View, handed: &[HandOut]) -> Result<Option<Txn<'v>>, StoreError> {
-        if handed.is_empty() {
+    /// The state as it is seen from here: with what was accepted without the remote and has not gone
+    /// out yet.
+    pub(super) fn as_seen<'v>(
+        &self,
+        view: &'v dyn View,
+        accepted: &[Op],
+    ) -> Result<Option<Txn<'v>>, StoreError> {
+        if accepted.is_empty() {
             return Ok(None);
         }
+        let clone = self.authority()?.map(|authority| authority.clone);
+        let context = Context { clone, ..Context::local(crate::clock::now()) };
         let mut txn = Txn::new(view);
-        for out in handed {
-            foresee(&mut txn, out)?;
+        for op in accepted {
+            foresee(&mut txn, op, &context)?;
         }
         Ok(Some(txn))
     }

@@ -56,6 +56,9 @@ const POSTED: &str = "-posted";
 /// How the ids of those end that tell what was handed out of the pool.
 const HANDED: &str = "-handed-posted";
 
+/// How the ids of those end that change more than the log.
+const ACT: &str = "-act-posted";
+
 /// One operation of another process.
 #[derive(Debug)]
 pub(super) struct Guest {
@@ -147,7 +150,8 @@ impl Room {
 
     /// Leaves an operation in the room for whoever writes next; returns its file.
     pub fn post(&self, op: &Op) -> Result<PathBuf, StoreError> {
-        self.put(op, false, POSTED).map(|(id, _)| self.file(&id))
+        let ending = if matches!(op, Op::Record { .. }) { POSTED } else { ACT };
+        self.put(op, false, ending).map(|(id, _)| self.file(&id))
     }
 
     fn file(&self, id: &str) -> PathBuf {
@@ -162,6 +166,18 @@ impl Room {
     /// Notes what was handed out of the pool; returns the file.
     pub fn hand_out(&self, op: &Op) -> Result<PathBuf, StoreError> {
         self.put(op, false, HANDED).map(|(id, _)| self.file(&id))
+    }
+
+    /// What was accepted without the remote and will change the state when it goes out: first what
+    /// was handed out of the pool, then what was finished or given back, each oldest first.
+    pub fn accepted(&self) -> Result<Vec<Op>, StoreError> {
+        let mut list: Vec<Op> = self.handed_out()?.into_iter().map(Op::HandOut).collect();
+        for id in self.names(".op")?.into_iter().filter(|id| id.ends_with(ACT)) {
+            // One that is gone by now stands in the state.
+            let bytes = fs::read(self.file(&id)).unwrap_or_default();
+            list.extend(parse::<Waiting>(&bytes).map(|waiting| waiting.op));
+        }
+        Ok(list)
     }
 
     /// What was handed out of the pool and is not told to the remote yet, oldest first.

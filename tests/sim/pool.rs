@@ -35,7 +35,7 @@ impl Sim {
         let mut txn = Txn::new(&at.tip.view);
         let blind = self.config.mistake == Some(Mistake::PoolTwice);
         for out in at.room.values().filter(|_| !blind).filter_map(handed) {
-            foresee(&mut txn, out).expect("memory can be read");
+            foresee(&mut txn, &Op::HandOut(out.clone()), &context).expect("memory can be read");
         }
         let taken = apply_ready(&mut txn, next, &context, &|lease| at.ages.is_young(lease, steady));
         let items = taken.expect("memory can be read");

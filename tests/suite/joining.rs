@@ -226,3 +226,22 @@ fn an_act_that_was_won_is_done_whatever_else_fails() {
     a.coord(&["claim", "x"]).ok();
     hub.check("without courtesy");
 }
+
+#[test]
+fn a_clone_that_could_not_join_does_not_decide_by_itself() {
+    let hub = Hub::unjoined(1, &[]).unwrap();
+    let a = &hub.clones[0];
+    a.coord(&["init", "--remote", "orign"]).fails(1, "unknown-remote");
+    assert!(!a.store_dir().exists());
+    let away = hub.bare.with_extension("away");
+    std::fs::rename(&hub.bare, &away).unwrap();
+    a.coord(&["init", "--remote", "origin"]).fails(6, "remote");
+    assert!(!a.store_dir().exists());
+    a.coord(&["session", "start", "alice"]).fails(1, "no-store");
+    std::fs::rename(&away, &hub.bare).unwrap();
+    assert_eq!(a.coord(&["init", "--remote", "origin"]).ok()["created"], true);
+    // One that has a store keeps it.
+    std::fs::rename(&hub.bare, &away).unwrap();
+    a.coord(&["init", "--remote", "orign"]).fails(1, "unknown-remote");
+    assert!(a.store_dir().exists());
+}

@@ -62,3 +62,38 @@ fn taking_everything_out_tells_what_waits() {
     let said = String::from_utf8_lossy(&out.stderr).into_owned() + &String::from_utf8_lossy(&out.stdout);
     assert!(out.status.success() && said.contains("1 act that waited for origin"), "{said}");
 }
+
+#[test]
+fn what_waits_is_seen_by_the_clone_that_accepted_it() {
+    let (hub, away) = with_one_waiting();
+    let a = &hub.clones[0];
+    let offline = |words: &[&str]| a.coord(&[&["--offline"], words].concat());
+    assert_eq!(offline(&["queue", "show", "T1"]).ok()["item"]["state"], "done");
+    let status = offline(&["status"]).ok().clone();
+    assert_eq!((&status["sessions"][0]["done"], &status["stale"]), (&1.into(), &true.into()));
+    // Again is once, and what is done cannot be given back.
+    offline(&["done", "T1"]).ok();
+    offline(&["drop", "T1"]).fails(3, "lost");
+    std::fs::rename(&away, &hub.bare).unwrap();
+    let sent = a.coord(&["sync"]).ok().clone();
+    assert_eq!((&sent["acts"], &sent["refused"]), (&2.into(), &0.into()));
+    assert_eq!(a.coord(&["status"]).ok()["stale"], false);
+    assert_eq!(a.events().iter().filter(|e| e.event == "done").count(), 1);
+    hub.check("after a repeated act");
+}
+
+#[test]
+fn what_was_accepted_and_is_refused_is_told() {
+    let hub = Hub::new(2);
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    a.coord(&["session", "start", "alice"]).ok();
+    a.import("{\"id\":\"T1\",\"title\":\"one\"}\n").ok();
+    assert_eq!(a.coord(&["next"]).items(), ["T1"]);
+    a.coord(&["--offline", "done", "T1"]).ok();
+    b.coord(&["session", "end", "alice"]).ok();
+    assert_eq!(a.coord(&["sync"]).ok()["refused"], 1);
+    let log = a.command(crate::common::PROGRAM, &a.root).args(["log"]).output().unwrap();
+    let text = String::from_utf8_lossy(&log.stdout).into_owned();
+    assert!(text.contains("alice refused done T1: session alice has ended"), "{text}");
+    assert_eq!(a.coord(&["queue", "show", "T1"]).ok()["item"]["state"], "pending");
+}

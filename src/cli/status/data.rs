@@ -28,6 +28,7 @@ pub fn document(status: &Status) -> Value {
             "items": items_of(p).map(|i| &i.id).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
         "claims": claims,
+        "stale": status.stale.is_some(),
         "rate_per_hour": status.all.per_hour(status.now),
         "rate_since_start": status.all.since_start(status.now),
         "eta": status.all.eta(status.now).map(|t| t.to_string()),

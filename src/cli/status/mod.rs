@@ -76,6 +76,8 @@ impl Worker {
 /// All that status tells.
 struct Status {
     now: jiff::Timestamp,
+    /// When the remote was last asked, if it cannot be reached now.
+    stale: Option<Option<jiff::Timestamp>>,
     workers: Vec<Worker>,
     /// What clones keep ready.
     pools: Vec<Session>,
@@ -93,7 +95,8 @@ struct Status {
 impl Status {
     fn read(app: &App) -> CliResult<Self> {
         let store = app.store()?;
-        app.sweep(&store)?;
+        let reached = app.sweep(&store)?;
+        let stale = (!reached).then(|| store.last_exchange());
         let (sessions, queues) = store.read(|view| Ok((session::all(view)?, queue::all(view)?)))?;
         let now = crate::clock::now();
         let (pools, sessions): (Vec<Session>, Vec<Session>) = sessions.into_iter().partition(|s| s.pool);
@@ -114,7 +117,7 @@ impl Status {
         let granted = workers.iter().map(|w| w.session.stats.granted).sum();
         let refused = workers.iter().map(|w| w.refused).sum();
         let clone = store.authority()?.map(|a| a.clone);
-        Ok(Status { now, workers, pools, clone, queues, categories, phases, all, granted, refused })
+        Ok(Status { now, stale, workers, pools, clone, queues, categories, phases, all, granted, refused })
     }
 
     /// Attempts that ended well. Sessions count them in every version of the store.
@@ -131,8 +134,9 @@ impl Status {
 
 /// Runs `status`.
 pub fn status(app: &App, args: &StatusArgs, ui: Ui) -> CliResult<Answer> {
+    let quiet = args.watch.map(|_| app.quietly());
     let look = |width: usize| -> CliResult<Answer> {
-        let status = Status::read(app)?;
+        let status = Status::read(quiet.as_ref().unwrap_or(app))?;
         Ok(Answer::new(data::document(&status), view::text(&status, args, width)))
     };
     match args.watch {

@@ -23,14 +23,18 @@ pub fn text(status: &Status, args: &StatusArgs, width: usize) -> String {
         .iter()
         .filter(|w| args.all || args.by == Some(By::Session) || w.session.state == SessionState::Active)
         .collect();
-    let mut text = match args.by {
+    // A screen that stays the same must say why. Without --watch it is said beside the numbers.
+    let stale = status.stale.filter(|_| args.watch.is_some()).map(|last| {
+        let when = last.map_or_else(|| "last".to_owned(), words::ago);
+        format!("{}\n\n", paint(WARN, format!("the remote was not reached; this was known {when}")))
+    });
+    let text = match args.by {
         None => overview(status, &workers, width),
         Some(By::Session) if workers.is_empty() => NOBODY.to_owned(),
         Some(By::Session) => records(status, &workers, width),
         Some(by) => work(status, by, width),
     };
-    text.push_str(&summary(status, width));
-    text
+    [stale.unwrap_or_default(), text, summary(status, width)].concat()
 }
 
 const NOBODY: &str = "no session is at work; start one: git coord session start NAME\n";

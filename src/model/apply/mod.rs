@@ -23,7 +23,7 @@ mod settings;
 mod update;
 
 pub use claim::{blockers_of, expiry};
-pub use pool::{apply_ready, foresee};
+pub use pool::apply_ready;
 use std::collections::BTreeSet;
 pub use update::preview_update;
 
@@ -81,6 +81,23 @@ pub fn apply_import(
 ) -> Result<Outcome, ViewError> {
     let alive: Vec<&SessionName> = session.into_iter().collect();
     guarded(txn, &alive, context, |txn| import::import(txn, session, items, queue, context))
+}
+
+/// Shows a state as it will be when something that was accepted without the remote has gone out.
+/// What cannot be done any more changes nothing.
+///
+/// # Errors
+/// When the state cannot be read.
+pub fn foresee(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<(), ViewError> {
+    let point = txn.savepoint();
+    let outcome = match op {
+        Op::HandOut(out) => pool::pass_all_on(txn, out, None)?,
+        other => dispatch(txn, other, context)?,
+    };
+    if outcome.is_refusal() {
+        txn.rollback(point);
+    }
+    Ok(())
 }
 
 /// `alive`: who shows by this that it is at work; the first is the session that acts.

@@ -175,6 +175,19 @@ impl Store {
         Ok(true)
     }
 
+    /// Removes a store that nobody has used yet, and that no remote knows of.
+    ///
+    /// # Errors
+    /// When it cannot be looked at or removed.
+    pub fn remove_unused(&self) -> Result<(), StoreError> {
+        let _guard = lock::lock(&self.lock_path())?;
+        let is_first = self.parent_of(self.require_tip()?).is_none();
+        if Authority::peek(self.path())?.is_some() || !is_first {
+            return Ok(());
+        }
+        std::fs::remove_dir_all(self.path()).map_err(StoreError::io("remove the unused store", self.path()))
+    }
+
     /// True when a remote decides and the last exchange with it is older than `age`.
     ///
     /// # Errors

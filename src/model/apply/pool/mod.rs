@@ -195,24 +195,18 @@ pub(super) fn hand_out(txn: &mut Txn<'_>, op: &HandOut, context: &Context) -> Re
     Ok(outcome)
 }
 
-/// Shows a state as it will be when items that were handed out are told to the remote. One that
-/// cannot be handed out any more changes nothing.
-///
-/// # Errors
-/// When the state cannot be read.
-pub fn foresee(txn: &mut Txn<'_>, op: &HandOut) -> Result<(), ViewError> {
-    let point = txn.savepoint();
-    if pass_all_on(txn, op, None)?.is_refusal() {
-        txn.rollback(point);
-    }
-    Ok(())
-}
-
 /// With a context the time of the leases begins anew: now everybody is told who holds them.
 ///
 /// Each item by itself: that one has run out, because nobody could be told for so long, is no reason
 /// to take the others away from who works on them.
-fn pass_all_on(txn: &mut Txn<'_>, op: &HandOut, context: Option<&Context>) -> Result<Outcome, ViewError> {
+///
+/// # Errors
+/// When the state cannot be read.
+pub(super) fn pass_all_on(
+    txn: &mut Txn<'_>,
+    op: &HandOut,
+    context: Option<&Context>,
+) -> Result<Outcome, ViewError> {
     let mut session = granted!(active(txn, &op.next.session)?);
     let Some(mut pool) = sessions::get(txn, &op.pool)? else {
         return Ok(Outcome::Unknown { what: "session".into(), name: op.pool.to_string() });

@@ -268,7 +268,8 @@ fn an_attempt_counts_once() {
     let out = world.hand_out("a1", 1);
     assert_eq!(given(&out), ["i01"]);
     let mut seen = Txn::new(&world.state);
-    foresee(&mut seen, &out).expect("readable");
+    foresee(&mut seen, &Op::HandOut(out.clone()), &Context::local(jiff::Timestamp::UNIX_EPOCH))
+        .expect("readable");
     let slot = ids::find(&seen, &id("i01")).expect("readable").expect("known");
     let (state, note, _) = queue::standing(&seen, &slot).expect("readable");
     assert_eq!((state, note.attempt, note.by), (ItemState::Claimed, 1, Some(name("a1"))));
@@ -381,7 +382,8 @@ fn a_hand_out_that_is_told_twice_changes_nothing() {
     assert_eq!(ids_of(&world.run("a1", &Op::HandOut(out.clone()))), Vec::<String>::new());
     assert_eq!((world.session("a1"), world.session("pool-aa")), before);
     let mut seen = Txn::new(&world.state);
-    foresee(&mut seen, &out).expect("readable");
+    foresee(&mut seen, &Op::HandOut(out.clone()), &Context::local(jiff::Timestamp::UNIX_EPOCH))
+        .expect("readable");
     assert!(seen.is_empty());
 }
 
@@ -439,7 +441,8 @@ fn a_hand_out_to_an_ended_session_is_refused() {
     assert!(matches!(&refused, Outcome::Refused { rule, .. } if rule == "session-ended"), "{refused:?}");
     assert_eq!(world.pool("aa").len(), 4);
     let mut seen = Txn::new(&world.state);
-    foresee(&mut seen, &out).expect("readable");
+    foresee(&mut seen, &Op::HandOut(out.clone()), &Context::local(jiff::Timestamp::UNIX_EPOCH))
+        .expect("readable");
     assert!(seen.is_empty(), "nobody sees it as handed out");
     drop(seen);
     assert_eq!(given(&world.hand_out("a0", 1)), ["i01"]);
