@@ -201,7 +201,11 @@ impl Store {
 
     /// When anything was last pushed to a remote or fetched from it.
     pub fn last_exchange(&self) -> Option<jiff::Timestamp> {
-        let written = |name: &str| std::fs::metadata(self.path().join(name)).and_then(|m| m.modified()).ok();
+        // A fetch that fails leaves its file empty.
+        let written = |name: &str| {
+            let found = std::fs::metadata(self.path().join(name)).ok().filter(|m| m.len() > 0)?;
+            found.modified().ok()
+        };
         // The ref is moved by each push, and by each fetch that brings something.
         let last = ["FETCH_HEAD", STATE_REF].into_iter().filter_map(written).max()?;
         jiff::Timestamp::try_from(last).ok()
