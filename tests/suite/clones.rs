@@ -59,7 +59,10 @@ fn without_the_remote_nothing_is_claimed_and_work_goes_on() {
     assert_eq!(a.coord(&["--offline", "done", "T1"]).ok()["items"][0]["state"], "done");
     a.coord(&["--offline", "done", "T2"]).fails(3, "lost");
     a.coord(&["--offline", "claim", "x"]).fails(6, "remote");
-    assert_eq!(a.coord(&["status"]).ok()["queues"][0]["claimed"], 1, "what is known last is shown");
+    let status = a.coord(&["status"]).ok().clone();
+    let queue = &status["queues"][0];
+    assert_eq!((&queue["claimed"], &queue["done"]), (&0.into(), &1.into()), "what was accepted is shown");
+    assert_eq!(status["stale"], true, "with what is known last");
     std::fs::rename(&away, &hub.bare).unwrap();
     assert!(a.coord(&["sync"]).ok()["acts"].as_u64().unwrap() >= 3);
     hub.check("back");
