@@ -76,7 +76,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub fn has_handed_out(&self) -> Result<bool, StoreError> {
-        Ok(!Room::new(&self.path).handed_out()?.is_empty())
+        Room::new(&self.path).has_handed_out()
     }
 
     fn pool_lock(&self) -> std::path::PathBuf {

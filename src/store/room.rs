@@ -24,7 +24,6 @@ use gix::ObjectId;
 use serde::{Deserialize, Serialize};
 
 use crate::crash_point;
-use crate::model::op::HandOut;
 use crate::model::{Op, Outcome};
 
 use super::StoreError;
@@ -171,32 +170,26 @@ impl Room {
     /// What was accepted without the remote and will change the state when it goes out: first what
     /// was handed out of the pool, then what was finished or given back, each oldest first.
     pub fn accepted(&self) -> Result<Vec<Op>, StoreError> {
-        let mut list: Vec<Op> = self.handed_out()?.into_iter().map(Op::HandOut).collect();
-        for id in self.names(".op")?.into_iter().filter(|id| id.ends_with(ACT)) {
-            // One that is gone by now stands in the state.
-            let bytes = fs::read(self.file(&id)).unwrap_or_default();
-            list.extend(parse::<Waiting>(&bytes).map(|waiting| waiting.op));
+        let mut ids = self.names(".op")?;
+        ids.retain(|id| id.ends_with(HANDED) || id.ends_with(ACT));
+        ids.sort_by_key(|id| !id.ends_with(HANDED));
+        let mut list = Vec::with_capacity(ids.len());
+        for id in ids {
+            let path = self.file(&id);
+            match fs::read(&path) {
+                Ok(bytes) => list.extend(parse::<Waiting>(&bytes).map(|waiting| waiting.op)),
+                // One that is gone by now stands in the state.
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                // Without it, what was handed out would seem to be there for the next one who asks.
+                Err(e) => return Err(StoreError::io("read what was accepted", &path)(e)),
+            }
         }
         Ok(list)
     }
 
-    /// What was handed out of the pool and is not told to the remote yet, oldest first.
-    pub fn handed_out(&self) -> Result<Vec<HandOut>, StoreError> {
-        let mut list = Vec::new();
-        for id in self.names(".op")?.into_iter().filter(|id| id.ends_with(HANDED)) {
-            let path = self.file(&id);
-            let bytes = match fs::read(&path) {
-                Ok(bytes) => bytes,
-                // One that is gone by now stands in the state.
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
-                // Without it, its items would seem to be there for the next one who asks.
-                Err(e) => return Err(StoreError::io("read what was handed out", &path)(e)),
-            };
-            if let Some(Op::HandOut(out)) = parse::<Waiting>(&bytes).map(|w| w.op) {
-                list.push(out);
-            }
-        }
-        Ok(list)
+    /// True when items were handed out of the pool that the remote was not told of.
+    pub fn has_handed_out(&self) -> Result<bool, StoreError> {
+        Ok(self.names(".op")?.iter().any(|id| id.ends_with(HANDED)))
     }
 
     fn put(&self, op: &Op, patient: bool, ending: &str) -> Result<(String, File), StoreError> {

@@ -137,7 +137,7 @@ fn a_queue_is_drained_from_all_clones_without_loss_or_doubles() {
         for (i, clone) in hub.clones.iter().enumerate() {
             clone.sessions(&(0..3).map(|s| format!("s{i}{s}")).collect::<Vec<_>>());
             for s in 0..3 {
-                workers.push(scope.spawn(move || drain(clone, &format!("s{i}{s}"))));
+                workers.push(scope.spawn(move || drain(clone, &format!("s{i}{s}"), "2")));
             }
         }
         workers.into_iter().flat_map(|w| w.join().unwrap()).collect()
@@ -152,10 +152,10 @@ fn a_queue_is_drained_from_all_clones_without_loss_or_doubles() {
     assert_eq!(ours.collect::<Vec<_>>(), ["refs/heads/main"], "no refs for items, claims or sessions");
 }
 
-fn drain(clone: &TestEnv, session: &str) -> Vec<String> {
+pub fn drain(clone: &TestEnv, session: &str, count: &str) -> Vec<String> {
     let mut done = Vec::new();
     loop {
-        let call = clone.coord_as(session, &["next", "--count", "2"]);
+        let call = clone.coord_as(session, &["next", "--count", count]);
         call.ok();
         let items = call.items();
         if items.is_empty() && call.json["data"]["empty_reason"] == "everything is finished" {

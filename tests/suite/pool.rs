@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::clones::sessions;
+use super::clones::{drain, sessions};
 use crate::common::clones::Hub;
 use crate::common::{Call, TestEnv, wait_until};
 
@@ -154,22 +154,6 @@ fn what_was_handed_out_is_committed_and_pushed_at_once() {
     assert_eq!(b.coord(&["queue", "show", "T001"]).ok()["item"]["session"], "alice");
     a.coord(&["done", "T001"]).ok();
     hub.check("pushed");
-}
-
-/// Works until everything is finished; what it was given.
-fn drain(clone: &TestEnv, session: &str, count: &str) -> Vec<String> {
-    let mut done = Vec::new();
-    loop {
-        let call = clone.coord_as(session, &["next", "--count", count]);
-        let items = call.items();
-        if items.is_empty() && call.json["data"]["empty_reason"] == "everything is finished" {
-            return done;
-        }
-        for item in &items {
-            clone.coord_as(session, &["done", item]).ok();
-        }
-        done.extend(items);
-    }
 }
 
 #[test]
