@@ -61,6 +61,9 @@ for i in $(seq 0 "$rounds"); do
 	take "--category rare" large --category rare
 	take "--area, a tenth of all" large --area 'src/d9*/**'
 	take "--rule r33" large --rule r33
+	for repository in small large half held files blocked; do
+		run "status, $repository" "$coord" -C "$dir/$repository" status -q
+	done
 done
 
 later() { tail -n +2 "$dir/times/$1" | median; }
@@ -73,4 +76,9 @@ for name in 'next, 1,000 items' 'next' 'half of them finished' 'first 5,000 in a
 	first=$(head -1 "$dir/times/$name")
 	awk -v n="$name" -v us="$us" -v b="$base" -v f="$first" \
 		'BEGIN { printf "%-32s %9d %7.2f %11d\n", n, us, us / b, f }'
+done
+for repository in small large half held files blocked; do
+	us=$(later "status, $repository")
+	awk -v n="status, $repository" -v us="$us" -v b="$(later 'status, small')" \
+		'BEGIN { printf "%-32s %9d %7.2f\n", n, us, us / b }'
 done
