@@ -80,12 +80,19 @@ pub struct Upkeep {
 }
 
 impl Store {
-    /// True when the store has grown so much that upkeep is worthwhile. Costs one look into one
-    /// of the 256 folders of loose objects, as git's `gc --auto` does, and one at the packs: what
-    /// is fetched may come as a pack each time.
+    /// True when the store has grown so much that upkeep is worthwhile, and nobody is at it. Costs
+    /// one look into one of the 256 folders of loose objects, as git's `gc --auto` does, and one
+    /// at the packs: what is fetched may come as a pack each time.
     pub fn wants_upkeep(&self) -> bool {
         let sample = fs::read_dir(self.path.join("objects/17")).map_or(0, Iterator::count);
-        sample * 256 > MANY_LOOSE || self.pack_files("pack").is_ok_and(|packs| packs.len() >= MANY_PACKS)
+        let grown =
+            sample * 256 > MANY_LOOSE || self.pack_files("pack").is_ok_and(|packs| packs.len() >= MANY_PACKS);
+        // Upkeep of a large store takes seconds, in which every command would start another.
+        grown && matches!(lock::try_lock(&self.upkeep_lock()), Ok(Some(_)))
+    }
+
+    fn upkeep_lock(&self) -> PathBuf {
+        self.path.join("upkeep.lock")
     }
 
     /// Does the upkeep.
@@ -93,7 +100,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read or written; it is whole all the same.
     pub fn upkeep(&self) -> Result<Upkeep, StoreError> {
-        let Some(_alone) = lock::try_lock(&self.path.join("upkeep.lock"))? else {
+        let Some(_alone) = lock::try_lock(&self.upkeep_lock())? else {
             return Ok(Upkeep { busy: true, ..Upkeep::default() });
         };
         let room = Room::new(&self.path);

@@ -112,6 +112,22 @@ fn every_table_fits_into_the_columns_of_a_small_terminal() {
 }
 
 #[test]
+fn of_many_claimed_paths_one_is_named_and_the_others_are_counted() {
+    let env = world();
+    let text = || {
+        let out = env.command(crate::common::PROGRAM, &env.root).args(["status"]).output().unwrap();
+        String::from_utf8(out.stdout).unwrap()
+    };
+    env.coord_as("ada", &["claim", "src/zeta.rs"]).ok();
+    assert!(text().lines().any(|l| l.starts_with("ada ") && l.ends_with(" src/zeta.rs")), "{}", text());
+    env.coord_as("ada", &["claim", "lib", "docs/a b.md"]).ok();
+    assert!(text().lines().any(|l| l.starts_with("ada ") && l.ends_with(" docs/a b.md (+2)")), "{}", text());
+    let status = env.coord(&["status"]);
+    assert_eq!(row(status.ok(), "sessions", "ada")["paths"], json!(["docs/a b.md", "lib", "src/zeta.rs"]));
+    assert_eq!(status.ok()["claims"], 3);
+}
+
+#[test]
 fn a_watch_gives_one_document_a_line_until_nobody_reads() {
     let env = world();
     let mut child = env.run(&env.root).args(["status", "--watch", "1s"]).spawn();

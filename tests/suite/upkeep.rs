@@ -38,6 +38,24 @@ fn marks(env: &TestEnv) -> Vec<u64> {
 }
 
 #[test]
+fn nobody_starts_upkeep_beside_another() {
+    let env = TestEnv::new();
+    let store = env.store();
+    let crowd = env.store_dir().join("objects/17");
+    std::fs::create_dir_all(&crowd).unwrap();
+    (0..9).for_each(|i| std::fs::write(crowd.join(format!("tmp_obj_{i}")), "").unwrap());
+    assert!(store.wants_upkeep(), "one full folder stands for many");
+    let lock = std::fs::File::create(env.store_dir().join("upkeep.lock")).unwrap();
+    lock.lock().unwrap();
+    assert!(!store.wants_upkeep(), "another process is at it");
+    assert!(store.upkeep().unwrap().busy);
+    lock.unlock().unwrap();
+    assert!(store.wants_upkeep(), "it has ended, and the store is as full as before");
+    store.upkeep().unwrap();
+    assert!(!store.wants_upkeep(), "it is tidy");
+}
+
+#[test]
 fn the_store_stays_small_and_the_log_complete_across_many_cuts() {
     let env = TestEnv::new();
     env.sessions(&["w"]);

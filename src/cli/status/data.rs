@@ -50,7 +50,7 @@ pub fn items_of(session: &Session) -> impl Iterator<Item = &LeasedItem> {
 }
 
 /// The paths in a session's hands.
-pub fn paths_of(session: &Session) -> Vec<&RepoPath> {
+fn paths_of(session: &Session) -> Vec<&RepoPath> {
     let mut paths: Vec<&RepoPath> = session.leases.iter().flat_map(|l| l.all_paths()).collect();
     paths.sort();
     paths.dedup();

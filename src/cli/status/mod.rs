@@ -5,6 +5,7 @@ mod view;
 mod watch;
 
 use clap::{Args, ValueEnum};
+use serde_json::Value;
 
 use crate::model::figures::{self, Group, Measure, by_name, share};
 use crate::model::queue::{self, Queue};
@@ -137,7 +138,12 @@ pub fn status(app: &App, args: &StatusArgs, ui: Ui) -> CliResult<Answer> {
     let quiet = args.watch.map(|_| app.quietly());
     let look = |width: usize| -> CliResult<Answer> {
         let status = Status::read(quiet.as_ref().unwrap_or(app))?;
-        Ok(Answer::new(data::document(&status), view::text(&status, args, width)))
+        // Only what is shown is made: a session may hold thousands of paths.
+        Ok(if ui.json {
+            Answer::new(data::document(&status), "")
+        } else {
+            Answer::new(Value::Null, view::text(&status, args, width))
+        })
     };
     match args.watch {
         Some(seconds) => watch::watch(ui, seconds, app.env.no_color, look),

@@ -5,7 +5,7 @@ use anstyle::Style;
 use super::super::grid::{Cell, Grid, cut};
 use super::super::output::{BAD, FAINT, GOOD, STRONG, WARN, paint};
 use super::super::text as words;
-use super::data::{is_own, items_of, paths_of};
+use super::data::{is_own, items_of};
 use super::{By, Status, StatusArgs, Worker};
 use crate::model::figures::{Group, Measure, share};
 use crate::model::session::SessionState;
@@ -206,8 +206,13 @@ fn at_work_on(worker: &Worker) -> String {
         let title = first.title.as_deref().map(|t| format!(" {}", one_line(t))).unwrap_or_default();
         return format!("{}{more}{title}", first.id);
     }
-    let paths: Vec<String> = paths_of(&worker.session).iter().map(ToString::to_string).collect();
-    if paths.is_empty() { "-".into() } else { paths.join(" ") }
+    let paths = || worker.session.leases.iter().flat_map(|l| l.all_paths());
+    // Looked through, not sorted: a session may hold thousands.
+    match (paths().min(), paths().count()) {
+        (None, _) => "-".into(),
+        (Some(only), 1) => only.to_string(),
+        (Some(first), n) => format!("{first} (+{})", n - 1),
+    }
 }
 
 fn one_line(text: &str) -> String {
