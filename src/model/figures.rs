@@ -125,14 +125,14 @@ pub fn share(part: u64, rest: u64) -> Option<f64> {
 }
 
 /// Items finished per hour by a session in the last hour.
-pub fn session_per_hour(session: &Session, now: Timestamp) -> Option<f64> {
+pub fn session_per_hour<P>(session: &Session<P>, now: Timestamp) -> Option<f64> {
     let since = stats::first_span(now, stats::SPAN) * stats::SPAN;
     per_hour(&session.stats.pace.spans(now).collect::<Vec<_>>(), since, session.stats.first, now)
 }
 
 /// Items finished per hour by a session since it was first given something; until its last act
 /// when it holds nothing.
-pub fn session_since_start(session: &Session, now: Timestamp) -> Option<f64> {
+pub fn session_since_start<P>(session: &Session<P>, now: Timestamp) -> Option<f64> {
     let end = if session.leases.is_empty() { session.stats.last } else { None };
     over(session.done, session.stats.first?, end, now)
 }

@@ -1,4 +1,11 @@
 //! Sessions, their leases, and what they have lost.
+//!
+//! Paths are [`RepoPath`]s wherever something is decided by them. Who only shows what sessions hold reads
+//! the same records with [`PathText`] in their place, which costs a third for a session with thousands
+//! of paths.
+
+use std::borrow::Cow;
+use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -7,7 +14,7 @@ use super::claim::Mode;
 use super::queue::{Queue, Slot};
 use super::share::Share;
 use super::stats::{Kind, SessionStats};
-use super::view::{View, ViewError};
+use super::view::{Blob, View, ViewError};
 use super::{Context, ItemId, QueueName, RepoPath, SessionName, Txn, txn};
 
 /// How many losses a session's record remembers.
@@ -25,7 +32,8 @@ pub enum SessionState {
 
 /// What a session holds until a time, unless it renews.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lease {
+#[serde(bound(deserialize = "P: Deserialize<'de>"))]
+pub struct Lease<P = RepoPath> {
     /// The generation at which it was granted: strictly rising, never given twice.
     pub id: u64,
     /// Exclusive or shared.
@@ -46,15 +54,16 @@ pub struct Lease {
     pub clone: Option<String>,
     /// Paths that were claimed under it by hand.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub paths: Vec<RepoPath>,
+    pub paths: Vec<P>,
     /// The item that is held under it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub item: Option<LeasedItem>,
+    pub item: Option<LeasedItem<P>>,
 }
 
 /// An item in somebody's hands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LeasedItem {
+#[serde(bound(deserialize = "P: Deserialize<'de>"))]
+pub struct LeasedItem<P = RepoPath> {
     /// Which.
     pub id: ItemId,
     /// Where it stands.
@@ -64,7 +73,7 @@ pub struct LeasedItem {
     pub verified: Option<Box<Verified>>,
     /// The files that are held with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub files: Vec<RepoPath>,
+    pub files: Vec<P>,
     /// Its title, cut, for whoever looks on. Old leases have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
@@ -115,10 +124,23 @@ impl Lease {
         self.renewals += 1;
         self.clone.clone_from(&context.clone);
     }
+}
 
+impl<P> Lease<P> {
     /// All paths that it holds.
-    pub fn all_paths(&self) -> impl Iterator<Item = &RepoPath> {
+    pub fn all_paths(&self) -> impl Iterator<Item = &P> {
         self.paths.iter().chain(self.item.iter().flat_map(|i| &i.files))
+    }
+}
+
+/// A path as a record has it: the text form of a [`RepoPath`], not looked into.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PathText<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl fmt::Display for PathText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -150,7 +172,8 @@ pub struct Loss {
 
 /// The record of one session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Session {
+#[serde(bound(deserialize = "P: Deserialize<'de>"))]
+pub struct Session<P = RepoPath> {
     /// Its name.
     pub name: SessionName,
     /// Drawn when it was started; the worktree that is bound to it knows it too.
@@ -200,7 +223,7 @@ pub struct Session {
     pub stats: SessionStats,
     /// What it holds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub leases: Vec<Lease>,
+    pub leases: Vec<Lease<P>>,
     /// What it has lost, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<Loss>,
@@ -275,9 +298,37 @@ pub(crate) fn put(txn: &mut Txn<'_>, session: &Session) {
 /// # Errors
 /// When the state cannot be read.
 pub fn all(view: &dyn View) -> Result<Vec<Session>, ViewError> {
+    records(view)?.sessions()
+}
+
+/// The records of all sessions, by name.
+#[derive(Debug)]
+pub struct Records(Vec<(String, Blob)>);
+
+/// Reads the records of all sessions.
+///
+/// # Errors
+/// When the state cannot be read.
+pub fn records(view: &dyn View) -> Result<Records, ViewError> {
     let mut list = Vec::new();
     for entry in view.list("sessions")? {
-        list.extend(txn::read_json::<Session>(view, &format!("sessions/{}", entry.name))?);
+        let key = format!("sessions/{}", entry.name);
+        if let Some(blob) = view.blob(&key)? {
+            list.push((key, blob));
+        }
     }
-    Ok(list)
+    Ok(Records(list))
+}
+
+impl Records {
+    /// What they say, with paths as [`RepoPath`] or as [`PathText`].
+    ///
+    /// # Errors
+    /// When one of them is not the record of a session.
+    pub fn sessions<'r, P: Deserialize<'r>>(&'r self) -> Result<Vec<Session<P>>, ViewError> {
+        let parse = |(key, blob): &'r (String, Blob)| {
+            serde_json::from_slice(blob).map_err(|e| ViewError::damaged(key, e))
+        };
+        self.0.iter().map(parse).collect()
+    }
 }

@@ -3,11 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::model::ItemId;
-use crate::model::RepoPath;
 use crate::model::figures::{Group, Measure, share};
-use crate::model::session::{LeasedItem, Session};
+use crate::model::session::PathText;
 
-use super::{Status, Worker};
+use super::{Item, Session, Status, Worker};
 
 /// The `data` of the document.
 pub fn document(status: &Status) -> Value {
@@ -45,13 +44,13 @@ pub fn is_own(pool: &Session, status: &Status) -> bool {
 }
 
 /// The items in a session's hands.
-pub fn items_of(session: &Session) -> impl Iterator<Item = &LeasedItem> {
+pub fn items_of<'s, 'a>(session: &'s Session<'a>) -> impl Iterator<Item = &'s Item<'a>> {
     session.leases.iter().filter_map(|l| l.item.as_ref())
 }
 
 /// The paths in a session's hands.
-fn paths_of(session: &Session) -> Vec<&RepoPath> {
-    let mut paths: Vec<&RepoPath> = session.leases.iter().flat_map(|l| l.all_paths()).collect();
+fn paths_of<'s, 'a>(session: &'s Session<'a>) -> Vec<&'s PathText<'a>> {
+    let mut paths: Vec<_> = session.leases.iter().flat_map(|l| l.all_paths()).collect();
     paths.sort();
     paths.dedup();
     paths

@@ -9,7 +9,9 @@ use serde_json::Value;
 
 use crate::model::figures::{self, Group, Measure, by_name, share};
 use crate::model::queue::{self, Queue};
-use crate::model::session::{self, Session, SessionState};
+use crate::model::session::{self, LeasedItem, PathText, Records, SessionState};
+
+use crate::store::{Store, StoreError};
 
 use super::app::App;
 use super::error::CliResult;
@@ -49,14 +51,35 @@ pub struct StatusArgs {
     watch: Option<u64>,
 }
 
+/// Status only shows paths.
+type Session<'a> = session::Session<PathText<'a>>;
+type Item<'a> = LeasedItem<PathText<'a>>;
+
+/// What the numbers are taken from.
+struct Known {
+    /// When the remote was last asked, if it cannot be reached now.
+    stale: Option<Option<jiff::Timestamp>>,
+    sessions: Records,
+    queues: Vec<Queue>,
+}
+
+impl Known {
+    fn read(app: &App, store: &Store) -> CliResult<Self> {
+        let reached = app.sweep(store)?;
+        let stale = (!reached).then(|| store.last_exchange());
+        let (sessions, queues) = store.read(|view| Ok((session::records(view)?, queue::all(view)?)))?;
+        Ok(Known { stale, sessions, queues })
+    }
+}
+
 /// A session with the numbers that are not in its record.
-struct Worker {
-    session: Session,
+struct Worker<'a> {
+    session: Session<'a>,
     refused: u64,
     seen: Option<jiff::Timestamp>,
 }
 
-impl Worker {
+impl Worker<'_> {
     fn conflicts(&self) -> Option<f64> {
         share(self.refused, self.session.stats.granted)
     }
@@ -75,13 +98,13 @@ impl Worker {
 }
 
 /// All that status tells.
-struct Status {
+struct Status<'a> {
     now: jiff::Timestamp,
-    /// When the remote was last asked, if it cannot be reached now.
+    /// As in [`Known`].
     stale: Option<Option<jiff::Timestamp>>,
-    workers: Vec<Worker>,
+    workers: Vec<Worker<'a>>,
     /// What clones keep ready.
-    pools: Vec<Session>,
+    pools: Vec<Session<'a>>,
     /// This clone, when a remote decides.
     clone: Option<String>,
     queues: Vec<(Queue, Measure)>,
@@ -93,14 +116,11 @@ struct Status {
     refused: u64,
 }
 
-impl Status {
-    fn read(app: &App) -> CliResult<Self> {
-        let store = app.store()?;
-        let reached = app.sweep(&store)?;
-        let stale = (!reached).then(|| store.last_exchange());
-        let (sessions, queues) = store.read(|view| Ok((session::all(view)?, queue::all(view)?)))?;
+impl<'a> Status<'a> {
+    fn of(known: &'a Known, store: &Store) -> CliResult<Self> {
         let now = crate::clock::now();
-        let (pools, sessions): (Vec<Session>, Vec<Session>) = sessions.into_iter().partition(|s| s.pool);
+        let sessions: Vec<Session<'a>> = known.sessions.sessions().map_err(StoreError::from)?;
+        let (pools, sessions): (Vec<_>, Vec<_>) = sessions.into_iter().partition(|s| s.pool);
         let workers: Vec<Worker> = sessions
             .into_iter()
             .map(|session| Worker {
@@ -109,25 +129,26 @@ impl Status {
                 session,
             })
             .collect();
-        let categories = by_name(&queues, |s| &s.categories, now);
-        let phases = by_name(&queues, |s| &s.phases, now);
+        let categories = by_name(&known.queues, |s| &s.categories, now);
+        let phases = by_name(&known.queues, |s| &s.phases, now);
         let queues: Vec<(Queue, Measure)> =
-            queues.into_iter().map(|q| (q.clone(), Measure::of_queue(&q, now))).collect();
+            known.queues.iter().map(|q| (q.clone(), Measure::of_queue(q, now))).collect();
         let mut all = Measure::default();
         queues.iter().for_each(|(_, measure)| all.add(measure));
         let granted = workers.iter().map(|w| w.session.stats.granted).sum();
         let refused = workers.iter().map(|w| w.refused).sum();
         let clone = store.authority()?.map(|a| a.clone);
+        let stale = known.stale;
         Ok(Status { now, stale, workers, pools, clone, queues, categories, phases, all, granted, refused })
     }
 
     /// Attempts that ended well. Sessions count them in every version of the store.
     fn success(&self) -> Option<f64> {
-        let sum = |n: fn(&Session) -> u64| self.workers.iter().map(|w| n(&w.session)).sum();
+        let sum = |n: fn(&Session<'a>) -> u64| self.workers.iter().map(|w| n(&w.session)).sum();
         share(sum(|s| s.done), sum(|s| s.failed))
     }
 
-    fn session_rates(&self, session: &Session) -> (Option<f64>, Option<f64>) {
+    fn session_rates(&self, session: &Session<'_>) -> (Option<f64>, Option<f64>) {
         let since_start = figures::session_since_start(session, self.now);
         (figures::session_per_hour(session, self.now), since_start)
     }
@@ -137,7 +158,10 @@ impl Status {
 pub fn status(app: &App, args: &StatusArgs, ui: Ui) -> CliResult<Answer> {
     let quiet = args.watch.map(|_| app.quietly());
     let look = |width: usize| -> CliResult<Answer> {
-        let status = Status::read(quiet.as_ref().unwrap_or(app))?;
+        let app = quiet.as_ref().unwrap_or(app);
+        let store = app.store()?;
+        let known = Known::read(app, &store)?;
+        let status = Status::of(&known, &store)?;
         // Only what is shown is made: a session may hold thousands of paths.
         Ok(if ui.json {
             Answer::new(data::document(&status), "")
