@@ -72,6 +72,9 @@ impl Sim {
 
     /// Applies everything that waits, then the own act, and pushes.
     pub fn drain(&mut self, clone: usize) {
+        if self.clones[clone].turn.as_ref().is_some_and(|turn| turn.session.is_none()) {
+            return self.cut(clone);
+        }
         let context = self.context(clone);
         let tip = self.clones[clone].tip.clone();
         let mut txn = Txn::new(&tip.view);
@@ -128,8 +131,8 @@ impl Sim {
             if changed {
                 acts.push((act, op.clone()));
             }
-            let forward = at.clock.forward;
-            Answer { outcome, state: None, changed, at: self.now, wall: context.now, forward }
+            let (forward, back) = (at.clock.forward, at.clock.back);
+            Answer { outcome, state: None, changed, at: self.now, wall: context.now, forward, back }
         };
         let (mut own, mut guests) = (None, Vec::new());
         let waiting =
@@ -166,9 +169,8 @@ impl Sim {
         let guests = std::mem::take(&mut turn.guests);
         let own = turn.own.take();
         self.hand_out(clone, &guests);
-        if let Some(own) = own.filter(|_| self.clones[clone].turn.is_some()) {
-            self.end(clone, Told::Answer(own));
-        }
+        // After a death there is nothing to end; upkeep has no act of its own.
+        self.end(clone, own.map_or_else(|| Told::Unchanged(String::new()), Told::Answer));
     }
 
     pub fn stamp(&mut self, txn: &mut Txn<'_>, clone: usize) {

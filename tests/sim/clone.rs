@@ -130,10 +130,11 @@ pub struct Answer {
     pub state: Option<Rc<State>>,
     /// True when the act itself has changed something.
     pub changed: bool,
-    /// When it was applied, by the clone's own clocks.
+    /// When it was applied, by the clone's own clocks, and how often the wall clock had been set by then.
     pub at: Ms,
     pub wall: Timestamp,
     pub forward: u32,
+    pub back: u32,
 }
 
 /// What a process tells its session.
@@ -149,7 +150,8 @@ pub enum Told {
 /// A process with the kernel lock.
 pub struct Turn {
     pub number: u64,
-    pub session: usize,
+    /// Whose process it is; upkeep has no session.
+    pub session: Option<usize>,
     pub act: Act,
     pub op: Rc<Op>,
     /// Its place in the waiting room, if it waited there.

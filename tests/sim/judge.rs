@@ -9,6 +9,7 @@ use git_coord::model::{ItemId, ItemState, Op, QueueName, SessionName, ViewError,
 
 use super::clone::Clone;
 use super::state::{Act, Id, State};
+use super::upkeep::Cut;
 
 /// What was violated. The numbers are those of the list of invariants in `docs/design.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,6 +38,14 @@ pub enum Invariant {
     Converge,
 }
 
+/// A state that was the remote's.
+struct Past {
+    parent: Id,
+    generation: u64,
+    acts: Vec<Act>,
+    cut: Option<Rc<Cut>>,
+}
+
 /// States whose parents are remembered.
 const REMEMBERED: usize = 5000;
 
@@ -51,7 +60,7 @@ pub struct Judge {
     posted: Vec<Act>,
     /// The leases that were handed out of pools: by which act, and of what.
     handed: HashMap<u64, (Act, ItemId)>,
-    history: HashMap<Id, (Id, Vec<Act>)>,
+    history: HashMap<Id, Past>,
     order: VecDeque<Id>,
 }
 
@@ -107,13 +116,27 @@ impl Judge {
         self.posted.push(act);
     }
 
-    /// True when `id` is the state `tip` or one of so many before it.
+    /// True when `id` is the state `tip` or one of so many that can be seen before it.
     pub fn is_recent(&self, tip: Id, id: Id, look_back: usize) -> bool {
-        self.ancestors(tip).take(look_back).any(|at| at == id)
+        self.visible(tip).take(look_back).any(|(at, _)| at == id)
+    }
+
+    /// The states with their generations that a clone with this state finds in its history.
+    pub fn visible(&self, tip: Id) -> impl Iterator<Item = (Id, u64)> {
+        let mut over = false;
+        self.cuts(tip).map_while(move |(id, cut)| {
+            let before = std::mem::replace(&mut over, cut.is_some());
+            (!before).then(|| (id, self.history.get(&id).map_or(0, |past| past.generation)))
+        })
+    }
+
+    /// All states up to this one, newest first, each with what it cuts off.
+    pub fn cuts(&self, tip: Id) -> impl Iterator<Item = (Id, Option<&Cut>)> {
+        self.ancestors(tip).map(|id| (id, self.history.get(&id).and_then(|past| past.cut.as_deref())))
     }
 
     fn ancestors(&self, tip: Id) -> impl Iterator<Item = Id> {
-        std::iter::successors(Some(tip), |at| self.history.get(at).map(|(parent, _)| *parent))
+        std::iter::successors(Some(tip), |at| self.history.get(at).map(|past| past.parent))
     }
 
     /// The remote's state has become `new`. With `full`, all records are looked at.
@@ -153,7 +176,9 @@ impl Judge {
     }
 
     fn remember(&mut self, new: &State) {
-        self.history.insert(new.id, (new.parent, new.acts.iter().map(|(act, _)| *act).collect()));
+        let acts = new.acts.iter().map(|(act, _)| *act).collect();
+        let past = Past { parent: new.parent, generation: new.generation, acts, cut: new.cut.clone() };
+        self.history.insert(new.id, past);
         self.order.push_back(new.id);
         if self.order.len() > REMEMBERED {
             self.order.pop_front().map(|id| self.history.remove(&id));
@@ -164,7 +189,7 @@ impl Judge {
     fn fork(&mut self, before: &State, new: &State) {
         let kept: HashSet<Id> = self.ancestors(new.parent).collect();
         let gone: Vec<Id> = self.ancestors(before.id).take_while(|id| !kept.contains(id)).collect();
-        let acts = gone.iter().filter_map(|id| self.history.get(id)).flat_map(|(_, acts)| acts);
+        let acts = gone.iter().filter_map(|id| self.history.get(id)).flat_map(|past| &past.acts);
         if let Some(act) = acts.copied().find(|act| self.granted.contains(act)) {
             self.object(Invariant::Acknowledged, format!("act {act} was acknowledged and is overwritten"));
         }

@@ -15,6 +15,7 @@
 //! - [`apply`]: how it applies what waits;
 //! - [`pool`]: handing out what a clone keeps ready;
 //! - [`trouble`]: what dies, sleeps and jumps;
+//! - [`upkeep`]: cutting the history, and joining anew;
 //! - [`sessions`]: what sessions want, and what they make of the answers;
 //! - [`judge`]: what must hold.
 
@@ -35,6 +36,7 @@ mod sessions;
 mod state;
 mod trouble;
 mod turn;
+mod upkeep;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -101,10 +103,16 @@ pub enum Mistake {
     ShortMemory,
     /// What was handed out of a pool and is not told yet is not looked at.
     PoolTwice,
+    /// Upkeep does not find out first what became of the push before it.
+    CutUnsettled,
+    /// Upkeep forgets clones that may still have to find that out.
+    ForgetsClones,
+    /// A cut does not say what it has cut off.
+    AnonymousCut,
 }
 
 impl Mistake {
-    pub const ALL: [Mistake; 10] = [
+    pub const ALL: [Mistake; 13] = [
         Mistake::NoNonce,
         Mistake::BlindRetry,
         Mistake::RenewWithoutCompare,
@@ -115,6 +123,9 @@ impl Mistake {
         Mistake::NoSweepTime,
         Mistake::ShortMemory,
         Mistake::PoolTwice,
+        Mistake::CutUnsettled,
+        Mistake::ForgetsClones,
+        Mistake::AnonymousCut,
     ];
 }
 
@@ -134,6 +145,10 @@ pub struct Stats {
     pub fences: u64,
     pub deaths: u64,
     pub expired: u64,
+    /// Histories that were cut.
+    pub cuts: u64,
+    /// Clones that were made anew.
+    pub joined: u64,
     /// Seconds of simulated time.
     pub seconds: u64,
 }
@@ -151,6 +166,8 @@ impl std::ops::AddAssign for Stats {
         self.fences += other.fences;
         self.deaths += other.deaths;
         self.expired += other.expired;
+        self.cuts += other.cuts;
+        self.joined += other.joined;
         self.seconds += other.seconds;
     }
 }
@@ -160,7 +177,7 @@ impl fmt::Display for Stats {
         write!(
             f,
             "{} states, {} granted, {} refused, {} unchanged, {} unknown, {} from a pool, {} lost races, {} fences, \
-             {} deaths, {} leases expired, {} h simulated",
+             {} deaths, {} leases expired, {} cuts, {} clones made anew, {} h simulated",
             self.states,
             self.granted,
             self.refused,
@@ -171,6 +188,8 @@ impl fmt::Display for Stats {
             self.fences,
             self.deaths,
             self.expired,
+            self.cuts,
+            self.joined,
             self.seconds / 3600
         )
     }

@@ -121,6 +121,7 @@ impl Sim {
         }
         let before = std::mem::replace(&mut self.remote, new);
         self.stats.states += 1;
+        self.stats.cuts += u64::from(self.remote.cut.is_some());
         self.stats.expired += self.remote.events.iter().filter(|e| e.event == "expired").count() as u64;
         let tip = self.remote.clone();
         self.note(|| {

@@ -253,7 +253,7 @@ impl Sim {
             let seconds = if renewed { lease.ttl } else { lease.ttl / 2 };
             // Clocks differ by less than one in a hundred.
             let until = clock.elapsed(answer.at) + seconds * 985;
-            let (forward, back) = (answer.forward, clock.back);
+            let (forward, back) = (answer.forward, answer.back);
             let safe = match before.get(&lease.id) {
                 // Whether more than half of it had passed was read from a clock that was set back.
                 Some(old) if !renewed && old.back != back => *old,

@@ -7,6 +7,8 @@ use git_coord::model::event::Event;
 use git_coord::model::view::View;
 use git_coord::model::{MemView, Op, Txn, head};
 
+use super::upkeep::Cut;
+
 /// The id of a state: of its content and its parent, as a commit's is.
 pub type Id = u64;
 
@@ -27,6 +29,8 @@ pub struct State {
     pub changed: Vec<String>,
     /// The clone that made it.
     pub by: usize,
+    /// Nobody sees what was before it.
+    pub cut: Option<Rc<Cut>>,
     content: u64,
 }
 
@@ -52,6 +56,7 @@ impl State {
             events: Vec::new(),
             changed: Vec::new(),
             by: 0,
+            cut: None,
             content: 0,
         };
         root.child(txn, Vec::new(), 0)
@@ -59,6 +64,15 @@ impl State {
 
     /// The state that a transaction makes of this one.
     pub fn child(&self, txn: Txn<'_>, acts: Vec<(Act, Rc<Op>)>, by: usize) -> Rc<Self> {
+        Rc::new(self.next(txn, acts, by))
+    }
+
+    /// The same, but as the beginning of a history.
+    pub fn cut(&self, txn: Txn<'_>, by: usize, cut: Cut) -> Rc<Self> {
+        Rc::new(State { cut: Some(Rc::new(cut)), ..self.next(txn, Vec::new(), by) })
+    }
+
+    fn next(&self, txn: Txn<'_>, acts: Vec<(Act, Rc<Op>)>, by: usize) -> Self {
         let (changes, events) = txn.finish();
         let mut content = self.content;
         for (key, value) in &changes {
@@ -76,7 +90,7 @@ impl State {
         let mut view = self.view.clone();
         view.commit(changes);
         let head = head::read(&view).expect("a state has a head");
-        Rc::new(State {
+        State {
             id: digest((self.id, content, lines)),
             parent: self.id,
             view,
@@ -86,7 +100,8 @@ impl State {
             events,
             changed,
             by,
+            cut: None,
             content,
-        })
+        }
     }
 }

@@ -39,7 +39,7 @@ impl Sim {
             return;
         }
         let clone = self.dice.below(self.clones.len() as u64) as usize;
-        match self.dice.below(10) {
+        match self.dice.below(14) {
             0..=3 => self.kill_writer(clone, "killed"),
             4 | 5 => self.switch_off(clone),
             6 | 7 => {
@@ -52,10 +52,13 @@ impl Sim {
                     self.note(|| format!("clone{clone} sleeps for {time} ms"));
                 }
             }
-            _ => {
+            8 | 9 => {
                 let by = self.clones[clone].clock.jump(&mut self.dice);
                 self.note(|| format!("clone{clone}'s wall clock jumps by {by} ms"));
             }
+            _ if !self.clones[clone].is_awake(self.now) => {}
+            10..=12 => self.upkeep(clone),
+            _ => self.join_anew(clone),
         }
         let delay = self.dice.between(1000, 30_000);
         self.schedule(delay, Event::Trouble);
@@ -75,7 +78,9 @@ impl Sim {
         let Some(turn) = self.clones[clone].turn.take() else { return };
         self.stats.deaths += 1;
         self.note(|| format!("clone{clone}: the process of act {} dies: {place}", turn.act));
-        self.process_dies(turn.session);
+        if let Some(session) = turn.session {
+            self.process_dies(session);
+        }
         self.lock_is_free(clone);
     }
 

@@ -23,9 +23,20 @@ pub enum Later {
 }
 
 impl Sim {
-    /// A process has taken the lock.
+    /// The process of a session has taken the lock.
     pub fn begin(&mut self, session: usize, act: Act, op: Rc<Op>, ticket: Option<u64>) {
-        let clone = self.sessions[session].clone;
+        self.take_lock(self.sessions[session].clone, Some(session), act, op, ticket);
+    }
+
+    /// A process has taken the lock: first of all, what dead ones have left is settled.
+    pub fn take_lock(
+        &mut self,
+        clone: usize,
+        session: Option<usize>,
+        act: Act,
+        op: Rc<Op>,
+        ticket: Option<u64>,
+    ) {
         let number = self.number();
         let turn = Turn {
             number,
@@ -46,6 +57,9 @@ impl Sim {
         };
         let pending = turn.sent.is_some();
         self.clones[clone].turn = Some(turn);
+        if session.is_none() && self.config.mistake == Some(Mistake::CutUnsettled) {
+            return self.cut(clone);
+        }
         if pending && self.config.mistake != Some(Mistake::NoReadBack) {
             self.proceed(clone, Step::Ask);
         } else {
@@ -171,12 +185,12 @@ impl Sim {
 
     /// The local ref follows the remote's; false when that is impossible.
     fn adopt(&mut self, clone: usize, tip: &Rc<State>) -> bool {
-        let at = &mut self.clones[clone];
+        let at = &self.clones[clone];
         if at.tip.id == tip.id {
             return true;
         }
         let head = |s: &State| head::read(&s.view).expect("a state has a head");
-        let comes_from = || Ok::<_, std::convert::Infallible>(true);
+        let comes_from = || Ok::<_, std::convert::Infallible>(self.comes_from(tip, &at.tip));
         let Ok(succession) = protocol::succession(&head(&at.tip), &head(tip), comes_from);
         if succession != Succession::Follows {
             let what = format!(
@@ -186,7 +200,7 @@ impl Sim {
             self.judge.object(Invariant::Forward, what);
             return false;
         }
-        at.tip = tip.clone();
+        self.clones[clone].tip = tip.clone();
         true
     }
 
@@ -258,7 +272,9 @@ impl Sim {
         if let Some(ticket) = turn.ticket {
             self.clones[clone].room.remove(&ticket);
         }
-        self.tell(turn.session, turn.act, &turn.op, told);
+        if let Some(session) = turn.session {
+            self.tell(session, turn.act, &turn.op, told);
+        }
         self.lock_is_free(clone);
     }
 

@@ -22,6 +22,8 @@ fn everything_that_must_hold_does_in_simulated_worlds() {
         all.fences,
         all.deaths,
         all.expired,
+        all.cuts,
+        all.joined,
     ] {
         assert!(happened > 0, "{all}");
     }
@@ -40,7 +42,7 @@ fn a_seed_tells_everything() {
 #[test]
 fn mistakes_are_found() {
     use Invariant::{Acknowledged, Exclusive, Forward, LiveHolder, NoTrace, Once, Records};
-    let expected: [(Mistake, &[Invariant]); 10] = [
+    let expected: [(Mistake, &[Invariant]); 13] = [
         (Mistake::NoNonce, &[Once, NoTrace, Acknowledged]),
         (Mistake::BlindRetry, &[Acknowledged, Forward]),
         (Mistake::RenewWithoutCompare, &[Acknowledged, Forward]),
@@ -51,6 +53,9 @@ fn mistakes_are_found() {
         (Mistake::NoSweepTime, &[Records]),
         (Mistake::ShortMemory, &[Once, NoTrace]),
         (Mistake::PoolTwice, &[Exclusive]),
+        (Mistake::CutUnsettled, &[Once, NoTrace, Acknowledged]),
+        (Mistake::ForgetsClones, &[Once, NoTrace]),
+        (Mistake::AnonymousCut, &[Forward]),
     ];
     assert_eq!(expected.map(|(mistake, _)| mistake), Mistake::ALL);
     for (mistake, invariants) in expected {
