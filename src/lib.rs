@@ -14,7 +14,7 @@
 //! - [`import`], [`hook`], [`guard`], [`notes`], [`server`], [`doctor`], [`mod@uninstall`], [`demo`]: one capability
 //!   each. They print nothing.
 //! - [`cli`]: words, output, exit statuses; the only part that knows a terminal and the environment.
-//! - [`binding`], [`settings`], [`clock`], [`process`], [`crash`]: small things that have one home.
+//! - [`binding`], [`settings`], [`clock`], [`duration`], [`process`], [`crash`]: small things that have one home.
 
 pub mod binding;
 pub mod cli;
@@ -22,6 +22,7 @@ pub mod clock;
 pub mod crash;
 pub mod demo;
 pub mod doctor;
+pub mod duration;
 pub mod git;
 pub mod guard;
 pub mod hook;

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::duration;
+
 /// Seconds of a lease when nobody says otherwise.
 pub const DEFAULT_TTL: u64 = 30 * 60;
 
@@ -82,10 +84,7 @@ impl Settings {
     ///
     /// # Errors
     /// When the file cannot be read or a value makes no sense.
-    pub fn read(
-        common_dir: &Path,
-        parse_duration: impl Fn(&str) -> Result<u64, String>,
-    ) -> Result<Self, SettingsError> {
+    pub fn read(common_dir: &Path) -> Result<Self, SettingsError> {
         let path = common_dir.join("config");
         let unreadable = |reason: String| SettingsError::Unreadable { path: path.clone(), reason };
         let text = std::fs::read(&path).map_err(|e| unreadable(e.to_string()))?;
@@ -108,7 +107,7 @@ impl Settings {
                 *to = match value.as_str() {
                     // No time at all is no length of a lease, but a good answer to the others.
                     "0" if key != "ttl" => 0,
-                    _ => parse_duration(&value).map_err(|reason| SettingsError::Value {
+                    _ => duration::parse(&value).map_err(|reason| SettingsError::Value {
                         key,
                         value,
                         reason,

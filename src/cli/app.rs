@@ -16,7 +16,6 @@ use super::args::Global;
 use super::env::Env;
 use super::error::{CliError, CliResult, exit};
 use super::output::Ui;
-use super::text;
 
 /// The repository that a command runs in, and how it was called.
 #[derive(Debug, Clone)]
@@ -48,7 +47,7 @@ impl App {
     /// When there is no repository with a worktree here, or a setting makes no sense.
     pub fn new(global: &Global, env: Env) -> CliResult<Self> {
         let repo = HostRepo::discover(&start_dir(global), &env.git)?;
-        let settings = Settings::read(&repo.common_dir, text::parse_duration).map_err(|e| {
+        let settings = Settings::read(&repo.common_dir).map_err(|e| {
             CliError::failed("settings", e.to_string())
                 .hint("mend it, for example: git config coord.ttl 30m, git config coord.durable true, git config coord.pool 10")
         })?;

@@ -1,5 +1,6 @@
 //! `queue import`.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::import::{Format, Options, Partition, Report, Rules, Spool, read};
-use crate::model::{Outcome, QueueName};
+use crate::model::{ItemId, Outcome, QueueName, needs};
 use crate::store::Import;
 
 use super::app::App;
@@ -19,6 +20,9 @@ use super::text;
 
 /// Queue of items that name none.
 const DEFAULT_QUEUE: &str = "main";
+
+/// Needs that nobody has imported of which people and programs are told the names.
+const UNKNOWN_SHOWN: usize = 10;
 
 /// See the command's help.
 #[derive(Debug, Args)]
@@ -83,8 +87,10 @@ pub fn import(app: &App, ui: Ui, args: &ImportArgs) -> CliResult<Answer> {
     progress.storing();
     let outcome = app.import(&store, &import, &mut spool)?;
     progress.finish();
-    let Outcome::Imported { added, known } = outcome else { return Err(CliError::from_refusal(outcome)) };
-    Ok(answer(added, known + report.duplicates, &report))
+    let Outcome::Imported { added, known, unknown_needs } = outcome else {
+        return Err(CliError::from_refusal(outcome));
+    };
+    Ok(answer(added, known + report.duplicates, &unknown_needs, &report))
 }
 
 /// The groups whose items go one after the other.
@@ -152,13 +158,18 @@ fn read_rules(app: &App, file: &Path) -> CliResult<Rules> {
     })
 }
 
-fn answer(added: u64, known: u64, report: &Report) -> Answer {
+fn answer(added: u64, known: u64, unknown: &BTreeSet<ItemId>, report: &Report) -> Answer {
     let text = format!("{} {added} new, {known} known ({})", paint(GOOD, "imported"), report.format);
+    let first: Vec<&ItemId> = unknown.iter().take(UNKNOWN_SHOWN).collect();
     let data = json!({
         "added": added, "known": known, "bad": bad_json(report), "bad_total": report.bad_total,
         "skipped": report.skipped, "dropped": report.dropped, "format": report.format.to_string(),
+        "unknown_needs": { "count": unknown.len(), "first": first },
     });
     let mut answer = Answer::new(data, text);
+    if !unknown.is_empty() {
+        answer = answer.note(unknown_needs(unknown));
+    }
     if report.skipped > 0 {
         answer = answer.note(skipped(report));
     }
@@ -170,6 +181,18 @@ fn answer(added: u64, known: u64, report: &Report) -> Answer {
         answer = answer.note(format!("{lines} left out:\n{}", bad_lines(report)));
     }
     answer
+}
+
+/// What nobody has imported, in words.
+fn unknown_needs(unknown: &BTreeSet<ItemId>) -> String {
+    let first: Vec<ItemId> = unknown.iter().take(UNKNOWN_SHOWN).cloned().collect();
+    let more = if unknown.len() > first.len() { ", …" } else { "" };
+    let are = if unknown.len() == 1 { "is" } else { "are" };
+    format!(
+        "{} {are} unknown ({}{more}): what needs them waits until they are imported and done",
+        text::count(unknown.len(), "need"),
+        needs::shown(&first)
+    )
 }
 
 /// What was passed over, in words.

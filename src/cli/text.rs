@@ -1,6 +1,8 @@
 //! Small pieces of text for people: times, lengths, counts.
 
-use jiff::{SignedDuration, Timestamp, Unit};
+use jiff::Timestamp;
+
+pub use crate::duration::parse as parse_duration;
 
 /// A length of time in its two largest units: `45s`, `12m`, `3h 5m`, `2d 4h`.
 pub fn length(seconds: i64) -> String {
@@ -66,40 +68,9 @@ pub fn wrap(line: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Parses a length of time from the command line: `90s`, `30m`, `2h`, `1d`.
-///
-/// # Errors
-/// When it is none, or not between a second and ten years.
-pub fn parse_duration(text: &str) -> Result<u64, String> {
-    let wrong = || format!("{text:?} is no length of time: write 90s, 30m, 2h or 1d");
-    let seconds = match text.parse::<jiff::Span>() {
-        Ok(span) => {
-            let days = jiff::SpanRelativeTo::days_are_24_hours();
-            span.total((Unit::Second, days)).map_err(|_| wrong())?
-        }
-        Err(_) => text.parse::<SignedDuration>().map_err(|_| wrong())?.as_secs_f64(),
-    };
-    if (1.0..=315_360_000.0).contains(&seconds) {
-        Ok(seconds as u64)
-    } else {
-        Err(format!("{text:?} is not between a second and ten years"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_of_the_contract_are_understood() {
-        assert_eq!(parse_duration("90s"), Ok(90));
-        assert_eq!(parse_duration("30m"), Ok(1800));
-        assert_eq!(parse_duration("2h"), Ok(7200));
-        assert_eq!(parse_duration("1d"), Ok(86_400));
-        for bad in ["", "5", "0s", "-5m", "soon", "100000d"] {
-            assert!(parse_duration(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn lines_are_broken_between_words() {

@@ -273,6 +273,14 @@ mod tests {
     }
 
     #[test]
+    fn a_time_limit_is_a_number_of_seconds_or_a_length_of_time() {
+        let (items, report) = run("title,timeout\na,90\nb, 5m \nc,\nd,soon\n", &options());
+        assert_eq!(items.iter().map(|i| i.item.timeout).collect::<Vec<_>>(), [Some(90), Some(300), None]);
+        let reason = "timeout: \"soon\" is no length of time: write 90s, 30m, 2h or 1d".to_owned();
+        assert_eq!(reasons(&report), [(5, reason)]);
+    }
+
+    #[test]
     fn of_two_columns_for_a_field_the_one_with_its_name_counts() {
         let item = |text: &str| {
             let (items, report) = run(text, &options());

@@ -62,7 +62,7 @@ pub(super) fn take(line: u64, mut object: Object, collector: &mut Collector<'_>)
         files: object.list("files", |path| collector.places.path(path))?,
         needs: object.list("needs", ItemId::parse)?,
         run: object.parsed("run", command)?,
-        timeout: object.number("timeout", 1)?,
+        timeout: object.seconds("timeout")?,
         payload: object.value("payload"),
     };
     item.payload = with_extra(item.payload, object.rest());
@@ -132,6 +132,19 @@ mod tests {
     }
 
     #[test]
+    fn a_time_limit_is_a_number_of_seconds_or_a_length_of_time() {
+        let item = |timeout: &str| {
+            let (mut items, report) = run(format!(r#"{{"title":"t","timeout":{timeout}}}"#), &options());
+            assert_eq!(reasons(&report), [], "{timeout}");
+            items.remove(0).item
+        };
+        assert_eq!(item("90").timeout, Some(90));
+        assert_eq!(item("\"2s\"").timeout, Some(2));
+        assert_eq!(item("\"1h 30m\"").timeout, Some(5400));
+        assert_eq!(item("\"5m\"").id, item("300").id, "however it is written, it is the same item");
+    }
+
+    #[test]
     fn priority_comes_from_the_severity_unless_it_is_given() {
         let priority = |fields: &str| run(format!(r#"{{"title":"t"{fields}}}"#), &options()).0[0].priority;
         assert_eq!(priority(""), 2);
@@ -188,6 +201,16 @@ mod tests {
             ),
             (r#"{"title":"t","line":0}"#, "line: expected a whole number from 1 on, found 0"),
             (r#"{"title":"t","line":1.5}"#, "line: expected a whole number from 1 on, found 1.5"),
+            (r#"{"title":"t","timeout":0}"#, "timeout: expected a whole number from 1 on, found 0"),
+            (
+                r#"{"title":"t","timeout":"90"}"#,
+                "timeout: \"90\" is no length of time: write 90s, 30m, 2h or 1d",
+            ),
+            (r#"{"title":"t","timeout":"0s"}"#, "timeout: \"0s\" is not between a second and ten years"),
+            (
+                r#"{"title":"t","timeout":[5]}"#,
+                "timeout: expected a number of seconds or a length of time, found an array",
+            ),
             (r#"{"title":"t","files":"a"}"#, "files: expected an array of strings, found a string"),
             (r#"{"title":"t","files":[{}]}"#, "files: expected strings in the array, found an object"),
             (r#"{"title":"t","files":["../a"]}"#, "files: ../a: outside the repository"),

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
+use crate::duration;
+
 /// A JSON object; each field is taken out as it is read, so that the rest is what nobody knows.
 ///
 /// A list and no map: with the dozen fields that a line has, hashing costs more than it saves.
@@ -77,6 +79,15 @@ impl Object {
                 Err(format!("{name}: expected a whole number from {min} on, found {n}"))
             }
             (None, other) => Err(wrong(name, "a number", other)),
+        }
+    }
+
+    /// Seconds: a whole number of them from 1 on, or a length of time such as `5m`.
+    pub(super) fn seconds(&mut self, name: &str) -> Result<Option<u64>, String> {
+        match self.get(name) {
+            Some(Value::String(_)) => self.parsed(name, duration::parse),
+            None | Some(Value::Null | Value::Number(_)) => self.number(name, 1),
+            Some(other) => Err(wrong(name, "a number of seconds or a length of time", other)),
         }
     }
 

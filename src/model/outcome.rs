@@ -2,6 +2,8 @@
 //!
 //! Being refused is an outcome, not an error.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -149,6 +151,8 @@ pub enum Outcome {
         added: u64,
         /// Items that were known.
         known: u64,
+        /// What the new items need and nobody has imported. They wait for it.
+        unknown_needs: BTreeSet<ItemId>,
     },
     /// Many items were changed.
     Updated(Updated),

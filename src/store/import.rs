@@ -10,7 +10,7 @@
 //!    the lock, because upkeep would otherwise remove them at once.
 //! 3. Ref moved: the new state, whole. Importing again finds everything known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Instant;
 
@@ -18,7 +18,10 @@ use gix::ObjectId;
 
 use crate::crash_point;
 use crate::model::event::Event;
-use crate::model::{Changes, Context, NewItem, Op, Outcome, QueueName, SessionName, Txn, apply_import, ids};
+use crate::model::{
+    Changes, Context, ItemId, NewItem, Op, Outcome, QueueName, SessionName, Txn, ViewError, apply_import,
+    ids, sets,
+};
 
 use super::cas::Swap;
 use super::remote::{RemoteError, Turn, Watch};
@@ -62,7 +65,7 @@ impl Store {
     /// imported then.
     pub fn import(&self, import: &Import, batches: &mut dyn Batches) -> Result<Outcome, StoreError> {
         match self.all_known(batches) {
-            Ok(Some(known)) => return Ok(Outcome::Imported { added: 0, known }),
+            Ok(Some(known)) => return Ok(Summary { known, ..Summary::default() }.outcome()),
             // Upkeep may remove an old version while it is being read: look again under the lock.
             Ok(None) | Err(StoreError::View(_)) => {}
             Err(error) => return Err(error),
@@ -147,7 +150,10 @@ impl Store {
             let mut txn = Txn::new(&view);
             let session = import.session.as_ref();
             match apply_import(&mut txn, session, items, &import.queue, &context)? {
-                Outcome::Imported { added, known } => sum.count(added, known),
+                Outcome::Imported { added, known, unknown_needs } => {
+                    sum.count(added, known);
+                    sum.miss(&txn, items, unknown_needs)?;
+                }
                 refused => return Ok((None, refused)),
             }
             if !txn.is_empty() {
@@ -157,7 +163,7 @@ impl Store {
                 last = Some(changes);
             }
         }
-        let outcome = Outcome::Imported { added: sum.added, known: sum.known };
+        let outcome = sum.outcome();
         let changes = match last {
             Some(changes) => changes,
             // The last batch held only what was known: all that is new is in the tree already.
@@ -176,6 +182,7 @@ struct Summary {
     added: u64,
     known: u64,
     queues: BTreeMap<String, u64>,
+    unknown_needs: BTreeSet<ItemId>,
     /// What else happened: leases that had run out.
     other: Vec<Event>,
 }
@@ -184,6 +191,28 @@ impl Summary {
     fn count(&mut self, added: u64, known: u64) {
         self.added += added;
         self.known += known;
+    }
+
+    /// Notes what a batch needs that is not there, and that it may bring what those before needed.
+    fn miss(&mut self, txn: &Txn<'_>, items: &[NewItem], more: BTreeSet<ItemId>) -> Result<(), ViewError> {
+        if !self.unknown_needs.is_empty() {
+            for new in items {
+                self.unknown_needs.remove(&new.item.id);
+            }
+        }
+        let sets: Vec<ItemId> = self.unknown_needs.iter().filter(|n| sets::is_set(n)).cloned().collect();
+        for set in sets {
+            if sets::get(txn, &set)?.total > 0 {
+                self.unknown_needs.remove(&set);
+            }
+        }
+        self.unknown_needs.extend(more);
+        Ok(())
+    }
+
+    fn outcome(&self) -> Outcome {
+        let unknown_needs = self.unknown_needs.clone();
+        Outcome::Imported { added: self.added, known: self.known, unknown_needs }
     }
 
     fn take(&mut self, events: Vec<Event>) {

@@ -2,6 +2,7 @@
 //!
 //! Debug builds take 512 items at once, so that these imports are several batches.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::process::Output;
 
@@ -179,7 +180,7 @@ fn an_import_that_loses_the_swap_starts_again_on_the_new_state() {
     let mut moved = Moved { env: &env, to: Some(other), passes: 0, batches, at: 0 };
     let import = Import { session: Some(name("me")), queue: QueueName::parse("main").unwrap() };
     let outcome = env.store().import(&import, &mut moved).unwrap();
-    assert_eq!(outcome, Outcome::Imported { added: 3, known: 1 });
+    assert_eq!(outcome, Outcome::Imported { added: 3, known: 1, unknown_needs: BTreeSet::new() });
     assert_eq!(moved.passes, 3, "the swap was lost once");
     env.check("after a lost swap");
     let held: Vec<String> = env.claimed().into_iter().map(|(path, _)| path).collect();

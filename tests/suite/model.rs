@@ -282,7 +282,7 @@ fn carry_out(machine: &mut Machine, step: &Step) {
             let items: Vec<NewItem> = (0..9).filter(|i| mask & (1 << i) != 0).map(item).collect();
             let op =
                 Op::Import { session: None, items: items.clone(), queue: QueueName::parse("main").unwrap() };
-            let Outcome::Imported { added, known } = machine.apply(&op, None) else {
+            let Outcome::Imported { added, known, .. } = machine.apply(&op, None) else {
                 panic!("import refused")
             };
             assert_eq!(added, machine.oracle.import(&items), "{step:?}");

@@ -98,6 +98,51 @@ fn a_group_that_has_no_members_yet_is_awaited() {
 }
 
 #[test]
+fn an_import_tells_of_needs_that_nobody_has_imported() {
+    let env = with_sessions();
+    let unknown = |call: &crate::common::Call| {
+        let told = &call.ok()["unknown_needs"];
+        let first = told["first"].as_array().unwrap().iter().map(|v| v.as_str().unwrap().to_owned());
+        (told["count"].as_u64().unwrap(), first.collect::<Vec<_>>())
+    };
+    let tasks = [
+        ("a", "", "", &["b", "typo", "T1-T3", "group:G", "group:H"][..]),
+        ("b", "G", "", &["typo", "previous"]),
+        ("T2", "", "", &[]),
+    ];
+    let call = env.import(&lines(&tasks));
+    let expected = ["T1", "T3", "group:H", "typo"].map(str::to_owned);
+    assert_eq!(unknown(&call), (4, expected.to_vec()));
+    // Known items are not imported, and those of the store are known.
+    assert_eq!(unknown(&env.import(&lines(&tasks))), (0, Vec::new()));
+    assert_eq!(unknown(&env.import(&lines(&[("c", "", "", &["a", "group:G"])]))), (0, Vec::new()));
+    let call = env.import(&lines(&[("d", "", "", &["x01-x30"])]));
+    let (count, first) = unknown(&call);
+    assert_eq!((count, first.len(), first[9].as_str()), (30, 10, "x10"));
+
+    let file = env.temp().join("more.jsonl");
+    std::fs::write(&file, lines(&[("e", "", "", &["y1-y8", "z"]), ("f", "", "", &["z"])])).unwrap();
+    let import =
+        env.command(crate::common::PROGRAM, &env.root).args(["queue", "import"]).args([&file]).output();
+    let said = String::from_utf8(import.unwrap().stderr).unwrap();
+    assert!(said.contains("9 needs are unknown (y1-y8, z): what needs them waits until"), "{said}");
+}
+
+#[test]
+fn what_comes_in_another_part_of_a_large_import_is_no_unknown_need() {
+    let env = with_sessions();
+    // Debug builds store 512 items at once.
+    let item = |id: String, needs: Value| format!("{}\n", json!({ "id": id, "title": "t", "needs": needs }));
+    let mut text = item("first".into(), json!(["i600", "i1100", "group:late", "gone", "group:gone"]));
+    (0..1200).for_each(|n| text.push_str(&item(format!("i{n}"), json!([]))));
+    text.push_str(&item("last".into(), json!(["i3", "nowhere"])));
+    text.push_str("{\"id\":\"late\",\"title\":\"t\",\"group\":\"late\"}\n");
+    let told = env.import(&text).ok()["unknown_needs"].clone();
+    assert_eq!(told, json!({ "count": 3, "first": ["gone", "group:gone", "nowhere"] }));
+    env.check("after the import");
+}
+
+#[test]
 fn sequential_groups_go_one_by_one_and_beside_each_other() {
     let env = with_sessions();
     let file = env.temp().join("plan.jsonl");

@@ -1,7 +1,7 @@
 //! Import: adding items that are not known yet.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::super::event::Event;
 use super::super::needs::{PREVIOUS, RANGE_MAX, Range};
@@ -33,7 +33,7 @@ pub(super) fn import(
     let added = fresh.len() as u64;
     let known = items.len() as u64 - added;
     if fresh.is_empty() {
-        return Ok(Outcome::Imported { added, known });
+        return Ok(Outcome::Imported { added, known, unknown_needs: BTreeSet::new() });
     }
     let mut members: BTreeMap<ItemId, Vec<ItemId>> = BTreeMap::new();
     for (item, _) in &fresh {
@@ -45,7 +45,7 @@ pub(super) fn import(
     if let Some(cycle) = Cycles::new(&contents, &members).find(txn)? {
         return Ok(refused("cycle", format!("items would wait for each other: {cycle}")));
     }
-    let mut needs = Needs { index: &mut index, done: HashMap::new(), waiters: BTreeMap::new() };
+    let mut needs = Needs::new(&mut index);
     // Before needs are looked at: a group counts as it is after this import.
     sets::add(txn, &members)?;
     let mut groups: BTreeMap<(&QueueName, u32), Vec<&Item>> = BTreeMap::new();
@@ -68,10 +68,13 @@ pub(super) fn import(
         *queues.entry(name).or_default() += places.len() as u64;
         slots.extend(entries.iter().map(|(item, ..)| &item.id).zip(places));
     }
-    for (need, waiters) in needs.waiters {
+    let Needs { waiters, mut unknown, .. } = needs;
+    for (need, waiters) in waiters {
         deps::add(txn, &need, &waiters)?;
     }
     for (id, slot) in slots {
+        // An item may stand after what needs it.
+        unknown.remove(id);
         index.add(txn, id, &slot)?;
     }
     index.write(txn);
@@ -83,7 +86,7 @@ pub(super) fn import(
             .with("known", known)
             .with("queues", queues),
     );
-    Ok(Outcome::Imported { added, known })
+    Ok(Outcome::Imported { added, known, unknown_needs: unknown })
 }
 
 fn refused(rule: &str, message: String) -> Outcome {
@@ -164,9 +167,15 @@ struct Needs<'a> {
     done: HashMap<ItemId, bool>,
     /// Who waits for what.
     waiters: BTreeMap<ItemId, Vec<ItemId>>,
+    /// Needs that are no item, and no group or phase with members.
+    unknown: BTreeSet<ItemId>,
 }
 
-impl Needs<'_> {
+impl<'a> Needs<'a> {
+    fn new(index: &'a mut ids::Index) -> Self {
+        Needs { index, done: HashMap::new(), waiters: BTreeMap::new(), unknown: BTreeSet::new() }
+    }
+
     /// Counts the needs of a new item that are not done, and enters it with each that matters.
     fn open(&mut self, txn: &Txn<'_>, item: &Item) -> Result<u32, ViewError> {
         let mut open = 0;
@@ -190,12 +199,18 @@ impl Needs<'_> {
 
     fn is_done(&mut self, txn: &Txn<'_>, need: &ItemId) -> Result<bool, ViewError> {
         if sets::is_set(need) {
-            return Ok(!sets::get(txn, need)?.is_open());
+            let set = sets::get(txn, need)?;
+            if set.total == 0 {
+                self.unknown.insert(need.clone());
+            }
+            return Ok(!set.is_open());
         }
-        let slot = self.index.find(txn, need)?;
-        match slot {
+        match self.index.find(txn, need)? {
             Some(slot) => Ok(queue::standing(txn, &slot)?.0 == ItemState::Done),
-            None => Ok(false),
+            None => {
+                self.unknown.insert(need.clone());
+                Ok(false)
+            }
         }
     }
 }
