@@ -160,6 +160,33 @@ impl Column {
     }
 }
 
+/// A line in which one text may be long.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// What stands before it.
+    pub before: String,
+    /// The text that gives way.
+    pub text: String,
+    /// What stands behind it.
+    pub after: String,
+}
+
+impl Line {
+    /// The line in so many columns of the terminal, or whole where there is none. What is left of
+    /// the text can still be recognised.
+    pub fn fit(&self, width: Option<usize>) -> String {
+        let Line { before, text, after } = self;
+        let seen = |part: &str| anstream::adapter::strip_str(part).to_string().width();
+        match width {
+            Some(width) => {
+                let rest = width.saturating_sub(seen(before) + seen(after));
+                format!("{before}{}{after}", cut(text, rest.max(TEXT)))
+            }
+            None => format!("{before}{text}{after}"),
+        }
+    }
+}
+
 /// Cuts a text to a width, with a sign that something is missing.
 pub fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
@@ -238,6 +265,19 @@ mod tests {
         assert_eq!(shown(&[0.999]), "█████████░");
         assert_eq!(shown(&[0.5, 0.5]), "█████▒▒▒▒▒");
         assert_eq!(shown(&[0.2, 0.1]), "██▒░░░░░░░");
+    }
+
+    #[test]
+    fn a_line_is_cut_in_its_text_and_only_on_a_terminal() {
+        let line = Line {
+            before: paint(FAINT, "短い  "),
+            text: "a title that is long".into(),
+            after: paint(FAINT, " (main)"),
+        };
+        assert_eq!(plain(&line.fit(None)), "短い  a title that is long (main)");
+        assert_eq!(plain(&line.fit(Some(33))), "短い  a title that is long (main)");
+        assert_eq!(plain(&line.fit(Some(32))), "短い  a title that is lo… (main)");
+        assert_eq!(plain(&line.fit(Some(5))), "短い  a title tha… (main)");
     }
 
     #[test]

@@ -13,11 +13,13 @@ use crate::store::Store;
 use super::app::App;
 use super::error::{CliError, CliResult};
 use super::export::ExportArgs;
+use super::grid::Line;
 use super::import::ImportArgs;
 use super::items::state_style;
 use super::output::{Answer, FAINT, STRONG, Ui, paint};
 use super::rules::SetArgs;
 use super::split::SplitArgs;
+use super::text;
 use super::update::UpdateArgs;
 use super::why::WhyArgs;
 
@@ -90,7 +92,7 @@ pub fn run(app: &App, ui: Ui, command: &QueueCommand) -> CliResult<Answer> {
 /// An item with where it stands, for JSON and for people.
 pub(super) struct Row {
     pub json: Value,
-    pub text: String,
+    line: Line,
 }
 
 /// `None` when the item is in no known state.
@@ -116,14 +118,12 @@ pub(super) fn row(item: &crate::model::Item, slot: &Slot, states: &segment::Stat
         map.insert("why".into(), json!(why));
     }
     let by = by.map(|s| format!(" {s}")).unwrap_or_default();
-    let text = format!(
-        "{}  {}  {}{}",
-        paint(state_style(state), format!("{state:7}")),
-        paint(STRONG, &item.id),
-        item.title,
-        paint(FAINT, format!(" ({}, priority {}{by})", slot.queue, states.priority))
-    );
-    Some(Row { json: Value::Object(map), text })
+    let line = Line {
+        before: format!("{}  {}  ", paint(state_style(state), format!("{state:7}")), paint(STRONG, &item.id)),
+        text: item.title.clone(),
+        after: paint(FAINT, format!(" ({}, priority {}{by})", slot.queue, states.priority)),
+    };
+    Some(Row { json: Value::Object(map), line })
 }
 
 fn list(app: &App, args: &ListArgs) -> CliResult<Answer> {
@@ -141,7 +141,8 @@ fn list(app: &App, args: &ListArgs) -> CliResult<Answer> {
     let text = if rows.is_empty() {
         "no items".to_owned()
     } else {
-        rows.iter().map(|r| r.text.as_str()).collect::<Vec<_>>().join("\n")
+        let width = text::columns(&std::io::stdout());
+        rows.iter().map(|r| r.line.fit(width)).collect::<Vec<_>>().join("\n")
     };
     let items: Vec<Value> = rows.into_iter().map(|r| r.json).collect();
     Ok(Answer::new(json!({ "items": items }), text))
@@ -208,7 +209,7 @@ fn show(app: &App, args: &ShowArgs) -> CliResult<Answer> {
             .hint("run: git coord doctor"));
     };
     let note = states.note(slot.index);
-    let mut lines = vec![row.text];
+    let mut lines = vec![row.line.fit(None)];
     lines.extend(item.files.iter().map(|f| format!("    {f}")));
     if !item.needs.is_empty() {
         lines.push(format!("    needs {}", needs::shown(&item.needs)));

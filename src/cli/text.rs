@@ -40,6 +40,11 @@ pub fn count(n: usize, one: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
 }
 
+/// Columns of the terminal behind a stream; `None` when it is none.
+pub fn columns(stream: &(impl std::os::fd::AsFd + std::io::IsTerminal)) -> Option<usize> {
+    stream.is_terminal().then(|| terminal_width(stream))
+}
+
 /// Columns of the terminal behind a stream; 80 when it is none.
 pub fn terminal_width(stream: &impl std::os::fd::AsFd) -> usize {
     match rustix::termios::tcgetwinsize(stream) {

@@ -8,6 +8,7 @@ use crate::model::{Context, Op, Outcome, QueueName, preview_update};
 
 use super::app::App;
 use super::error::{CliError, CliResult};
+use super::grid::Line;
 use super::output::{Answer, FAINT, GOOD, STRONG, paint};
 use super::text;
 
@@ -90,7 +91,11 @@ fn answer(updated: &Updated, dry: bool) -> Answer {
         (_, false) => format!("{} {count}", paint(GOOD, "changed")),
     }];
     if dry {
-        let line = |(id, title): &(_, String)| format!("  {}  {title}", paint(STRONG, id));
+        let width = text::columns(&std::io::stdout());
+        let line = |(id, title): &(_, String)| {
+            let before = format!("  {}  ", paint(STRONG, id));
+            Line { before, text: title.clone(), after: String::new() }.fit(width)
+        };
         lines.extend(updated.first.iter().map(line));
         if updated.changed > updated.first.len() as u64 {
             let more = updated.changed - updated.first.len() as u64;
