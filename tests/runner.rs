@@ -37,6 +37,7 @@ mod suite {
     mod pool_faults;
     mod posted;
     mod races;
+    mod reimport;
     mod remote;
     mod room;
     mod rules;
