@@ -17,6 +17,7 @@
 //! blanks. An empty cell is none. Any other column goes into `payload.extra`. Of several columns
 //! for one field, the one that has its very name counts, else the first; so do the others.
 
+mod breaks;
 mod quotes;
 
 use std::io::{self, BufRead, Read};
@@ -29,6 +30,7 @@ use super::format::Head;
 use super::lines::{LINE_MAX, too_long};
 use super::object::Object;
 use super::{ImportError, jsonl};
+use breaks::Breaks;
 use quotes::Quotes;
 
 /// Bytes of a header that are looked at to find the separator.
@@ -88,7 +90,8 @@ pub(super) fn read(
     let start = input.fill_buf().map_err(ImportError::Read)?;
     let header = start[..start.len().min(HEADER_MAX)].trim_ascii_start();
     let separator = separator(header.split(|b| *b == b'\n').next().unwrap_or_default());
-    let bounded = Bounded { input, left: Some(ROW_MAX), quotes: Quotes::new(separator) };
+    let bounded =
+        Bounded { input, left: Some(ROW_MAX), quotes: Quotes::new(separator), breaks: Breaks::default() };
     let mut reader = ReaderBuilder::new().delimiter(separator).from_reader(bounded);
     let columns = match reader.headers() {
         Ok(header) => Columns::new(header),
@@ -118,6 +121,7 @@ struct Bounded<R> {
     /// `None`: more was asked for than there may be.
     left: Option<u64>,
     quotes: Quotes,
+    breaks: Breaks,
 }
 
 impl<R: Read> Read for Bounded<R> {
@@ -130,7 +134,10 @@ impl<R: Read> Read for Bounded<R> {
         self.left = Some(left - read as u64);
         match read {
             0 => self.quotes.end(),
-            _ => self.quotes.see(&buffer[..read]),
+            _ => {
+                self.quotes.see(&buffer[..read]);
+                self.breaks.see(&buffer[..read]);
+            }
         }
         Ok(read)
     }
@@ -157,8 +164,9 @@ fn rows<R: Read>(
     let mut record = StringRecord::new();
     loop {
         reader.get_mut().left = Some(ROW_MAX);
-        let begin = reader.position().line();
+        let begin = reader.position().byte();
         let read = reader.read_record(&mut record);
+        let begin = reader.get_mut().breaks.line_from(begin);
         if let Some((line, reason)) = endless(reader, begin) {
             collector.broken(line, reason);
             return Ok(());
@@ -166,16 +174,14 @@ fn rows<R: Read>(
         match (read, unclosed(reader)) {
             (Ok(false), _) => return Ok(()),
             (Err(error), wrong) if wrong.is_none() || error.is_io_error() => {
-                let line = error.position().map_or(0, csv::Position::line);
-                if !failed(&error, line, collector)? {
+                if !failed(&error, begin, collector)? {
                     return Ok(());
                 }
             }
             (_, Some((line, reason))) => collector.bad(line, reason),
             (_, None) => {
-                let line = record.position().map_or(0, csv::Position::line);
-                if let Err(reason) = jsonl::take(line, columns.object(&record), collector) {
-                    collector.bad(line, reason);
+                if let Err(reason) = jsonl::take(begin, columns.object(&record), collector) {
+                    collector.bad(begin, reason);
                 }
             }
         }
@@ -338,15 +344,17 @@ mod tests {
     #[test]
     fn bad_rows_have_the_line_on_which_they_begin() {
         let text = "id;title;files;priority\n1;\"two\nlines\";;\n2;ok;;x\n3;ok\n4;ok;../x;\n5;ok;;1\n";
-        let (items, report) = run(text, &options());
-        assert_eq!(items.iter().map(|i| i.item.id.as_str()).collect::<Vec<_>>(), ["5"]);
         let expected = [
             (2, "title: must be one line without control characters"),
             (4, "priority: expected a number, found a string"),
             (5, "it has 2 cells, the header has 4"),
             (6, "files: ../x: outside the repository"),
         ];
-        assert_eq!(reasons(&report), expected.map(|(n, r)| (n, r.to_owned())));
+        for text in [text.to_owned(), text.replace('\n', "\r\n")] {
+            let (items, report) = run(text, &options());
+            assert_eq!(items.iter().map(|i| i.item.id.as_str()).collect::<Vec<_>>(), ["5"]);
+            assert_eq!(reasons(&report), expected.map(|(n, r)| (n, r.to_owned())));
+        }
     }
 
     #[test]
