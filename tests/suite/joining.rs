@@ -245,3 +245,28 @@ fn a_clone_that_could_not_join_does_not_decide_by_itself() {
     a.coord(&["init", "--remote", "orign"]).fails(1, "unknown-remote");
     assert!(a.store_dir().exists());
 }
+
+/// The other clone has heard nothing of it, or heard of its end only now.
+#[test]
+fn no_worktree_is_made_for_a_session_at_work_in_another_clone() {
+    let hub = Hub::new(2);
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    a.coord(&["session", "start", "alice", "--worktree", "../wa"]).ok();
+    let wb = b.temp().join("wb");
+    let start = || b.coord(&["session", "start", "alice", "--worktree", "../wb"]);
+    let nothing_made = || !wb.exists() && b.git(&["branch", "--list", "alice"]).is_empty();
+    let error = start().fails(4, "held").clone();
+    let message = error["message"].as_str().unwrap();
+    let place = a.temp().join("wa").display().to_string();
+    assert!(message.contains(&place) && message.contains("of another clone, on "), "{message}");
+    assert!(error["hint"].as_str().unwrap().contains("git coord session end alice"), "{error}");
+    assert!(nothing_made());
+    let away = hub.bare.with_extension("away");
+    std::fs::rename(&hub.bare, &away).unwrap();
+    start().fails(6, "remote");
+    assert!(nothing_made(), "a start without the remote makes nothing");
+    std::fs::rename(&away, &hub.bare).unwrap();
+    b.git(&["config", "coord.refresh", "1h"]);
+    a.coord(&["session", "end", "alice"]).ok();
+    start().ok();
+}
