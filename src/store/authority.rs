@@ -86,6 +86,16 @@ impl Authority {
 
     /// Makes a remote the authority, under a new name of this clone.
     pub(super) fn write(store: &Path, remote: &str) -> Result<Self, StoreError> {
+        Self::put(store, remote, super::random_hex(6))
+    }
+
+    /// Makes another remote with the same state the authority. Leases know the clone by its name,
+    /// so it stays.
+    pub(super) fn point_at(&self, store: &Path, remote: &str) -> Result<Self, StoreError> {
+        Self::put(store, remote, self.clone.clone())
+    }
+
+    fn put(store: &Path, remote: &str, clone: String) -> Result<Self, StoreError> {
         let path = store.join(FILE);
         let failed = |e| StoreError::io("write the authority", &path)(e);
         let temporary = store.join(format!("{FILE}.{}", super::random_hex(4)));
@@ -93,7 +103,7 @@ impl Authority {
         let inode = file.metadata().map_err(failed)?.ino();
         let authority = Authority {
             remote: remote.to_owned(),
-            clone: super::random_hex(6),
+            clone,
             place: Place { host: host_name(), path: store.to_owned(), inode },
         };
         let written = file

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::clones::sessions;
 use crate::common::clones::Hub;
-use crate::common::{Call, TestEnv};
+use crate::common::{Call, PROGRAM, TestEnv};
 
 #[test]
 fn clones_that_join_at_once_agree_on_one_store() {
@@ -269,4 +269,75 @@ fn no_worktree_is_made_for_a_session_at_work_in_another_clone() {
     b.git(&["config", "coord.refresh", "1h"]);
     a.coord(&["session", "end", "alice"]).ok();
     start().ok();
+}
+
+/// After `git remote rename` and `git remote remove`.
+#[test]
+fn a_remote_that_was_renamed_is_named_anew_and_the_clone_stays_who_it_is() {
+    let hub = Hub::new(2);
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    a.coord(&["session", "start", "alice", "--worktree", "../wa"]).ok();
+    let wa = a.temp().join("wa");
+    a.coord_in(&wa, &["claim", "x"]).ok();
+    a.coord_in(&wa, &["progress", "half"]).ok();
+    let clone = || a.coord(&["remote"]).ok()["clone"].clone();
+    let before = clone();
+    a.git(&["remote", "rename", "origin", "hub"]);
+    let began = std::time::Instant::now();
+    for words in [&["claim", "y"][..], &["sync"], &["release", "x"]] {
+        let call = a.coord_in(&wa, words);
+        let error = call.fails(6, "remote");
+        assert!(
+            error["message"].as_str().unwrap().contains("has no remote of that name any more"),
+            "{error}"
+        );
+        assert!(error["hint"].as_str().unwrap().contains("git coord init --remote NAME"), "{error}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(10), "nobody waits for what cannot come back");
+    let out = a.command(PROGRAM, &a.root).args(["status"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&out.stderr).contains("init --remote NAME"), "{out:?}");
+    a.coord(&["init", "--remote", "hub"]).ok();
+    assert_eq!(clone(), before);
+    a.coord_in(&wa, &["claim", "y"]).ok();
+    b.coord(&["session", "start", "bob"]).ok();
+    b.coord(&["claim", "x"]).fails(4, "held");
+    // Its sessions are its own as before: one whose worktree is gone goes on elsewhere.
+    a.git(&["worktree", "remove", "--force", wa.to_str().unwrap()]);
+    a.coord(&["session", "start", "alice", "--worktree", "../wa2"]).ok();
+    hub.check("renamed");
+    // Removed, and the clone goes on by itself.
+    a.git(&["remote", "remove", "hub"]);
+    a.coord(&["init", "--local"]).ok();
+    a.coord_as("alice", &["claim", "z"]).ok();
+}
+
+/// Whether its last push has come through is found out under the new name.
+#[test]
+fn a_push_that_was_cut_off_is_settled_under_the_remotes_new_name() {
+    let hub = Hub::new(2);
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    sessions(&hub, &["alice", "bob"]);
+    for n in 1..40 {
+        let path = format!("p{n}");
+        let call = a.run(&a.root).args(["claim", &path]).crash_at(n).call();
+        let (old, new) = if n % 2 == 1 { ("origin", "hub") } else { ("hub", "origin") };
+        a.git(&["remote", "rename", old, new]);
+        a.coord(&["init", "--remote", new]).ok();
+        a.coord(&["claim", &path]).ok();
+        b.coord(&["claim", &path]).fails(4, "held");
+        if !call.crashed() {
+            // And where the server is a new one.
+            let fresh = hub.bare.with_extension("fresh");
+            a.git_in(a.temp(), &["init", "-q", "--bare", fresh.to_str().unwrap()]);
+            let crashed = a.run(&a.root).args(["claim", "last"]).crash_at(n / 2).call();
+            assert!(crashed.crashed());
+            a.git(&["remote", "set-url", new, fresh.to_str().unwrap()]);
+            a.git(&["remote", "rename", new, "fresh"]);
+            a.coord(&["init", "--remote", "fresh"]).ok();
+            a.coord(&["claim", "last"]).ok();
+            a.check("on a new server");
+            return hub.clones[1].check("at the end");
+        }
+    }
+    panic!("a claim takes more than 40 steps");
 }
