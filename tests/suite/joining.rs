@@ -310,34 +310,3 @@ fn a_remote_that_was_renamed_is_named_anew_and_the_clone_stays_who_it_is() {
     a.coord(&["init", "--local"]).ok();
     a.coord_as("alice", &["claim", "z"]).ok();
 }
-
-/// Whether its last push has come through is found out under the new name.
-#[test]
-fn a_push_that_was_cut_off_is_settled_under_the_remotes_new_name() {
-    let hub = Hub::new(2);
-    let [a, b] = &hub.clones[..] else { unreachable!() };
-    sessions(&hub, &["alice", "bob"]);
-    for n in 1..40 {
-        let path = format!("p{n}");
-        let call = a.run(&a.root).args(["claim", &path]).crash_at(n).call();
-        let (old, new) = if n % 2 == 1 { ("origin", "hub") } else { ("hub", "origin") };
-        a.git(&["remote", "rename", old, new]);
-        a.coord(&["init", "--remote", new]).ok();
-        a.coord(&["claim", &path]).ok();
-        b.coord(&["claim", &path]).fails(4, "held");
-        if !call.crashed() {
-            // And where the server is a new one.
-            let fresh = hub.bare.with_extension("fresh");
-            a.git_in(a.temp(), &["init", "-q", "--bare", fresh.to_str().unwrap()]);
-            let crashed = a.run(&a.root).args(["claim", "last"]).crash_at(n / 2).call();
-            assert!(crashed.crashed());
-            a.git(&["remote", "set-url", new, fresh.to_str().unwrap()]);
-            a.git(&["remote", "rename", new, "fresh"]);
-            a.coord(&["init", "--remote", "fresh"]).ok();
-            a.coord(&["claim", "last"]).ok();
-            a.check("on a new server");
-            return hub.clones[1].check("at the end");
-        }
-    }
-    panic!("a claim takes more than 40 steps");
-}

@@ -99,6 +99,7 @@ impl Store {
 
     /// Makes `remote`, which has the state that this clone knows, the authority.
     fn point_at(&self, turn: &Turn, remote: &str) -> Result<(), StoreError> {
+        crash_point!("state at the remote");
         match turn.authority() {
             Some(before) => before.point_at(self.path(), remote)?,
             None => Authority::write(self.path(), remote)?,
@@ -131,6 +132,7 @@ impl Store {
             }
             self.replace_state(old, tip)?;
         }
+        crash_point!("state taken over");
         Authority::write(self.path(), link.remote())?;
         Ok(Joined::Took)
     }
@@ -189,19 +191,6 @@ impl Store {
         self.forget_push()?;
         Authority::remove(self.path())?;
         Ok(true)
-    }
-
-    /// Removes a store that nobody has used yet, and that no remote knows of.
-    ///
-    /// # Errors
-    /// When it cannot be looked at or removed.
-    pub fn remove_unused(&self) -> Result<(), StoreError> {
-        let _guard = lock::lock(&self.lock_path())?;
-        let is_first = self.parent_of(self.require_tip()?).is_none();
-        if Authority::peek(self.path())?.is_some() || !is_first {
-            return Ok(());
-        }
-        std::fs::remove_dir_all(self.path()).map_err(StoreError::io("remove the unused store", self.path()))
     }
 
     /// True when a remote decides and the last exchange with it is older than `age`.
