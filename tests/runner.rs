@@ -26,6 +26,7 @@ mod suite {
     mod imports;
     mod input;
     mod joining;
+    mod joining_faults;
     mod leases;
     mod mending;
     mod model;

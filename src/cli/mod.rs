@@ -36,6 +36,7 @@ mod uninstall;
 mod update;
 mod verify;
 mod why;
+mod worktree;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

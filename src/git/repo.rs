@@ -245,7 +245,7 @@ fn common_dir(git_dir: &Path) -> Result<PathBuf, RepoError> {
 }
 
 /// Resolves symbolic links in the part of `path` that exists.
-fn resolve_existing(path: &Path) -> PathBuf {
+pub fn resolve_existing(path: &Path) -> PathBuf {
     let mut rest = Vec::new();
     let mut head = path;
     loop {
