@@ -121,6 +121,15 @@ impl HostRepo {
         Ok(self.git().args(["rev-parse", "--show-object-format"]).text()? == "sha256")
     }
 
+    /// True when git knows a remote of this name.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn has_remote(&self, name: &str) -> Result<bool, GitError> {
+        let url = self.git().args(["config", "--get"]).arg(format!("remote.{name}.url"));
+        Ok(url.optional()?.is_some())
+    }
+
     /// A git command in this worktree.
     pub fn git(&self) -> Git {
         Git::new(&self.root)

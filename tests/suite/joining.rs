@@ -296,6 +296,8 @@ fn a_remote_that_was_renamed_is_named_anew_and_the_clone_stays_who_it_is() {
     assert!(began.elapsed() < Duration::from_secs(10), "nobody waits for what cannot come back");
     let out = a.command(PROGRAM, &a.root).args(["status"]).output().unwrap();
     assert!(String::from_utf8_lossy(&out.stderr).contains("init --remote NAME"), "{out:?}");
+    let error = a.coord(&["doctor"]).fails(5, "refused").clone();
+    assert_eq!(error["details"]["findings"][0]["code"], "remote-unknown", "{error}");
     a.coord(&["init", "--remote", "hub"]).ok();
     assert_eq!(clone(), before);
     a.coord_in(&wa, &["claim", "y"]).ok();
