@@ -8,8 +8,8 @@ use crate::git::{GitEnv, HostRepo};
 use crate::hook::{self, HookStatus, State};
 use crate::model::SessionName;
 use crate::model::session::{Session, SessionState};
-use crate::store::{Authority, Store, host_name};
 use crate::store::rescue::files_in;
+use crate::store::{Authority, Store, host_name};
 
 use super::{DoctorError, Finding, Options, Report};
 
