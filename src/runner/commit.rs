@@ -12,7 +12,7 @@ use crate::model::outcome::Taken;
 
 use super::logs::tidy;
 use super::supervise::{End, Order};
-use super::tree::Tree;
+use super::tree::{Standing, Tree};
 use super::worker::Worker;
 use super::{Place, RunnerError, SESSION};
 
@@ -25,8 +25,8 @@ pub(super) enum Committed {
     Made(String),
     /// A hook or git said no.
     Refused(String),
-    /// The worktree is not on this branch, its slot's, any more.
-    Left(String),
+    /// What is there does not go on from where the command began on its slot's branch, for this reason.
+    Astray(String),
     /// It was ended before it came to its own end.
     Ended(End),
 }
@@ -36,12 +36,14 @@ impl Worker<'_> {
     ///
     /// # Errors
     /// When git cannot be started, or does not know who commits.
-    pub(super) fn commit(&self, taken: &Taken) -> Result<Committed, RunnerError> {
-        let Some(tree) = &self.slot.tree else { return Ok(Committed::Nothing) };
+    pub(super) fn commit(&self, taken: &Taken, before: Option<&str>) -> Result<Committed, RunnerError> {
+        let (Some(tree), Some(before)) = (&self.slot.tree, before) else { return Ok(Committed::Nothing) };
+        if !tree.stands() {
+            return Ok(Committed::Astray("the command removed its worktree".into()));
+        }
         let standing = tree.look()?;
-        if !tree.is_home(&standing) {
-            // Also what a command has committed itself must be on the branch.
-            return Ok(Committed::Left(tree.branch.clone()));
+        if let Some(why) = astray(tree, &standing, before)? {
+            return Ok(Committed::Astray(why));
         }
         if standing.clean || !matches!(self.common.plan.place, Place::Pool { commit: true, .. }) {
             return Ok(Committed::Nothing);
@@ -76,7 +78,7 @@ impl Worker<'_> {
                 end => return Ok(Committed::Ended(end)),
             }
         }
-        Ok(Committed::Made(tree.look()?.commit))
+        Ok(Committed::Made(Git::new(&tree.root).args(["rev-parse", "HEAD"]).text()?))
     }
 
     /// Runs git for an item to its end; returns what it said as well.
@@ -100,6 +102,17 @@ impl Worker<'_> {
         said.rewind().and_then(|()| said.read_to_end(&mut text)).map_err(io())?;
         Ok((end, text))
     }
+}
+
+/// Why what a command left behind is not on the slot's branch, on top of what was there: nobody would
+/// merge it, or with it the commits of earlier items would be gone.
+fn astray(tree: &Tree, standing: &Standing, before: &str) -> Result<Option<String>, RunnerError> {
+    if !tree.is_home(standing) {
+        return Ok(Some(format!("the command left branch {}", tree.branch)));
+    }
+    let goes_on = standing.commit.as_ref().map(|commit| tree.leads_to(before, commit)).transpose()?;
+    let why = || format!("the command took earlier commits off branch {}", tree.branch);
+    Ok((goes_on != Some(true)).then(why))
 }
 
 /// Tells when git refuses because it does not know who commits: that is no fault of the item.

@@ -39,7 +39,7 @@ pub struct Slot {
     pub repo: HostRepo,
     /// Its worktree as one of the pool; `None`: the user's own, which is left as it is.
     pub tree: Option<Tree>,
-    base: String,
+    token: String,
     _lock: StoreLock,
 }
 
@@ -67,7 +67,7 @@ impl Slot {
 pub(super) fn here(repo: &HostRepo, store: &Store, name: &SessionName) -> Result<Slot, RunnerError> {
     let lock = store.run_lock(name)?.ok_or_else(|| RunnerError::Busy(name.clone()))?;
     Hand::of(store, name).give_back(store, name)?;
-    Ok(Slot { session: name.clone(), repo: repo.clone(), tree: None, base: String::new(), _lock: lock })
+    Ok(Slot { session: name.clone(), repo: repo.clone(), tree: None, token: String::new(), _lock: lock })
 }
 
 /// Takes so many slots of the pool, and makes those that are missing. `base` is where new ones
@@ -119,12 +119,10 @@ fn slot(repo: &HostRepo, store: &Store, number: usize, base: &str) -> Result<Opt
     }
     let branch = format!("{BRANCHES}{name}");
     let home = worktree(repo, store, &root, &branch, &name, base)?;
-    let tree = Tree { root, git_dir: home.git_dir.clone(), branch };
-    if !start(store, &name, &home, &tree)? {
-        return Ok(None);
-    }
-    let settled = settle(store, &name, &tree, base);
-    let slot = Slot { session: name, repo: home, tree: Some(tree), base: base.to_owned(), _lock: lock };
+    let tree = Tree { root, git_dir: home.git_dir.clone(), branch, base: base.to_owned() };
+    let Some(token) = start(store, &name, &home, &tree)? else { return Ok(None) };
+    let settled = settle(store, &name, &tree);
+    let slot = Slot { session: name, repo: home, tree: Some(tree), token, _lock: lock };
     if let Err(error) = settled {
         // The first failure is the one to tell of.
         let _ = slot.close(store);
@@ -134,13 +132,29 @@ fn slot(repo: &HostRepo, store: &Store, number: usize, base: &str) -> Result<Opt
 }
 
 /// Brings the worktree to where the first item is to find it.
-fn settle(store: &Store, name: &SessionName, tree: &Tree, base: &str) -> Result<(), RunnerError> {
+fn settle(store: &Store, name: &SessionName, tree: &Tree) -> Result<(), RunnerError> {
     Hand::of(store, name).settle(store, name, tree)?;
-    let standing = tree.clean()?;
-    if standing.commit != base && ahead(&tree.root, base, &tree.branch)? == 0 {
-        tree.go_back(base)?;
+    let commit = tree.clean()?;
+    if commit != tree.base && tree.leads_to(&commit, &tree.base)? {
+        tree.go_back(&tree.base)?;
     }
     Ok(())
+}
+
+/// Makes the worktree of a slot again when a command has removed it. A branch that is gone as well
+/// begins at this commit.
+///
+/// # Errors
+/// When git or the disk fails.
+pub(super) fn stand(repo: &HostRepo, store: &Store, slot: &Slot, base: &str) -> Result<(), RunnerError> {
+    let Some(tree) = slot.tree.as_ref().filter(|tree| !tree.stands()) else { return Ok(()) };
+    let home = worktree(repo, store, &tree.root, &tree.branch, &slot.session, base)?;
+    bind(&slot.session, &slot.token, &home)
+}
+
+fn bind(session: &SessionName, token: &str, home: &HostRepo) -> Result<(), RunnerError> {
+    let worktree = home.root.to_string_lossy().into_owned();
+    Ok(Binding { session: session.clone(), token: token.to_owned(), worktree }.write(home)?)
 }
 
 /// True when a session is the one of the slot in this folder, and not a user's or another
@@ -216,15 +230,19 @@ fn worktree(
 }
 
 /// Starts the slot's session and binds the worktree to it, so that the hooks know whose it is.
-/// False when another clone has a session of that name.
-fn start(store: &Store, name: &SessionName, home: &HostRepo, tree: &Tree) -> Result<bool, RunnerError> {
+/// Returns the session's token; `None` when another clone has a session of that name.
+fn start(
+    store: &Store,
+    name: &SessionName,
+    home: &HostRepo,
+    tree: &Tree,
+) -> Result<Option<String>, RunnerError> {
     let token = random_hex(16);
-    let worktree = home.root.to_string_lossy().into_owned();
     // First the binding: by its token the next run knows the session of one that was killed.
-    Binding { session: name.clone(), token: token.clone(), worktree: worktree.clone() }.write(home)?;
+    bind(name, &token, home)?;
     let op = Op::StartSession(StartSession {
-        token,
-        worktree: Some(worktree),
+        token: token.clone(),
+        worktree: Some(home.root.to_string_lossy().into_owned()),
         branch: Some(tree.branch.clone()),
         host: Some(host_name()),
         ..StartSession::new(name.clone())
@@ -233,12 +251,12 @@ fn start(store: &Store, name: &SessionName, home: &HostRepo, tree: &Tree) -> Res
         Outcome::Session { .. } => {}
         Outcome::Held { .. } => {
             Binding::remove(&home.git_dir)?;
-            return Ok(false);
+            return Ok(None);
         }
         other => return Err(RunnerError::Refused(Box::new(other))),
     }
     store.touch_session(name);
-    Ok(true)
+    Ok(Some(token))
 }
 
 /// What a slot has to show.
@@ -246,14 +264,15 @@ fn start(store: &Store, name: &SessionName, home: &HostRepo, tree: &Tree) -> Res
 /// # Errors
 /// When git fails.
 pub(super) fn show(slot: &Slot) -> Result<Shown, RunnerError> {
-    let commits = match &slot.tree {
-        Some(tree) => ahead(&tree.root, &slot.base, &tree.branch)?,
-        None => 0,
+    let (commits, aside) = match &slot.tree {
+        Some(tree) => (ahead(&tree.root, &tree.base, &tree.branch)?, tree.aside(&tree.base)?),
+        None => (0, Vec::new()),
     };
     Ok(Shown {
         session: slot.session.clone(),
         worktree: slot.repo.root.clone(),
         branch: slot.tree.as_ref().map(|t| t.branch.clone()),
         commits,
+        aside,
     })
 }

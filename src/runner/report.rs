@@ -93,6 +93,8 @@ pub struct Shown {
     pub branch: Option<String>,
     /// Commits on that branch which are not in the base.
     pub commits: u64,
+    /// Branches with commits of done items that do not go on from that branch, and that the base has not.
+    pub aside: Vec<String>,
 }
 
 /// The result of a run.

@@ -23,8 +23,9 @@ use super::guardian::Guardian;
 use super::hand::Hand;
 use super::keep::Keeper;
 use super::logs::Logs;
-use super::pool::Slot;
+use super::pool::{self, Slot};
 use super::supervise::{End, Order, supervise};
+use super::tree::Tree;
 use super::{Around, Attempt, Event, Job, Plan, RunnerError, SESSION, Verdict};
 
 /// A slot that has lost one item so often does not go on.
@@ -200,9 +201,10 @@ impl<'a> Worker<'a> {
             attempt: taken.attempt,
         });
         let tree = self.slot.tree.as_ref();
-        let before = tree.map(|tree| tree.clean()).transpose()?.map(|standing| standing.commit);
+        let prepare = |tree: &Tree| self.stand(&tree.base).and_then(|()| tree.clean());
+        let before = tree.map(prepare).transpose()?;
         self.hand.take(taken, before.as_deref())?;
-        let attempt = match self.attempt(taken, started) {
+        let attempt = match self.attempt(taken, started, before.as_deref()) {
             Ok(attempt) => attempt,
             Err(error) => {
                 // The failure is what is to be told; where the branch stays as it is, the file of
@@ -213,8 +215,9 @@ impl<'a> Worker<'a> {
         };
         // What does not count must not stand on the branch.
         if let (Some(tree), Some(before)) = (tree, &before) {
+            self.stand(before)?;
             match attempt.verdict {
-                Verdict::Done => drop(tree.keep()?),
+                Verdict::Done => tree.keep(before)?,
                 _ => tree.go_back(before)?,
             }
         }
@@ -233,17 +236,23 @@ impl<'a> Worker<'a> {
         if unknown || self.left_by_us(taken)? == Some(ItemState::Done) {
             return Ok(());
         }
+        self.stand(before)?;
         tree.go_back(before)?;
         self.hand.empty();
         Ok(())
     }
 
+    /// Makes the worktree again when the command has removed it.
+    fn stand(&self, before: &str) -> Result<(), RunnerError> {
+        pool::stand(self.common.around.repo, &self.store, self.slot, before)
+    }
+
     /// From the start of the command to the item's place in the queue.
-    fn attempt(&self, taken: &Taken, started: Instant) -> Result<Attempt, RunnerError> {
+    fn attempt(&self, taken: &Taken, started: Instant, before: Option<&str>) -> Result<Attempt, RunnerError> {
         let (log, file) = self.common.logs.create(&taken.item.id, taken.attempt)?;
         let end = self.command(taken, file)?;
         let took = started.elapsed();
-        let judged = self.judge(taken, &end, &log)?;
+        let judged = self.judge(taken, &end, &log, before)?;
         let lost = matches!(judged, Judged::Lost(_));
         if !lost && !matches!(end, End::Stopped) {
             self.record(taken, &end, took, &log)?;

@@ -97,7 +97,7 @@ fn data(summary: &Summary, last: &[&Attempt], failed: &[&Attempt]) -> Map<String
         .map(|s| {
             json!({
                 "session": s.session, "worktree": s.worktree.to_string_lossy(), "branch": s.branch,
-                "commits": s.commits,
+                "commits": s.commits, "aside": s.aside,
             })
         })
         .collect();
@@ -182,14 +182,15 @@ fn relative(app: &App, path: &Path) -> String {
 
 /// Where the commits are.
 fn branches(summary: &Summary) -> Vec<String> {
-    let with_commits = summary.slots.iter().filter(|s| s.commits > 0);
-    let line = |s: &crate::runner::Shown| {
-        let branch = s.branch.as_deref().unwrap_or_default();
-        format!(
-            "{} on {}",
-            count(usize::try_from(s.commits).unwrap_or(usize::MAX), "commit"),
-            paint(STRONG, branch)
-        )
-    };
-    with_commits.map(line).collect()
+    let mut lines = Vec::new();
+    for slot in &summary.slots {
+        let branch = slot.branch.as_deref().unwrap_or_default();
+        if slot.commits > 0 {
+            let commits = count(usize::try_from(slot.commits).unwrap_or(usize::MAX), "commit");
+            lines.push(format!("{commits} on {}", paint(STRONG, branch)));
+        }
+        let other = |aside: &String| format!("more on {}, beside {branch}", paint(STRONG, aside));
+        lines.extend(slot.aside.iter().map(other));
+    }
+    lines
 }
