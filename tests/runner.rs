@@ -43,6 +43,7 @@ mod suite {
     mod run;
     mod run_commits;
     mod run_faults;
+    mod run_filters;
     mod run_leases;
     mod run_stop;
     mod server;

@@ -3,16 +3,15 @@
 //! A hook is a program of the user, which may take long or hang. So the commit is watched over as the
 //! command is: it has a time limit, hears when the run is stopped, and the lease is kept meanwhile.
 
-use std::ffi::OsString;
-use std::io::{Read as _, Seek as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::git::Git;
 use crate::model::outcome::Taken;
 
+use super::chores::listen;
 use super::logs::tidy;
-use super::supervise::{End, Order};
-use super::tree::{Standing, Tree};
+use super::supervise::End;
+use super::tree::{Standing, Tree, parse_status, status};
 use super::worker::Worker;
 use super::{Place, RunnerError, SESSION};
 
@@ -41,7 +40,10 @@ impl Worker<'_> {
         if !tree.stands() {
             return Ok(Committed::Astray("the command removed its worktree".into()));
         }
-        let standing = tree.look()?;
+        let standing = match self.step(taken, &status(&tree.root), tree, Path::new("/dev/null"))? {
+            Ok(text) => parse_status(&text),
+            Err(committed) => return Ok(committed),
+        };
         if let Some(why) = astray(tree, &standing, before)? {
             return Ok(Committed::Astray(why));
         }
@@ -56,57 +58,45 @@ impl Worker<'_> {
         made
     }
 
-    fn commit_all(&self, taken: &Taken, tree: &Tree, message: &Path) -> Result<Committed, RunnerError> {
+    fn commit_all(&self, taken: &Taken, tree: &Tree<'_>, message: &Path) -> Result<Committed, RunnerError> {
         let git = || Git::new(&tree.root).for_user().env(SESSION, self.slot.session.as_str());
-        let nothing = PathBuf::from("/dev/null");
         let steps = [
-            (git().args(["add", "-A"]), nothing.as_path()),
+            (git().args(["add", "-A"]), Path::new("/dev/null")),
             (git().args(["commit", "-q", "-F", "-"]), message),
         ];
         for (git, stdin) in steps {
-            let (end, said) = self.git(taken, &git, tree, stdin)?;
-            match end {
-                End::Exit(0) => {}
-                End::Exit(_) => {
-                    knows_who(tree)?;
-                    return Ok(Committed::Refused(refusal(&said)));
-                }
-                End::Signal(signal) => {
-                    return Ok(Committed::Refused(format!("git was killed by signal {signal}")));
-                }
-                End::NotStarted(why) => return Ok(Committed::Refused(why)),
-                end => return Ok(Committed::Ended(end)),
+            if let Err(committed) = self.step(taken, &git, tree, stdin)? {
+                return Ok(committed);
             }
         }
         Ok(Committed::Made(Git::new(&tree.root).args(["rev-parse", "HEAD"]).text()?))
     }
 
-    /// Runs git for an item to its end; returns what it said as well.
-    fn git(
+    /// Runs git for an item to its end. Returns what it printed, or what its failure means.
+    fn step(
         &self,
         taken: &Taken,
         git: &Git,
-        tree: &Tree,
+        tree: &Tree<'_>,
         stdin: &Path,
-    ) -> Result<(End, Vec<u8>), RunnerError> {
-        let io = || RunnerError::io("read what git says in", &tree.root);
-        let mut said = tempfile::tempfile().map_err(io())?;
-        let command = git.command();
-        let words: Vec<OsString> =
-            [command.get_program()].into_iter().chain(command.get_args()).map(OsString::from).collect();
-        let env: Vec<(OsString, OsString)> =
-            command.get_envs().filter_map(|(k, v)| Some((k.to_owned(), v?.to_owned()))).collect();
-        let log = said.try_clone().map_err(io())?;
-        let end = self.watched(taken, Order { words: &words, dir: &tree.root, env: &env, stdin, log })?;
-        let mut text = Vec::new();
-        said.rewind().and_then(|()| said.read_to_end(&mut text)).map_err(io())?;
-        Ok((end, text))
+    ) -> Result<Result<Vec<u8>, Committed>, RunnerError> {
+        let said = listen(git, stdin, |order| self.watched(taken, order))?;
+        Ok(Err(match said.end {
+            End::Exit(0) => return Ok(Ok(said.out)),
+            End::Exit(_) => {
+                knows_who(tree)?;
+                Committed::Refused(refusal(&[said.err, said.out].concat()))
+            }
+            End::Signal(signal) => Committed::Refused(format!("git was killed by signal {signal}")),
+            End::NotStarted(why) => Committed::Refused(why),
+            end => Committed::Ended(end),
+        }))
     }
 }
 
 /// Why what a command left behind is not on the slot's branch, on top of what was there: nobody would
 /// merge it, or with it the commits of earlier items would be gone.
-fn astray(tree: &Tree, standing: &Standing, before: &str) -> Result<Option<String>, RunnerError> {
+fn astray(tree: &Tree<'_>, standing: &Standing, before: &str) -> Result<Option<String>, RunnerError> {
     if !tree.is_home(standing) {
         return Ok(Some(format!("the command left branch {}", tree.branch)));
     }
@@ -116,7 +106,7 @@ fn astray(tree: &Tree, standing: &Standing, before: &str) -> Result<Option<Strin
 }
 
 /// Tells when git refuses because it does not know who commits: that is no fault of the item.
-fn knows_who(tree: &Tree) -> Result<(), RunnerError> {
+fn knows_who(tree: &Tree<'_>) -> Result<(), RunnerError> {
     for who in ["GIT_COMMITTER_IDENT", "GIT_AUTHOR_IDENT"] {
         let asked = Git::new(&tree.root).for_user().args(["var", who]).output()?;
         if asked.status != Some(0) {

@@ -70,7 +70,12 @@ impl Hand {
     ///
     /// # Errors
     /// When the store cannot be read, or git fails.
-    pub(super) fn settle(&self, store: &Store, name: &SessionName, tree: &Tree) -> Result<(), RunnerError> {
+    pub(super) fn settle(
+        &self,
+        store: &Store,
+        name: &SessionName,
+        tree: &Tree<'_>,
+    ) -> Result<(), RunnerError> {
         if let Some(Held { item, lease, before: Some(before) }) = self.read() {
             if left_by(store, name, &item, lease)? == Some(ItemState::Done) {
                 tree.keep(&before)?;

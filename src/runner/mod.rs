@@ -15,6 +15,7 @@
 //! Parts: [`pool`] the slots, [`tree`] the worktree of one, [`supervise`] one command, `crew` who
 //! waits for whom, `worker` the loop of one slot, [`logs`] what the commands print.
 
+mod chores;
 mod commit;
 mod crew;
 mod finish;
@@ -42,6 +43,7 @@ use crate::model::{ItemId, Outcome, QueueName, SessionName};
 use crate::store::remote::RemoteError;
 use crate::store::{Store, StoreError, StoreOptions};
 
+use chores::Chores;
 use crew::Crew;
 use guardian::Guardian;
 use logs::Logs;
@@ -97,6 +99,19 @@ pub enum RunnerError {
     /// A commit has no author.
     #[error("cannot commit what commands change, because git does not know who you are: {0}")]
     Identity(String),
+    /// git did not come to an end.
+    #[error("`git {command}` in {dir} did not come to an end in {seconds}s")]
+    Slow {
+        /// The words of the command.
+        command: String,
+        /// Where it ran.
+        dir: PathBuf,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// The run was stopped before a worktree was in order.
+    #[error("the run was stopped before a worktree was in order")]
+    Halted,
     /// There is nothing to start from.
     #[error("{0} is no commit to start from")]
     Base(String),
@@ -154,7 +169,14 @@ pub fn run(
     let guardian = Guardian::start()?;
     let slots = match &plan.place {
         Place::Here(session) => vec![pool::here(around.repo, &store, session)?],
-        Place::Pool { slots, base, .. } => pool::open(around.repo, &store, *slots, base.as_deref())?,
+        Place::Pool { slots, base, .. } => {
+            let chores = Chores::new(&guardian, stop);
+            match pool::open(around.repo, &store, chores, *slots, base.as_deref()) {
+                // Nothing was begun.
+                Err(RunnerError::Halted) => Vec::new(),
+                slots => slots?,
+            }
+        }
     };
     let crew = Crew::new(slots.len(), plan, stop);
     let common = Common { around, plan, crew: &crew, guardian: &guardian, logs: &logs };
@@ -175,7 +197,7 @@ pub fn run(
 /// Lets every slot work in a thread of its own, and passes on what they tell.
 fn attend(
     store: &Store,
-    slots: &[Slot],
+    slots: &[Slot<'_>],
     common: Common<'_>,
     observer: &mut dyn FnMut(&Event),
 ) -> Result<Vec<Attempt>, RunnerError> {

@@ -8,7 +8,7 @@
 //! whoever gets the lock knows that no other run uses the worktree or the session, gives back what a
 //! dead one held, and takes its commits for that off the branch, unless the item is done.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::binding::Binding;
 use crate::git::{Git, GitEnv, HostRepo};
@@ -17,6 +17,7 @@ use crate::model::session::{self, Session, SessionState};
 use crate::model::{Op, Outcome, SessionName};
 use crate::store::{Store, StoreLock, host_name, random_hex};
 
+use super::chores::Chores;
 use super::hand::Hand;
 use super::tree::{Tree, ahead};
 use super::{RunnerError, Shown};
@@ -32,18 +33,18 @@ const MOST: usize = 1000;
 
 /// A place where one command at a time runs.
 #[derive(Debug)]
-pub struct Slot {
+pub struct Slot<'a> {
     /// Its session.
     pub session: SessionName,
     /// Its worktree.
     pub repo: HostRepo,
     /// Its worktree as one of the pool; `None`: the user's own, which is left as it is.
-    pub tree: Option<Tree>,
+    pub(super) tree: Option<Tree<'a>>,
     token: String,
     _lock: StoreLock,
 }
 
-impl Slot {
+impl Slot<'_> {
     /// Gives everything back. The worktree stays for the next run.
     ///
     /// # Errors
@@ -64,7 +65,7 @@ impl Slot {
 ///
 /// # Errors
 /// When another process is at work as this session.
-pub(super) fn here(repo: &HostRepo, store: &Store, name: &SessionName) -> Result<Slot, RunnerError> {
+pub(super) fn here(repo: &HostRepo, store: &Store, name: &SessionName) -> Result<Slot<'static>, RunnerError> {
     let lock = store.run_lock(name)?.ok_or_else(|| RunnerError::Busy(name.clone()))?;
     Hand::of(store, name).give_back(store, name)?;
     Ok(Slot { session: name.clone(), repo: repo.clone(), tree: None, token: String::new(), _lock: lock })
@@ -75,12 +76,13 @@ pub(super) fn here(repo: &HostRepo, store: &Store, name: &SessionName) -> Result
 ///
 /// # Errors
 /// When git or the store fails; the slots that were taken are given back.
-pub(super) fn open(
+pub(super) fn open<'a>(
     repo: &HostRepo,
     store: &Store,
+    chores: Chores<'a>,
     count: usize,
     base: Option<&str>,
-) -> Result<Vec<Slot>, RunnerError> {
+) -> Result<Vec<Slot<'a>>, RunnerError> {
     let wanted = format!("{}^{{commit}}", base.unwrap_or("HEAD"));
     let base = repo.git().args(["rev-parse", "--verify", "-q", "--end-of-options", &wanted]).optional()?;
     let base = base.ok_or_else(|| RunnerError::Base(wanted.trim_end_matches("^{commit}").to_owned()))?;
@@ -89,7 +91,7 @@ pub(super) fn open(
         if slots.len() == count {
             break;
         }
-        match slot(repo, store, number, &base) {
+        match slot(repo, store, chores, number, &base) {
             Ok(slot) => slots.extend(slot),
             Err(e) => {
                 for slot in slots {
@@ -104,7 +106,13 @@ pub(super) fn open(
 }
 
 /// Takes the slot with this number; `None` when it is another's.
-fn slot(repo: &HostRepo, store: &Store, number: usize, base: &str) -> Result<Option<Slot>, RunnerError> {
+fn slot<'a>(
+    repo: &HostRepo,
+    store: &Store,
+    chores: Chores<'a>,
+    number: usize,
+    base: &str,
+) -> Result<Option<Slot<'a>>, RunnerError> {
     let Ok(name) = SessionName::parse(&format!("run-{number}")) else { return Ok(None) };
     let Some(lock) = store.run_lock(&name)? else { return Ok(None) };
     let root = repo.common_dir.join(POOL_DIR).join(name.as_str());
@@ -118,8 +126,9 @@ fn slot(repo: &HostRepo, store: &Store, number: usize, base: &str) -> Result<Opt
         return Ok(None);
     }
     let branch = format!("{BRANCHES}{name}");
-    let home = worktree(repo, store, &root, &branch, &name, base)?;
-    let tree = Tree { root, git_dir: home.git_dir.clone(), branch, base: base.to_owned() };
+    let mut tree = Tree { root, git_dir: PathBuf::new(), branch, base: base.to_owned(), chores };
+    let home = worktree(repo, store, &tree, &name, base)?;
+    tree.git_dir.clone_from(&home.git_dir);
     let Some(token) = start(store, &name, &home, &tree)? else { return Ok(None) };
     let settled = settle(store, &name, &tree);
     let slot = Slot { session: name, repo: home, tree: Some(tree), token, _lock: lock };
@@ -132,7 +141,7 @@ fn slot(repo: &HostRepo, store: &Store, number: usize, base: &str) -> Result<Opt
 }
 
 /// Brings the worktree to where the first item is to find it.
-fn settle(store: &Store, name: &SessionName, tree: &Tree) -> Result<(), RunnerError> {
+fn settle(store: &Store, name: &SessionName, tree: &Tree<'_>) -> Result<(), RunnerError> {
     Hand::of(store, name).settle(store, name, tree)?;
     let commit = tree.clean()?;
     if commit != tree.base && tree.leads_to(&commit, &tree.base)? {
@@ -146,9 +155,9 @@ fn settle(store: &Store, name: &SessionName, tree: &Tree) -> Result<(), RunnerEr
 ///
 /// # Errors
 /// When git or the disk fails.
-pub(super) fn stand(repo: &HostRepo, store: &Store, slot: &Slot, base: &str) -> Result<(), RunnerError> {
+pub(super) fn stand(repo: &HostRepo, store: &Store, slot: &Slot<'_>, base: &str) -> Result<(), RunnerError> {
     let Some(tree) = slot.tree.as_ref().filter(|tree| !tree.stands()) else { return Ok(()) };
-    let home = worktree(repo, store, &tree.root, &tree.branch, &slot.session, base)?;
+    let home = worktree(repo, store, tree, &slot.session, base)?;
     bind(&slot.session, &slot.token, &home)
 }
 
@@ -196,13 +205,13 @@ fn end_dead(store: &Store, known: &Session) -> Result<bool, RunnerError> {
 fn worktree(
     repo: &HostRepo,
     store: &Store,
-    root: &Path,
-    branch: &str,
+    tree: &Tree<'_>,
     name: &SessionName,
     base: &str,
 ) -> Result<HostRepo, RunnerError> {
+    let (root, branch) = (&tree.root, &tree.branch);
     if let Ok(found) = HostRepo::discover(root, &GitEnv::default())
-        && found.root == root
+        && found.root == *root
         && found.common_dir == repo.common_dir
     {
         return Ok(found);
@@ -213,7 +222,7 @@ fn worktree(
         // Left by a run that was killed while git made it.
         std::fs::remove_dir_all(root).map_err(RunnerError::io("remove", root))?;
     }
-    if repo.worktrees()?.iter().any(|w| w.path == root) {
+    if repo.worktrees()?.iter().any(|w| w.path == *root) {
         repo.git().args(["worktree", "remove", "--force", "--"]).arg(root).run()?;
     }
     let full = format!("refs/heads/{}", branch);
@@ -225,7 +234,7 @@ fn worktree(
     } else {
         git.args(["--no-track", "-b", branch, "--"]).arg(root).arg(base)
     };
-    git.run()?;
+    tree.chores.patient().run(&git)?;
     Ok(HostRepo::discover(root, &GitEnv::default())?)
 }
 
@@ -235,7 +244,7 @@ fn start(
     store: &Store,
     name: &SessionName,
     home: &HostRepo,
-    tree: &Tree,
+    tree: &Tree<'_>,
 ) -> Result<Option<String>, RunnerError> {
     let token = random_hex(16);
     // First the binding: by its token the next run knows the session of one that was killed.
@@ -263,10 +272,13 @@ fn start(
 ///
 /// # Errors
 /// When git fails.
-pub(super) fn show(slot: &Slot) -> Result<Shown, RunnerError> {
+pub(super) fn show(slot: &Slot<'_>) -> Result<Shown, RunnerError> {
     let (commits, aside) = match &slot.tree {
-        Some(tree) => (ahead(&tree.root, &tree.base, &tree.branch)?, tree.aside(&tree.base)?),
-        None => (0, Vec::new()),
+        // A run that was stopped at once may leave it to the next one to make the branch again.
+        Some(tree) if tree.tip()?.is_some() => {
+            (ahead(&tree.root, &tree.base, &tree.branch)?, tree.aside(&tree.base)?)
+        }
+        _ => (0, Vec::new()),
     };
     Ok(Shown {
         session: slot.session.clone(),

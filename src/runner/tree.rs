@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::git::{Git, GitError};
 
 use super::RunnerError;
+use super::chores::Chores;
 
 /// Where a worktree stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub struct Standing {
 
 /// A worktree of the pool and its branch.
 #[derive(Debug, Clone)]
-pub struct Tree {
+pub(super) struct Tree<'a> {
     /// Its top folder.
     pub root: PathBuf,
     /// git's folder for it.
@@ -28,6 +29,8 @@ pub struct Tree {
     pub branch: String,
     /// Where the branch begins when there is none.
     pub base: String,
+    /// Who watches over git in it.
+    pub chores: Chores<'a>,
 }
 
 /// What a killed or unfinished git leaves behind in the folder of a worktree: locks, which every later
@@ -55,11 +58,16 @@ const NO_HOOKS: &str = "core.hooksPath=/dev/null";
 /// # Errors
 /// When git does not tell.
 pub fn look(root: &Path) -> Result<Standing, GitError> {
-    let git = Git::new(root).args(["status", "--porcelain=v2", "--branch", "--no-ahead-behind"]);
-    Ok(parse_status(&git.args(["--untracked-files=normal"]).text()?))
+    Ok(parse_status(&status(root).run()?))
 }
 
-impl Tree {
+/// The git that tells where a worktree stands, for [`parse_status`].
+pub(super) fn status(root: &Path) -> Git {
+    let git = Git::new(root).args(["status", "--porcelain=v2", "--branch", "--no-ahead-behind"]);
+    git.arg("--untracked-files=normal")
+}
+
+impl Tree<'_> {
     fn git(&self) -> Git {
         Git::new(&self.root)
     }
@@ -68,8 +76,8 @@ impl Tree {
     ///
     /// # Errors
     /// When git does not tell.
-    pub fn look(&self) -> Result<Standing, GitError> {
-        look(&self.root)
+    fn look(&self) -> Result<Standing, RunnerError> {
+        Ok(parse_status(&self.chores.run(&status(&self.root))?))
     }
 
     /// Removes what a killed git has left. Only for who has the slot's lock, when its commands are
@@ -178,13 +186,14 @@ impl Tree {
     /// Brings the branch and the worktree to a commit, wherever they are. Without hooks: it is no
     /// act of the user.
     fn put(&self, commit: &str) -> Result<(), RunnerError> {
-        self.git().args(["-c", NO_HOOKS, "checkout", "-q", "-f", "-B", &self.branch, commit, "--"]).run()?;
-        self.git().args(["clean", "-ffdq"]).run()?;
+        let checkout = ["-c", NO_HOOKS, "checkout", "-q", "-f", "-B", &self.branch, commit, "--"];
+        self.chores.run(&self.git().args(checkout))?;
+        self.chores.run(&self.git().args(["clean", "-ffdq"]))?;
         Ok(())
     }
 
     /// The commit of the branch; `None` when there is no such branch.
-    fn tip(&self) -> Result<Option<String>, GitError> {
+    pub fn tip(&self) -> Result<Option<String>, GitError> {
         let name = format!("refs/heads/{}", self.branch);
         self.git().args(["rev-parse", "--verify", "-q", &name]).optional()
     }
@@ -208,7 +217,9 @@ impl Tree {
     }
 }
 
-fn parse_status(text: &str) -> Standing {
+/// Reads what [`status`] prints.
+pub(super) fn parse_status(text: &[u8]) -> Standing {
+    let text = String::from_utf8_lossy(text);
     let mut standing = Standing { commit: None, branch: None, clean: true };
     for line in text.lines() {
         if let Some(commit) = line.strip_prefix("# branch.oid ") {
@@ -238,12 +249,12 @@ mod tests {
 
     #[test]
     fn status_is_parsed() {
-        let clean = parse_status("# branch.oid 12ab\n# branch.head coord/run-1\n");
+        let clean = parse_status(b"# branch.oid 12ab\n# branch.head coord/run-1\n");
         assert_eq!(
             clean,
             Standing { commit: Some("12ab".into()), branch: Some("coord/run-1".into()), clean: true }
         );
-        let changed = parse_status("# branch.oid 12ab\n# branch.head (detached)\n? new\n");
+        let changed = parse_status(b"# branch.oid 12ab\n# branch.head (detached)\n? new\n");
         assert_eq!((changed.branch, changed.clean), (None, false));
     }
 }

@@ -48,7 +48,7 @@ pub(super) struct Common<'a> {
 #[derive(Debug)]
 pub(super) struct Worker<'a> {
     number: usize,
-    pub(super) slot: &'a Slot,
+    pub(super) slot: &'a Slot<'a>,
     pub(super) common: Common<'a>,
     pub(super) store: Store,
     hand: Hand,
@@ -69,7 +69,7 @@ impl<'a> Worker<'a> {
     /// When the store cannot be opened.
     pub(super) fn new(
         number: usize,
-        slot: &'a Slot,
+        slot: &'a Slot<'a>,
         common: Common<'a>,
         sender: Sender<Event>,
     ) -> Result<Self, RunnerError> {
@@ -201,8 +201,11 @@ impl<'a> Worker<'a> {
             attempt: taken.attempt,
         });
         let tree = self.slot.tree.as_ref();
-        let prepare = |tree: &Tree| self.stand(&tree.base).and_then(|()| tree.clean());
-        let before = tree.map(prepare).transpose()?;
+        let prepare = |tree: &Tree<'_>| self.stand(&tree.base).and_then(|()| tree.clean());
+        let before = match tree.map(prepare).transpose() {
+            Err(RunnerError::Halted) => return self.hand_back(taken, started),
+            before => before?,
+        };
         self.hand.take(taken, before.as_deref())?;
         let attempt = match self.attempt(taken, started, before.as_deref()) {
             Ok(attempt) => attempt,
@@ -214,15 +217,35 @@ impl<'a> Worker<'a> {
             }
         };
         // What does not count must not stand on the branch.
-        if let (Some(tree), Some(before)) = (tree, &before) {
-            self.stand(before)?;
-            match attempt.verdict {
-                Verdict::Done => tree.keep(before)?,
-                _ => tree.go_back(before)?,
-            }
+        let settled = match (tree, &before) {
+            (Some(tree), Some(before)) => self.settle(tree, before, attempt.verdict),
+            _ => Ok(()),
+        };
+        match settled {
+            Ok(()) => self.hand.empty(),
+            // The file of what is in hand tells the next run what is left to do.
+            Err(RunnerError::Halted) => {}
+            Err(error) => return Err(error),
         }
-        self.hand.empty();
         let verdict = attempt.verdict;
+        self.tell(Event::Ended { slot: self.number, attempt });
+        Ok(verdict)
+    }
+
+    /// Brings the branch and the worktree to where the next item is to find them.
+    fn settle(&self, tree: &Tree<'_>, before: &str, verdict: Verdict) -> Result<(), RunnerError> {
+        self.stand(before)?;
+        match verdict {
+            Verdict::Done => tree.keep(before),
+            _ => tree.go_back(before),
+        }
+    }
+
+    /// Gives back an item whose command was never started, because the run was stopped.
+    fn hand_back(&self, taken: &Taken, started: Instant) -> Result<Verdict, RunnerError> {
+        let (log, _) = self.common.logs.create(&taken.item.id, taken.attempt)?;
+        let (verdict, reason) = self.finish(taken, Finish::Drop, &log)?;
+        let attempt = self.ended(taken, (verdict, reason, None), started.elapsed(), log);
         self.tell(Event::Ended { slot: self.number, attempt });
         Ok(verdict)
     }
@@ -264,7 +287,17 @@ impl<'a> Worker<'a> {
                 (verdict, reason, commit)
             }
         };
-        Ok(Attempt {
+        Ok(self.ended(taken, (verdict, reason, commit), took, log))
+    }
+
+    fn ended(
+        &self,
+        taken: &Taken,
+        (verdict, reason, commit): (Verdict, Option<String>, Option<String>),
+        took: Duration,
+        log: PathBuf,
+    ) -> Attempt {
+        Attempt {
             item: taken.item.id.clone(),
             title: taken.item.title.clone(),
             queue: taken.queue.clone(),
@@ -275,7 +308,7 @@ impl<'a> Worker<'a> {
             took,
             log,
             commit: commit.filter(|_| verdict == Verdict::Done),
-        })
+        }
     }
 
     /// Runs the command to its end.
@@ -308,6 +341,7 @@ impl<'a> Worker<'a> {
             env: &self.variables(taken, &json),
             stdin: if reads { &json } else { &nothing },
             log,
+            complaints: None,
         };
         let end = self.watched(taken, order);
         let _ = std::fs::remove_file(&json);

@@ -18,7 +18,8 @@ fn alive(pid: i32) -> bool {
     !stat.rsplit(')').next().unwrap_or_default().trim_start().starts_with(['Z', 'X'])
 }
 
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+/// Waits until something is so.
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let started = Instant::now();
     while !is_so() {
         assert!(started.elapsed() < PATIENCE, "this never came about: {what}");
