@@ -22,7 +22,7 @@ use super::{RunnerError, Verdict};
 const VERIFICATION: &str = "verification-required";
 
 /// The rule by which a session that has ended is refused everything.
-const ENDED: &str = "session-ended";
+pub(super) const ENDED: &str = "session-ended";
 
 impl Worker<'_> {
     /// What the end of the command means for the item. Commits what has changed since `before`.

@@ -96,6 +96,9 @@ pub enum RunnerError {
     /// An item is lost again and again.
     #[error("item {0} was lost three times while its command ran")]
     Lost(ItemId),
+    /// Somebody has ended the session of a slot.
+    #[error("session {0} was ended by somebody else")]
+    Ended(SessionName),
     /// A commit has no author.
     #[error("cannot commit what commands change, because git does not know who you are: {0}")]
     Identity(String),
@@ -188,19 +191,20 @@ pub fn run(
         closed = closed.and(slot.close(&store));
     }
     logs.prune();
-    let attempts = result?;
+    let (attempts, ended) = result?;
     closed?;
     let left = counts(&store, &plan.queues)?;
-    Ok(Summary { attempts, slots: shown?, left, took: started.elapsed(), stopped: stop.is_set() })
+    Ok(Summary { attempts, slots: shown?, ended, left, took: started.elapsed(), stopped: stop.is_set() })
 }
 
-/// Lets every slot work in a thread of its own, and passes on what they tell.
+/// Lets every slot work in a thread of its own, and passes on what they tell. Returns the attempts, and
+/// the slots whose sessions somebody has ended.
 fn attend(
     store: &Store,
     slots: &[Slot<'_>],
     common: Common<'_>,
     observer: &mut dyn FnMut(&Event),
-) -> Result<Vec<Attempt>, RunnerError> {
+) -> Result<(Vec<Attempt>, Vec<SessionName>), RunnerError> {
     let Common { around, plan, crew, .. } = common;
     if matches!(plan.place, Place::Pool { .. }) {
         // A new worktree may look for its hooks in a folder of its own (core.hooksPath).
@@ -213,19 +217,22 @@ fn attend(
             let sender = sender.clone();
             scope.spawn(move || {
                 let result = Worker::new(number, slot, common, sender).and_then(|mut w| w.work());
-                crew.leave(result.is_err());
+                // Who ends the session of one slot has nothing against the others.
+                crew.leave(!matches!(result, Ok(()) | Err(RunnerError::Ended(_))));
                 result
             })
         };
         let threads: Vec<_> = slots.iter().enumerate().map(work).collect();
         drop(sender);
         let attempts = listen(store, common, &receiver, observer);
-        let mut first = Ok(());
+        let (mut first, mut ended) = (Ok(()), Vec::new());
         for thread in threads {
-            let result = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            first = first.and(result);
+            match thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
+                Err(RunnerError::Ended(session)) => ended.push(session),
+                result => first = first.and(result),
+            }
         }
-        first.map(|()| attempts)
+        first.map(|()| (attempts, ended))
     })
 }
 

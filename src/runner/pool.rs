@@ -40,11 +40,19 @@ pub struct Slot<'a> {
     pub repo: HostRepo,
     /// Its worktree as one of the pool; `None`: the user's own, which is left as it is.
     pub(super) tree: Option<Tree<'a>>,
+    /// That of its session; empty in the user's own worktree.
     token: String,
     _lock: StoreLock,
 }
 
 impl Slot<'_> {
+    /// True while a session is the one that the slot works as. Somebody may have ended that, and
+    /// have begun another of the same name.
+    pub(super) fn is_own(&self, record: Option<&Session>) -> bool {
+        let same = |r: &Session| self.tree.is_none() || r.token == self.token;
+        record.is_some_and(|r| r.state == SessionState::Active && same(r))
+    }
+
     /// Gives everything back. The worktree stays for the next run.
     ///
     /// # Errors
@@ -54,7 +62,10 @@ impl Slot<'_> {
             // Only after a failure is there anything in hand; the session itself goes on.
             return Hand::of(store, &self.session).give_back(store, &self.session);
         }
-        store.submit(&Op::EndSession { name: self.session.clone() }, None)?;
+        let record = store.read(|view| session::get(view, &self.session))?;
+        if self.is_own(record.as_ref()) {
+            store.submit(&Op::EndSession { name: self.session.clone() }, None)?;
+        }
         // Whoever works in this folder by hand is not the session.
         Binding::remove(&self.repo.git_dir)?;
         Ok(())

@@ -19,6 +19,7 @@ use crate::model::{ItemId, ItemState, Op, Outcome, cooling, document, ids, queue
 use crate::store::Store;
 
 use super::crew::{Crew, Rest};
+use super::finish::ENDED;
 use super::guardian::Guardian;
 use super::hand::Hand;
 use super::keep::Keeper;
@@ -90,7 +91,10 @@ impl<'a> Worker<'a> {
                 Ok(found) => (found, None),
                 // The other slots may be able to go on, and this one later.
                 Err(error) if error.may_pass() => (None, Some(error)),
-                Err(error) => return Err(error),
+                Err(error) => {
+                    crew.take_none();
+                    return Err(self.gone(error));
+                }
             };
             match found {
                 Some(taken) => {
@@ -110,6 +114,14 @@ impl<'a> Worker<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Tells when a slot goes because its session was ended.
+    fn gone(&self, error: RunnerError) -> RunnerError {
+        if let RunnerError::Ended(session) = &error {
+            self.tell(Event::Gone { slot: self.number, session: session.clone() });
+        }
+        error
     }
 
     /// Counts a loss. A command that gives its own item back each time would never come to an end.
@@ -140,6 +152,12 @@ impl<'a> Worker<'a> {
 
     fn take(&self) -> Result<Option<Taken>, RunnerError> {
         let plan = self.common.plan;
+        let ended = || RunnerError::Ended(self.slot.session.clone());
+        let pooled = self.slot.tree.is_some();
+        let record = self.store.read(|view| session::get(view, &self.slot.session))?;
+        if pooled && !self.slot.is_own(record.as_ref()) {
+            return Err(ended());
+        }
         let known = self.store.hints(&self.slot.session);
         let outcome = self.submit(&Op::Next(TakeNext {
             session: self.slot.session.clone(),
@@ -154,6 +172,7 @@ impl<'a> Worker<'a> {
                 self.store.keep_hint(&self.slot.session, known, skips);
                 Ok(items.into_iter().next())
             }
+            Outcome::Refused { rule, .. } if rule == ENDED && pooled => Err(ended()),
             other => Err(RunnerError::Refused(Box::new(other))),
         }
     }
