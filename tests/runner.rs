@@ -45,6 +45,7 @@ mod suite {
     mod run_faults;
     mod run_filters;
     mod run_leases;
+    mod run_output;
     mod run_stop;
     mod server;
     mod sessions;

@@ -50,7 +50,7 @@ pub(super) fn listen(
         [command.get_program()].into_iter().chain(command.get_args()).map(OsString::from).collect();
     let env: Vec<(OsString, OsString)> =
         command.get_envs().filter_map(|(k, v)| Some((k.to_owned(), v?.to_owned()))).collect();
-    let (mut out, mut err) = (tempfile::tempfile().map_err(io())?, tempfile::tempfile().map_err(io())?);
+    let (mut out, mut err) = (scratch().map_err(io())?, scratch().map_err(io())?);
     let log = out.try_clone().map_err(io())?;
     let complaints = Some(err.try_clone().map_err(io())?);
     let end = watch(Order { words: &words, dir, env: &env, stdin, log, complaints })?;
@@ -59,6 +59,11 @@ pub(super) fn listen(
         out: read(&mut out, u64::MAX).map_err(io())?,
         err: read(&mut err, COMPLAINTS).map_err(io())?,
     })
+}
+
+/// A file without a name, to which is only ever added.
+fn scratch() -> std::io::Result<File> {
+    Ok(tempfile::Builder::new().append(true).tempfile()?.into_file())
 }
 
 fn read(file: &mut File, most: u64) -> std::io::Result<Vec<u8>> {

@@ -7,14 +7,16 @@
 //!   ended, when its time is over, when the run is stopped, and by the `guardian` when the run
 //!   itself dies. Only a process that leaves its group on purpose (`setsid`) escapes.
 //! - What a command changes in a worktree of the pool is committed, through the hooks, before the
-//!   item counts as done; of a failed attempt nothing stays. In the user's own worktree nothing
-//!   is committed or thrown away.
+//!   item counts as done; of a failed attempt nothing stays. No command takes what was committed for
+//!   earlier items off the slot's branch. In the user's own worktree nothing is committed or thrown away.
 //! - A run that is stopped gives back what it holds. One that is killed leaves that to its leases,
 //!   or to the next run, which finds by the kernel's lock that the slot's owner is dead.
 //!
 //! Parts: [`pool`] the slots, [`tree`] the worktree of one, [`supervise`] one command, `crew` who
-//! waits for whom, `worker` the loop of one slot, [`logs`] what the commands print.
+//! waits for whom, `worker` the loop of one slot, [`logs`] what the commands print, `bound` how much
+//! of it, `chores` what git does in a slot for the run itself.
 
+mod bound;
 mod chores;
 mod commit;
 mod crew;

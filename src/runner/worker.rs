@@ -18,6 +18,7 @@ use crate::model::share::Share;
 use crate::model::{ItemId, ItemState, Op, Outcome, cooling, document, ids, queue, session};
 use crate::store::Store;
 
+use super::bound::Bound;
 use super::crew::{Crew, Rest};
 use super::finish::ENDED;
 use super::guardian::Guardian;
@@ -370,9 +371,12 @@ impl<'a> Worker<'a> {
     /// Runs a program for an item within the item's time, and keeps the lease meanwhile.
     pub(super) fn watched(&self, taken: &Taken, order: Order<'_>) -> Result<End, RunnerError> {
         let limit = taken.item.timeout.or(self.common.plan.time_limit).map(Duration::from_secs);
-        let mut keeper = Keeper::new(self, taken);
+        let (mut keeper, mut bound) = (Keeper::new(self, taken), Bound::of(&order)?);
         let stop = || self.common.crew.stop_level();
-        supervise(order, limit, self.common.guardian, stop, || keeper.look())
+        supervise(order, limit, self.common.guardian, stop, || {
+            bound.look();
+            keeper.look()
+        })
     }
 
     fn variables(&self, taken: &Taken, json: &std::path::Path) -> Vec<(OsString, OsString)> {
