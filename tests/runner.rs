@@ -45,7 +45,9 @@ mod suite {
     mod run;
     mod run_commits;
     mod run_faults;
+    mod run_filters;
     mod run_leases;
+    mod run_output;
     mod run_stop;
     mod server;
     mod sessions;
