@@ -47,8 +47,8 @@ impl Worker<'_> {
             return Ok(Committed::Nothing);
         }
         let message = self.store.run_dir().join(format!("{}.message", self.slot.session));
-        let title = format!("{}\n", taken.item.title);
-        std::fs::write(&message, title).map_err(RunnerError::io("write", &message))?;
+        let text = format!("{}\n", subject(taken));
+        std::fs::write(&message, text).map_err(RunnerError::io("write", &message))?;
         let made = self.commit_all(taken, tree, &message);
         let _ = std::fs::remove_file(&message);
         made
@@ -99,6 +99,17 @@ impl Worker<'_> {
         let mut text = Vec::new();
         said.rewind().and_then(|()| said.read_to_end(&mut text)).map_err(io())?;
         Ok((end, text))
+    }
+}
+
+/// The title of an item as the subject of its commit. One that git could take for a comment, by any
+/// of the signs among which it chooses itself (`core.commentChar=auto`), comes behind the id.
+fn subject(taken: &Taken) -> String {
+    let Taken { item, .. } = taken;
+    if item.title.starts_with(['#', ';', '@', '!', '$', '%', '^', '&', '|', ':']) {
+        format!("Item {}: {}", item.id, item.title)
+    } else {
+        item.title.clone()
     }
 }
 
