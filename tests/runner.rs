@@ -52,9 +52,11 @@ mod suite {
     mod server;
     mod sessions;
     mod simulator;
+    mod splits;
     mod status;
     mod storm;
     mod untouched;
+    mod updates;
     mod upkeep;
     mod workers;
     mod zombies;

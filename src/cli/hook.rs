@@ -150,9 +150,9 @@ fn prepare_message(app: &App, store: &Store, file: &Path) -> CliResult<Answer> {
     if state("MERGE_MSG") && !state("MERGE_HEAD") {
         judge(app, store, Some(&session), &paths)?;
     }
-    // With an editor still to come, trailers in an empty message would keep git from seeing that
-    // the user has written nothing. commit-msg adds them afterwards.
-    if !app.env.no_editor && is_blank(app, file)? {
+    // Trailers in an empty message would keep git from seeing that the user has written nothing.
+    // After an editor, commit-msg adds them.
+    if is_blank(app, file)? {
         return Ok(Answer::default());
     }
     write_trailers(app, &session, &paths, file)
@@ -161,8 +161,7 @@ fn prepare_message(app: &App, store: &Store, file: &Path) -> CliResult<Answer> {
 /// `commit-msg`: the message is what it will be.
 fn finish_message(app: &App, store: &Store, file: &Path) -> CliResult<Answer> {
     let path = app.repo.root.join(file);
-    let text = std::fs::read_to_string(&path).unwrap_or_default();
-    if text.lines().any(|l| l.starts_with(trailers::SESSION)) || is_blank(app, file)? {
+    if trailers::has_any(&std::fs::read(path).unwrap_or_default()) || is_blank(app, file)? {
         return Ok(Answer::default());
     }
     let Some(session) = session_here(app, store)? else { return Ok(Answer::default()) };
@@ -173,9 +172,12 @@ fn finish_message(app: &App, store: &Store, file: &Path) -> CliResult<Answer> {
 fn is_blank(app: &App, file: &Path) -> CliResult<bool> {
     let text = std::fs::read(app.repo.root.join(file)).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    let comment = app.repo.git().args(["config", "--get", "core.commentChar"]).optional()?;
-    let comment = comment.filter(|c| c != "auto").unwrap_or_else(|| "#".into());
-    Ok(trailers::is_blank(&text, &comment))
+    let setting = |name: &str| app.repo.git().args(["config", "--get", name]).optional();
+    // What was not written in an editor has no comments, unless the user wants them taken out.
+    let comments = !app.env.no_editor || setting("commit.cleanup")?.is_some_and(|c| c == "strip");
+    let sign = if comments { setting("core.commentChar")? } else { None };
+    let sign = sign.filter(|c| c != "auto").unwrap_or_else(|| "#".into());
+    Ok(trailers::is_blank(&text, comments.then_some(sign.as_str())))
 }
 
 fn write_trailers(app: &App, session: &Session, paths: &[RepoPath], file: &Path) -> CliResult<Answer> {

@@ -93,7 +93,7 @@ pub fn import(app: &App, ui: Ui, args: &ImportArgs) -> CliResult<Answer> {
         return Err(bad_input(&args.file, &report));
     }
     progress.storing();
-    let outcome = app.import(&store, &import, &mut spool)?;
+    let outcome = app.import(&store, &import, &mut spool).map_err(|e| explained(e, &report))?;
     progress.finish();
     let Outcome::Imported { added, known, unknown_needs } = outcome else {
         return Err(CliError::from_refusal(outcome));
@@ -103,6 +103,20 @@ pub fn import(app: &App, ui: Ui, args: &ImportArgs) -> CliResult<Answer> {
     answer.data["known_done"] = named_json(&survey.done);
     answer.data["differing"] = named_json(&survey.differing);
     Ok(survey_notes(answer, &survey))
+}
+
+/// Why nothing was imported. In a task list most needs follow from its order: they stand nowhere in
+/// the file, so they cannot be taken out.
+fn explained(error: CliError, report: &Report) -> CliError {
+    let cycle = error.details.get("rule").is_some_and(|rule| rule == "cycle");
+    if cycle && report.format == Format::Markdown {
+        error.hint(
+            "without [P] or '(depends on …)', a task comes after the one before it in its phase, and all of \
+             a phase after the phases before it: mark tasks with [P], or change what they depend on",
+        )
+    } else {
+        error
+    }
 }
 
 /// The groups whose items go one after the other.

@@ -8,7 +8,8 @@ use crate::model::choice::{Because, Choice, NotTaken, Passed};
 use crate::model::filter::Filter;
 use crate::model::op::TakeNext;
 use crate::model::outcome::{EmptyReason, Taken};
-use crate::model::{ItemId, Op, Outcome, QueueName, document};
+use crate::model::{ItemId, Op, Outcome, QueueName, SessionName, document, session};
+use crate::store::Store;
 
 use super::app::App;
 use super::args::Ttl;
@@ -86,16 +87,35 @@ pub fn next(app: &App, args: &NextArgs) -> CliResult<Answer> {
     }
     let mut lines: Vec<String> = items.iter().flat_map(|taken| item_lines(taken, args.explain)).collect();
     let list: Vec<Value> = items.iter().map(|taken| taken_json(taken, args.explain)).collect();
-    let mut data = json!({ "items": list, "empty_reason": reason.as_ref().map(reason_text) });
+    let reason = match &reason {
+        Some(reason) => Some(reason_text(reason) + &without_share(&store, &session, reason)?),
+        None => None,
+    };
+    let mut data = json!({ "items": list, "empty_reason": reason });
     if args.explain {
         data["passed"] = passed.iter().map(passed_json).collect();
         lines.extend(passed.iter().map(passed_line));
     }
     let answer = Answer::new(data, lines.join("\n"));
-    Ok(match &reason {
-        Some(reason) if items.is_empty() || args.explain => answer.note(reason_text(reason)),
+    Ok(match reason {
+        Some(reason) if items.is_empty() || args.explain => answer.note(reason),
         _ => answer,
     })
+}
+
+/// What to do for a session that is offered nothing because its share is gone.
+fn without_share(store: &Store, name: &SessionName, reason: &EmptyReason) -> CliResult<String> {
+    if !matches!(reason, EmptyReason::Waiting { .. }) {
+        return Ok(String::new());
+    }
+    let Some(record) = store.read(|view| session::get(view, name))? else { return Ok(String::new()) };
+    let help = if record.help_others {
+        String::new()
+    } else {
+        format!(", or let it help others (git coord session start {name} --help-others)")
+    };
+    let gone = record.without_share();
+    Ok(gone.map_or_else(String::new, |gone| format!("; {gone}. End it (git coord session end {name}){help}")))
 }
 
 fn taken_json(taken: &Taken, explain: bool) -> Value {

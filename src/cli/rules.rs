@@ -51,8 +51,7 @@ fn parse_time(word: &str) -> Result<Setting<u64>, String> {
 }
 
 fn parse_text(word: &str) -> Result<Setting<String>, String> {
-    let one_line = |w: &str| !w.trim().is_empty() && !w.contains(char::is_control);
-    parse(word, |w| if one_line(w) { Ok(w.to_owned()) } else { Err("write one line".into()) })
+    parse(word, text::parse_line)
 }
 
 fn parse_number(word: &str) -> Result<Setting<u32>, String> {
@@ -100,7 +99,7 @@ fn rules_text(queue: &Queue) -> String {
     let time = |seconds: u64| text::length(i64::try_from(seconds).unwrap_or(i64::MAX));
     let or = |value: Option<String>, none: &str| value.unwrap_or_else(|| none.to_owned());
     let lines = [
-        ("attempts", format!("given up after {} failures", queue.max_attempts)),
+        ("attempts", format!("given up after {}", text::count(queue.max_attempts as usize, "failure"))),
         ("cool-down", or(rules.cool_down.map(|d| format!("{} after a failure", time(d))), "none")),
         ("verification", if rules.verify { "required" } else { "not required" }.to_owned()),
         ("command", or(rules.verify_command.clone(), "named with each verification")),

@@ -174,6 +174,7 @@ fn start(app: &App, args: &StartArgs) -> CliResult<Answer> {
         paint(STRONG, &session.name),
         session.worktree.as_deref().unwrap_or("?")
     );
+    notes.extend(session.without_share());
     let mut answer = Answer::new(json!({ "session": session_json(&session, &store) }), text);
     answer.notes = notes;
     Ok(answer)
@@ -266,7 +267,8 @@ fn show(app: &App, args: &NameArgs) -> CliResult<Answer> {
         lines.push(format!("  areas    {}", session.areas.join(", ")));
     }
     if let Some(share) = session.share {
-        lines.push(format!("  share    {share}"));
+        let gone = session.without_share().map(|_| format!("none: the split is over {} now", share.of()));
+        lines.push(format!("  share    {}", gone.unwrap_or_else(|| share.to_string())));
     }
     if session.help_others {
         lines.push("  helps    others, when it has no work of its own".to_owned());

@@ -6,18 +6,22 @@ use serde_json::{Value, json};
 use crate::model::op::Assign;
 use crate::model::share::Share;
 use crate::model::split::{self, Part};
-use crate::model::{Op, Outcome, QueueName, SessionName, queue};
+use crate::model::{ItemId, Op, Outcome, QueueName, SessionName, queue};
 
 use super::app::App;
 use super::error::{CliError, CliResult};
 use super::output::{Answer, FAINT, STRONG, paint};
+use super::text;
 
 /// See the command's help.
 #[derive(Debug, Args)]
 #[command(after_help = "Which share an item belongs to follows from its first file: items on one file\n\
                         are in one share, and items that are imported later fall into place by\n\
                         themselves.\n\
-                        With --into, the queues and areas that the sessions had before are replaced.")]
+                        With --into, the queues and areas that the sessions had before are replaced.\n\
+                        Sessions beyond N, of an earlier split with this PREFIX, have no share any more:\n\
+                        they keep what they hold until it is done, and take nothing else unless they help\n\
+                        others.")]
 pub struct SplitArgs {
     /// Over how many sessions
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -40,30 +44,39 @@ pub fn split(app: &App, args: &SplitArgs) -> CliResult<Answer> {
         }
     }
     let names = names(args)?;
+    let mut queues: Vec<QueueName> = Vec::new();
+    for name in &args.queues {
+        if !queues.contains(name) {
+            queues.push(name.clone());
+        }
+    }
     let parts = store.read(|view| split::parts(view, &args.queues, args.sessions))?;
     // Of an earlier split nothing stays: the shares are of exactly what was asked for.
     let assign = |(name, share): (&SessionName, Share)| Assign {
         session: name.clone(),
-        queues: args.queues.clone(),
+        queues: queues.clone(),
         areas: Vec::new(),
         share: Some(share),
     };
     let sessions: Vec<Assign> = names.iter().zip(Share::all(args.sessions)).map(assign).collect();
-    if !sessions.is_empty() {
-        let outcome = app.submit(&store, &Op::AssignAll { sessions }, None)?;
-        if outcome.is_refusal() {
-            return Err(CliError::from_refusal(outcome));
-        }
+    let Some(prefix) = args.into.clone() else { return Ok(answer(args, &names, &parts, &[])) };
+    match app.submit(&store, &Op::Split { prefix, sessions }, None)? {
+        Outcome::Split { retired } => Ok(answer(args, &names, &parts, &retired)),
+        refused => Err(CliError::from_refusal(refused)),
     }
-    Ok(answer(args, &names, &parts))
 }
 
 fn names(args: &SplitArgs) -> CliResult<Vec<SessionName>> {
     let Some(prefix) = &args.into else { return Ok(Vec::new()) };
-    (1..=args.sessions).map(|n| Ok(SessionName::parse(&format!("{prefix}-{n}"))?)).collect()
+    let parse = |n| SessionName::parse(&format!("{prefix}-{n}"));
+    let names: Result<_, _> = (1..=args.sessions).map(parse).collect();
+    names.map_err(|e| CliError::usage(format!("--into {prefix:?}: {e}")))
 }
 
-fn answer(args: &SplitArgs, names: &[SessionName], parts: &[Part]) -> Answer {
+/// A session whose share is gone, and the items that it holds.
+type Retired = (SessionName, Vec<ItemId>);
+
+fn answer(args: &SplitArgs, names: &[SessionName], parts: &[Part], retired: &[Retired]) -> Answer {
     let shares: Vec<Share> = Share::all(args.sessions).collect();
     let total: u64 = parts.iter().map(|p| p.items).sum();
     let most = parts.iter().map(|p| p.items).max().unwrap_or(0);
@@ -84,14 +97,28 @@ fn answer(args: &SplitArgs, names: &[SessionName], parts: &[Part]) -> Answer {
         lines.push(row);
     }
     lines.push(format!("The largest share has {} times the mean.", paint(STRONG, format!("{balance:.2}"))));
-    let data = json!({ "shares": rows, "items": total, "balance": balance });
+    lines.extend(retired.iter().map(retired_line));
+    let gone: Vec<Value> =
+        retired.iter().map(|(name, held)| json!({ "session": name, "holds": held })).collect();
+    let data = json!({ "shares": rows, "items": total, "balance": balance, "retired": gone });
     let queues: String = args.queues.iter().map(|q| format!(" --queue {q}")).collect();
     let hint = match names.first() {
-        Some(name) => format!("each begins in its worktree with: git coord session start {name}"),
+        Some(name) if names.len() > 1 => {
+            format!("each begins in its worktree, the first with: git coord session start {name}")
+        }
+        Some(name) => format!("it begins in its worktree with: git coord session start {name}"),
         None => format!(
             "each begins with its own: git coord session start NAME{queues} --share 1/{}",
             args.sessions
         ),
     };
     Answer::new(data, lines.join("\n")).note(hint)
+}
+
+fn retired_line((name, held): &Retired) -> String {
+    let name = paint(STRONG, name);
+    match held.len() {
+        0 => format!("{name} has no share any more."),
+        n => format!("{name} has no share any more; it keeps {} until done.", text::count(n, "item")),
+    }
 }

@@ -45,6 +45,15 @@ pub fn columns(stream: &(impl std::os::fd::AsFd + std::io::IsTerminal)) -> Optio
     stream.is_terminal().then(|| terminal_width(stream))
 }
 
+/// A text of one line with something in it, as an option.
+///
+/// # Errors
+/// When it is none, with what to write.
+pub fn parse_line(text: &str) -> Result<String, String> {
+    let good = !text.trim().is_empty() && !text.contains(char::is_control);
+    if good { Ok(text.to_owned()) } else { Err("write one line".into()) }
+}
+
 /// Columns of the terminal behind a stream; 80 when it is none.
 pub fn terminal_width(stream: &impl std::os::fd::AsFd) -> usize {
     match rustix::termios::tcgetwinsize(stream) {

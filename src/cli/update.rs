@@ -3,14 +3,19 @@
 use clap::{ArgGroup, Args};
 use serde_json::{Value, json};
 
-use crate::model::update::{Change, Condition, Update, Updated};
-use crate::model::{Context, Op, Outcome, QueueName, preview_update};
+use crate::model::condition::Condition;
+use crate::model::update::{Change, Update, Updated};
+use crate::model::{Context, Op, Outcome, QueueName, preview_update, queue};
+use crate::store::Store;
 
 use super::app::App;
 use super::error::{CliError, CliResult};
 use super::grid::Line;
 use super::output::{Answer, FAINT, GOOD, STRONG, paint};
 use super::text;
+
+/// Categories or phases that are told when a condition names none of them.
+const NAMES_SHOWN: usize = 10;
 
 /// See the command's help.
 #[derive(Debug, Args)]
@@ -19,6 +24,8 @@ use super::text;
         .args(["priority", "queue", "category", "cancel", "requeue"])),
     after_help = "Conditions: FIELD=VALUE, FIELD!=VALUE, FIELD~PART, with the fields id, title, category,\n\
                         severity, rule, file (a pattern: 'file=src/**'), queue, state, phase, group.\n\
+                        As in the rules of an import, category and rule may be patterns ('rule=D*'), and\n\
+                        'severity=error' is CRITICAL.\n\
                         What is done, and what a session holds, stays as it is."
 )]
 pub struct UpdateArgs {
@@ -32,7 +39,7 @@ pub struct UpdateArgs {
     #[arg(long, value_name = "Q")]
     queue: Option<QueueName>,
     /// Give them this category
-    #[arg(long, value_name = "C")]
+    #[arg(long, value_name = "C", value_parser = text::parse_line)]
     category: Option<String>,
     /// Give them up
     #[arg(long, conflicts_with = "requeue")]
@@ -51,6 +58,11 @@ pub struct UpdateArgs {
 /// Runs `queue update`.
 pub fn update(app: &App, args: &UpdateArgs) -> CliResult<Answer> {
     let store = app.store()?;
+    for name in args.conditions.iter().filter_map(Condition::queue) {
+        super::queue::require_queue(&store, Some(&QueueName::parse(name)?))?;
+    }
+    // Afterwards names may be gone by this very change.
+    let notes = nobody_has(&store, &args.conditions)?;
     let update = Update {
         session: app.session_if_any()?,
         conditions: args.conditions.clone(),
@@ -74,7 +86,26 @@ pub fn update(app: &App, args: &UpdateArgs) -> CliResult<Answer> {
             other => return Err(CliError::from_refusal(other)),
         }
     };
-    Ok(answer(&updated, args.dry_run))
+    let mut answer = answer(&updated, args.dry_run);
+    answer.notes.splice(0..0, notes);
+    Ok(answer)
+}
+
+/// What conditions name and no item has, as far as counters tell: it may be a slip of the pen.
+fn nobody_has(store: &Store, conditions: &[Condition]) -> CliResult<Vec<String>> {
+    let queues = store.read(|view| queue::all(view))?;
+    let line = |condition: &Condition| {
+        let (what, names) = condition.names_nobody(&queues)?;
+        let first = names.iter().take(NAMES_SHOWN).copied().collect::<Vec<_>>().join(", ");
+        Some(match names.len() {
+            0 => format!("no item has a {}", condition.field_name()),
+            n if n > NAMES_SHOWN => {
+                format!("no item has {what}; there are: {first} and {} more", n - NAMES_SHOWN)
+            }
+            _ => format!("no item has {what}; there are: {first}"),
+        })
+    };
+    Ok(conditions.iter().filter_map(line).collect())
 }
 
 fn answer(updated: &Updated, dry: bool) -> Answer {

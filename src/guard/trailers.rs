@@ -30,9 +30,35 @@ pub fn for_commit(session: &Session, paths: &[RepoPath]) -> Vec<(&'static str, S
     trailers
 }
 
-/// True when a message has no text yet beyond comments, so that git would refuse it as empty.
-pub fn is_blank(message: &str, comment: &str) -> bool {
-    message.lines().all(|l| l.trim().is_empty() || l.starts_with(comment))
+/// True when a message has no text, so that git would refuse it as empty. `comment`: what begins
+/// lines that git will take out.
+pub fn is_blank(message: &str, comment: Option<&str>) -> bool {
+    let goes = |line: &str| comment.is_some_and(|comment| line.starts_with(comment));
+    message.lines().all(|l| l.trim().is_empty() || goes(l))
+}
+
+/// True when a message has our trailers.
+pub fn has_any(message: &[u8]) -> bool {
+    lines(message).any(|(_, ours)| ours)
+}
+
+/// The lines of a message, and whether each is a trailer of ours. The first one with text is the
+/// subject, whatever it looks like.
+fn lines(message: &[u8]) -> impl Iterator<Item = (&[u8], bool)> {
+    let mut subject = false;
+    message.split_inclusive(|b| *b == b'\n').map(move |line| {
+        let below = subject;
+        subject |= !line.trim_ascii().is_empty();
+        (line, below && is_ours(line))
+    })
+}
+
+fn is_ours(line: &[u8]) -> bool {
+    [SESSION, ITEM, LEASE].iter().any(|name| {
+        line.len() > name.len()
+            && line[..name.len()].eq_ignore_ascii_case(name.as_bytes())
+            && line[name.len()] == b':'
+    })
 }
 
 /// Puts the trailers into a message file, in place of those that it has: an amend or cherry-pick
@@ -43,14 +69,7 @@ pub fn is_blank(message: &str, comment: &str) -> bool {
 pub fn write(dir: &Path, file: &Path, trailers: &[(&str, String)]) -> Result<(), GitError> {
     let io = |source| GitError::Missing { source };
     let before = std::fs::read(file).map_err(io)?;
-    let ours = |line: &[u8]| {
-        [SESSION, ITEM, LEASE].iter().any(|name| {
-            line.len() > name.len()
-                && line[..name.len()].eq_ignore_ascii_case(name.as_bytes())
-                && line[name.len()] == b':'
-        })
-    };
-    let kept: Vec<&[u8]> = before.split_inclusive(|b| *b == b'\n').filter(|l| !ours(l)).collect();
+    let kept: Vec<&[u8]> = lines(&before).filter(|(_, ours)| !ours).map(|(line, _)| line).collect();
     let mut command =
         Git::new(dir).args(["interpret-trailers", "--no-divider", "--if-exists=add", "--where=end"]);
     for (name, value) in trailers {
@@ -66,7 +85,14 @@ mod tests {
 
     #[test]
     fn a_message_of_comments_is_blank() {
-        assert!(is_blank("\n# Please enter\n\n", "#"));
-        assert!(!is_blank("Fix it\n# Please enter\n", "#"));
+        assert!(is_blank("\n# Please enter\n\n", Some("#")));
+        assert!(!is_blank("Fix it\n# Please enter\n", Some("#")));
+        assert!(!is_blank("# Fix it\n", None), "where git takes no comments out");
+    }
+
+    #[test]
+    fn the_subject_is_no_trailer() {
+        assert!(!has_any(b"\nCoord-Session: evil\n\ntext\n"));
+        assert!(has_any(b"Coord-Session: evil\n\ncoord-lease: 3\n"));
     }
 }

@@ -34,7 +34,6 @@ mod place;
 mod ruff;
 mod rules;
 mod sarif;
-mod severity;
 mod spool;
 mod tsc;
 mod xml;
@@ -44,7 +43,7 @@ use std::path::PathBuf;
 
 use flate2::bufread::MultiGzDecoder;
 
-use crate::model::{NewItem, RepoPath};
+use crate::model::{NewItem, RepoPath, severity};
 
 pub use format::{Format, UnknownFormat};
 pub(crate) use jsonl::EXPORT;

@@ -22,13 +22,13 @@
 use std::fmt;
 use std::path::Path;
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use globset::{GlobSet, GlobSetBuilder};
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, de};
 
-use crate::model::{NewItem, QueueName};
+use crate::model::{NewItem, QueueName, condition};
 
-use super::severity::Severity;
+use super::severity::same;
 
 /// The rules of one file.
 #[derive(Debug, Clone)]
@@ -134,16 +134,10 @@ impl Rule {
     }
 }
 
-/// True for two words of one severity.
-fn same(a: &str, b: &str) -> bool {
-    a.eq_ignore_ascii_case(b) || (Severity::parse(a).is_some() && Severity::parse(a) == Severity::parse(b))
-}
-
 fn globs(field: &str, patterns: Words, is_path: bool) -> Result<GlobSet, String> {
     let mut set = GlobSetBuilder::new();
     for pattern in &patterns.0 {
-        let glob = GlobBuilder::new(pattern).literal_separator(is_path).backslash_escape(true).build();
-        set.add(glob.map_err(|e| format!("{field}: {e}"))?);
+        set.add(condition::glob(pattern, is_path).map_err(|e| format!("{field}: {e}"))?);
     }
     set.build().map_err(|e| format!("{field}: {e}"))
 }

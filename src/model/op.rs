@@ -24,8 +24,12 @@ pub enum Op {
     StartSession(StartSession),
     /// Changes what a session is offered.
     Assign(Assign),
-    /// The same for several sessions: half of a split would leave items to nobody.
-    AssignAll {
+    /// Gives the shares of a split to the sessions `<prefix>-1`, `<prefix>-2` and so on, all or
+    /// nothing: half of a split would leave items to nobody. Those that have further shares of an
+    /// earlier split with this prefix have none from now on, and keep what they hold.
+    Split {
+        /// What the names of its sessions begin with.
+        prefix: String,
         /// Who, and what.
         sessions: Vec<Assign>,
     },
@@ -121,7 +125,7 @@ impl Op {
             Op::Verify { session, .. } => Some(session),
             Op::Update(update) => update.session.as_ref(),
             Op::Import { session, .. } | Op::Record { session, .. } => session.as_ref(),
-            Op::Assign(_) | Op::AssignAll { .. } => None,
+            Op::Assign(_) | Op::Split { .. } => None,
             Op::EndSession { .. } | Op::Sweep | Op::SetQueue { .. } => None,
         }
     }

@@ -156,6 +156,11 @@ pub enum Outcome {
     },
     /// Many items were changed.
     Updated(Updated),
+    /// The shares of a split are with its sessions.
+    Split {
+        /// Sessions whose share of an earlier split is gone, with the items that they hold.
+        retired: Vec<(SessionName, Vec<ItemId>)>,
+    },
     /// Done, nothing to tell.
     Done,
     /// Somebody else holds a path. Nothing was changed.

@@ -262,6 +262,13 @@ impl Session {
         queue.rules.max_held.filter(|most| held >= *most as usize).map(|most| (held, most))
     }
 
+    /// That it had a share of a split, which was made anew without it; in words.
+    pub fn without_share(&self) -> Option<String> {
+        let of = self.share.filter(|share| share.is_gone())?.of();
+        let sessions = if of == 1 { "1 session".to_owned() } else { format!("{of} sessions") };
+        Some(format!("{} has no share any more: the split is over {sessions} now", self.name))
+    }
+
     /// The lease of a path claimed by hand, if the session holds it.
     pub fn path_lease(&self, path: &RepoPath) -> Option<&Lease> {
         self.leases.iter().find(|l| l.paths.contains(path))

@@ -1,10 +1,8 @@
 //! Changing many items at once: which ones, and what.
 
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
-use super::area::Areas;
+use super::condition::{Condition, Test};
 use super::queue::{self, Slot};
 use super::segment::{self, Note};
 use super::view::{View, ViewError};
@@ -56,148 +54,6 @@ pub struct Updated {
     pub first: Vec<(ItemId, String)>,
 }
 
-/// What an item is asked about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Field {
-    Id,
-    Title,
-    Category,
-    Severity,
-    Rule,
-    File,
-    Queue,
-    State,
-    Phase,
-    Group,
-}
-
-const FIELDS: [(&str, Field); 10] = [
-    ("id", Field::Id),
-    ("title", Field::Title),
-    ("category", Field::Category),
-    ("severity", Field::Severity),
-    ("rule", Field::Rule),
-    ("file", Field::File),
-    ("queue", Field::Queue),
-    ("state", Field::State),
-    ("phase", Field::Phase),
-    ("group", Field::Group),
-];
-
-/// One condition: `category=types`, `state!=failed`, `title~import`, `file=src/**`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Condition {
-    field: Field,
-    /// True for `!=`.
-    not: bool,
-    /// True for `~`: the text occurs somewhere, in capitals or not.
-    part: bool,
-    value: String,
-}
-
-/// Why a text is no condition.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ConditionError {
-    /// It has no `=`, `!=` or `~`.
-    #[error("{0:?} is no condition: write FIELD=VALUE, FIELD!=VALUE or FIELD~PART")]
-    Form(String),
-    /// There is no such field.
-    #[error(
-        "there is no field {0:?}: use id, title, category, severity, rule, file, queue, state, phase or group"
-    )]
-    Field(String),
-    /// The value cannot be what the field is.
-    #[error("{field}: {reason}")]
-    Value {
-        /// The field.
-        field: &'static str,
-        /// What is wrong.
-        reason: String,
-    },
-}
-
-impl FromStr for Condition {
-    type Err = ConditionError;
-    fn from_str(text: &str) -> Result<Self, ConditionError> {
-        let at = text.find(['=', '~', '!']).ok_or_else(|| ConditionError::Form(text.to_owned()))?;
-        let (name, rest) = text.split_at(at);
-        let (not, part, value) = match (rest.strip_prefix("!="), rest.strip_prefix('~')) {
-            (Some(value), _) => (true, false, value),
-            (None, Some(value)) => (false, true, value),
-            (None, None) => match rest.strip_prefix('=') {
-                Some(value) => (false, false, value),
-                None => return Err(ConditionError::Form(text.to_owned())),
-            },
-        };
-        let (field_name, field) = FIELDS
-            .into_iter()
-            .find(|(word, _)| *word == name)
-            .ok_or_else(|| ConditionError::Field(name.to_owned()))?;
-        let wrong = |reason: String| ConditionError::Value { field: field_name, reason };
-        match field {
-            Field::State if !part && !ItemState::ALL.iter().any(|s| s.word() == value) => {
-                return Err(wrong("write pending, blocked, claimed, done or failed".into()));
-            }
-            Field::File if !part => {
-                Areas::new(&[value.to_owned()]).map_err(|e| wrong(e.to_string()))?;
-            }
-            _ => {}
-        }
-        Ok(Condition { field, not, part, value: value.to_owned() })
-    }
-}
-
-impl std::fmt::Display for Condition {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let name = FIELDS.iter().find(|(_, field)| *field == self.field).map_or("", |(name, _)| name);
-        let sign = match (self.not, self.part) {
-            (true, _) => "!=",
-            (false, true) => "~",
-            (false, false) => "=",
-        };
-        write!(f, "{name}{sign}{}", self.value)
-    }
-}
-
-/// Conditions ready for use.
-struct Test<'a> {
-    condition: &'a Condition,
-    /// The value in small letters.
-    small: String,
-    files: Option<Areas>,
-}
-
-impl Test<'_> {
-    fn holds(&self, item: &Item, slot: &Slot, state: ItemState) -> bool {
-        let text = |value: Option<&str>| value.is_some_and(|v| self.text(v));
-        let holds = match self.condition.field {
-            Field::Id => self.text(item.id.as_str()),
-            Field::Title => self.text(&item.title),
-            Field::Category => text(item.category.as_deref()),
-            Field::Severity => text(item.severity.as_deref()),
-            Field::Rule => text(item.rule.as_deref()),
-            Field::Phase => text(item.phase.as_deref()),
-            Field::Group => text(item.group.as_deref()),
-            Field::Queue => self.text(slot.queue.as_str()),
-            Field::State => self.text(state.word()),
-            Field::File => item.files.iter().any(|file| match &self.files {
-                Some(areas) => areas.contains(file),
-                None => self.text(file.as_str()),
-            }),
-        };
-        holds != self.condition.not
-    }
-
-    fn text(&self, text: &str) -> bool {
-        if self.condition.part {
-            text.to_lowercase().contains(&self.small)
-        } else {
-            text == self.condition.value
-        }
-    }
-}
-
 /// An item with where it stands.
 #[derive(Debug)]
 pub(crate) struct Match {
@@ -215,16 +71,8 @@ pub(crate) struct Selection<'a> {
 
 impl<'a> Selection<'a> {
     pub(crate) fn new(update: &'a Update) -> Self {
-        let test = |condition: &'a Condition| Test {
-            condition,
-            small: condition.value.to_lowercase(),
-            // A pattern was tried when the condition was read.
-            files: (condition.field == Field::File && !condition.part)
-                .then(|| Areas::new(std::slice::from_ref(&condition.value)).ok())
-                .flatten(),
-        };
         Selection {
-            tests: update.conditions.iter().map(test).collect(),
+            tests: update.conditions.iter().map(Test::new).collect(),
             left: update.limit.unwrap_or(u64::MAX),
         }
     }
@@ -262,7 +110,7 @@ impl<'a> Selection<'a> {
 
     /// True when an item fulfils the conditions and `change` concerns it.
     pub(crate) fn has(&self, one: &Match, slot: &Slot, priority: u32, change: &Change) -> bool {
-        self.tests.iter().all(|test| test.holds(&one.item, slot, one.state))
+        self.tests.iter().all(|test| test.holds(&one.item, &slot.queue, one.state))
             && change.concerns(one, &slot.queue, priority)
     }
 }
@@ -338,53 +186,4 @@ pub fn preview(view: &dyn View, update: &Update) -> Result<Updated, ViewError> {
         found.iter().for_each(|one| updated.count(one));
     }
     Ok(updated)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn holds(condition: &str) -> bool {
-        let item: Item = serde_json::from_value(serde_json::json!({
-            "id": "T1", "title": "Fix Import", "category": "types", "files": ["src/a/b.rs", "doc"]
-        }))
-        .expect("valid");
-        let slot = Slot { queue: QueueName::parse("main").expect("valid"), segment: 0, index: 0 };
-        let update = Update {
-            session: None,
-            conditions: vec![condition.parse().expect("valid")],
-            change: Change::default(),
-            limit: None,
-        };
-        Selection::new(&update).tests[0].holds(&item, &slot, ItemState::Pending)
-    }
-
-    #[test]
-    fn conditions_ask_for_what_they_say() {
-        for yes in [
-            "id=T1",
-            "title~import",
-            "category=types",
-            "category!=x",
-            "phase!=Setup",
-            "file=src/**",
-            "file=src",
-            "file~b.rs",
-            "queue=main",
-            "state=pending",
-            "state!=done",
-            "file=doc",
-        ] {
-            assert!(holds(yes), "{yes}");
-            assert_eq!(yes.parse::<Condition>().map(|c| c.to_string()), Ok(yes.to_owned()));
-        }
-        for no in
-            ["id=T", "title=import", "category=type", "phase=Setup", "file=src/*", "state=done", "file!=doc"]
-        {
-            assert!(!holds(no), "{no}");
-        }
-        for bad in ["", "x", "colour=red", "state=open", "file=a[", "title!x", "=x"] {
-            assert!(bad.parse::<Condition>().is_err(), "{bad}");
-        }
-    }
 }

@@ -120,7 +120,8 @@ fn unassigned(session: &Session, item: &Item, queue: &Queue) -> Vec<String> {
         reasons.push(format!("it lies outside {}'s area {}", session.name, session.areas.join(", ")));
     }
     if let Some(share) = session.share.filter(|share| !share.has(item)) {
-        reasons.push(format!("it does not belong to {}'s share {share}", session.name));
+        let other = || format!("it does not belong to {}'s share {share}", session.name);
+        reasons.push(session.without_share().unwrap_or_else(other));
     }
     if let Some((held, most)) = session.filled(queue) {
         reasons.push(format!("{} holds {held} of the {most} items that it may", session.name));

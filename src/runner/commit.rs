@@ -51,8 +51,8 @@ impl Worker<'_> {
             return Ok(Committed::Nothing);
         }
         let message = self.store.run_dir().join(format!("{}.message", self.slot.session));
-        let title = format!("{}\n", taken.item.title);
-        std::fs::write(&message, title).map_err(RunnerError::io("write", &message))?;
+        let text = format!("{}\n", subject(taken));
+        std::fs::write(&message, text).map_err(RunnerError::io("write", &message))?;
         let made = self.commit_all(taken, tree, &message);
         let _ = std::fs::remove_file(&message);
         made
@@ -103,6 +103,17 @@ fn astray(tree: &Tree<'_>, standing: &Standing, before: &str) -> Result<Option<S
     let goes_on = standing.commit.as_ref().map(|commit| tree.leads_to(before, commit)).transpose()?;
     let why = || format!("the command took earlier commits off branch {}", tree.branch);
     Ok((goes_on != Some(true)).then(why))
+}
+
+/// The title of an item as the subject of its commit. One that git could take for a comment, by any
+/// of the signs among which it chooses itself (`core.commentChar=auto`), comes behind the id.
+fn subject(taken: &Taken) -> String {
+    let Taken { item, .. } = taken;
+    if item.title.starts_with(['#', ';', '@', '!', '$', '%', '^', '&', '|', ':']) {
+        format!("Item {}: {}", item.id, item.title)
+    } else {
+        item.title.clone()
+    }
 }
 
 /// Tells when git refuses because it does not know who commits: that is no fault of the item.

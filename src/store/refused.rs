@@ -1,4 +1,6 @@
-//! How often a session was refused because others hold what it wanted.
+//! How often a session was refused what it asked for by name, because others hold it: paths of a
+//! claim, or one certain item. A call for any item has no such conflict: `next` passes over what is
+//! taken, and who waits for work is in nobody's way.
 //!
 //! A refused act leaves nothing in the state, so its count cannot stand there. `refused/<session>`
 //! grows by one byte with each: appending is atomic, needs no lock, and a death loses one at most.
@@ -8,7 +10,6 @@ use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::time::Duration;
 
-use crate::model::outcome::EmptyReason;
 use crate::model::{Op, Outcome, SessionName};
 
 use super::{Store, StoreError};
@@ -28,8 +29,8 @@ impl Store {
         Ok(outcome)
     }
 
-    /// How many claims and calls for items of a session were refused on this clone because
-    /// others held what they needed.
+    /// How many claims, and calls for one certain item, of a session were refused on this clone
+    /// because others held what they needed.
     pub fn refused(&self, session: &SessionName) -> u64 {
         fs::metadata(self.path.join("refused").join(session.as_str())).map_or(0, |m| m.len())
     }
@@ -47,14 +48,11 @@ impl Store {
     }
 }
 
-/// The session whose claim, or call for items, came to nothing because of others.
+/// The session whose claim, or call for a certain item, was refused because of others.
 fn in_the_way_of<'a>(op: &'a Op, outcome: &Outcome) -> Option<&'a SessionName> {
     match (op, outcome) {
         (Op::Claim(claim), Outcome::Held { .. }) => Some(&claim.session),
-        (
-            Op::Next(next),
-            Outcome::Taken { items, reason: Some(EmptyReason::Waiting { files_held: 1.., .. }), .. },
-        ) if items.is_empty() => Some(&next.session),
+        (Op::Next(next), Outcome::Held { .. }) => Some(&next.session),
         _ => None,
     }
 }

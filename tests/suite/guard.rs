@@ -112,6 +112,31 @@ fn a_plain_commit_needs_a_claim_and_carries_its_lease() {
 }
 
 #[test]
+fn a_subject_is_no_trailer_and_no_text_is_none() {
+    let desk = Desk::new(true);
+    desk.claim(&["a"]);
+    let message = |format: &str| desk.env.git_in(&desk.dir, &["log", "-1", format]);
+    desk.edit("a");
+    desk.passes(&["commit", "-am", "Coord-Session: evil"]);
+    let sessions = "--format=%s|%(trailers:key=Coord-Session,valueonly,separator=)";
+    assert_eq!(message(sessions), "Coord-Session: evil|me\n");
+    desk.passes(&["commit", "-q", "--amend", "--no-edit"]);
+    assert_eq!(message(sessions), "Coord-Session: evil|me\n", "an amend replaces the trailers only");
+    // Written in an editor, commit-msg has to add the trailers.
+    let editor = "core.editor=echo Coord-Session: evil >";
+    desk.edit("a");
+    desk.passes(&["-c", editor, "commit", "-q", "-a"]);
+    assert_eq!(message(sessions), "Coord-Session: evil|me\n");
+    // git refuses an empty message; trailers must not make it look like a text.
+    desk.edit("a");
+    let before = desk.head();
+    assert!(!desk.git(&["commit", "-a", "-m", ""]).status.success());
+    desk.git(&["config", "commit.cleanup", "strip"]);
+    assert!(!desk.git(&["commit", "-a", "-m", "# only a comment"]).status.success());
+    assert_eq!(desk.head(), before);
+}
+
+#[test]
 fn commit_a_and_a_pathspec_are_judged_by_the_index_that_git_makes() {
     Desk::both(|desk| {
         desk.claim(&["a"]);

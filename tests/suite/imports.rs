@@ -136,6 +136,22 @@ fn a_circle_through_several_batches_is_refused_and_leaves_nothing() {
     env.check("after a circle through known items was refused");
 }
 
+/// In a task list most needs follow from the order of the tasks, and are not in the file to be taken out.
+#[test]
+fn a_circle_in_a_task_list_tells_of_the_needs_that_nobody_wrote() {
+    let env = TestEnv::new();
+    let text = "## Phase 1: A\n- [ ] T001 a\n- [ ] T002 b (depends on T003)\n- [ ] T003 c\n";
+    let call = env.run(&env.root).args(["queue", "import", "-"]).stdin(text).call();
+    let error = call.fails(5, "refused");
+    assert!(error["message"].as_str().unwrap().contains("T002 → T003 → T002"), "{error}");
+    let hint = error["hint"].as_str().unwrap();
+    assert!(hint.contains("[P]") && hint.contains("comes after the one before it in its phase"), "{hint}");
+    // Where all needs are written, that would be confusing.
+    let text = "{\"id\":\"a\",\"title\":\"a\",\"needs\":[\"a\"]}\n";
+    let call = env.run(&env.root).args(["queue", "import", "-"]).stdin(text).call();
+    assert!(!call.fails(5, "refused")["hint"].as_str().unwrap().contains("phase"));
+}
+
 /// Batches that move the ref away in their second pass: the first is a look without the lock.
 struct Moved<'e> {
     env: &'e TestEnv,

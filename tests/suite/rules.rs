@@ -1,20 +1,17 @@
-//! What `next` offers to whom: filters, shares, rules of queues; and changing many items at once.
+//! What `next` offers to whom: filters, rules of queues.
 
-use std::collections::BTreeSet;
-
-use git_coord::model::{ItemState, QueueName, queue};
 use serde_json::json;
 
-use crate::common::{TestEnv, claim_op};
+use crate::common::TestEnv;
 
-fn with_sessions() -> TestEnv {
+pub fn with_sessions() -> TestEnv {
     let env = TestEnv::new();
     env.sessions(&["ann", "bob"]);
     env
 }
 
 /// `n` items with a file each: categories and folders take turns.
-fn import(env: &TestEnv, n: usize) {
+pub fn import(env: &TestEnv, n: usize) {
     let line = |i: usize| {
         let category = ["types", "style", "rare"][if i == n - 1 { 2 } else { i % 2 }];
         let item = json!({
@@ -26,7 +23,7 @@ fn import(env: &TestEnv, n: usize) {
     env.import(&(0..n).map(line).collect::<String>()).ok();
 }
 
-fn next(env: &TestEnv, session: &str, words: &[&str]) -> Vec<String> {
+pub fn next(env: &TestEnv, session: &str, words: &[&str]) -> Vec<String> {
     let items = env.coord_as(session, &[&["next"], words].concat()).items();
     env.check(&format!("after {session} next {words:?}"));
     items
@@ -122,67 +119,6 @@ fn explanations_name_what_was_taken_and_what_was_not() {
     assert_eq!(reason("i0000"), Some(json!("files-held")));
     assert_eq!(passed[0]["holders"][0]["session"], "bob");
     assert_eq!(reason("i0003"), Some(json!("other-kind")));
-}
-
-#[test]
-fn shares_are_apart_and_cover_everything() {
-    let env = with_sessions();
-    import(&env, 60);
-    let call = env.coord(&["queue", "split", "--sessions", "3", "--into", "s"]);
-    let shares = call.ok()["shares"].as_array().unwrap();
-    let sum: u64 = shares.iter().map(|s| s["items"].as_u64().unwrap()).sum();
-    assert_eq!(
-        (sum, shares[1]["session"].as_str(), shares[1]["share"].as_str()),
-        (60, Some("s-2"), Some("2/3"))
-    );
-    let mut all = BTreeSet::new();
-    for (n, share) in shares.iter().enumerate() {
-        let name = format!("s-{}", n + 1);
-        let items = next(&env, &name, &["--count", "100"]);
-        assert_eq!(items.len() as u64, share["items"].as_u64().unwrap(), "{name}");
-        all.extend(items);
-    }
-    assert_eq!(all.len(), 60, "every item belongs to one share");
-}
-
-#[test]
-fn a_split_replaces_the_one_before_and_leaves_the_sessions_alone() {
-    let env = with_sessions();
-    import(&env, 20);
-    env.import("{\"id\":\"o\",\"title\":\"o\",\"queue\":\"other\"}\n").ok();
-    env.coord(&["session", "start", "s-1", "--area", "src/1"]).ok();
-    env.claim("s-1", &["doc"], 1000);
-    let before = env.session("s-1");
-    let split = |words: &[&str]| {
-        env.coord(&[&["queue", "split", "--sessions", "2", "--into", "s"], words].concat()).ok();
-        env.check(&format!("after a split {words:?}"));
-    };
-    split(&["--queue", "other"]);
-    let queue = QueueName::parse("other").unwrap();
-    assert_eq!(env.session("s-1").queues, [queue]);
-    assert_eq!(env.events().last().unwrap().headline(), "s-2: assign 2/2 other");
-    let commits = || {
-        let log = env.git_in(&env.store_dir(), &["--git-dir=.", "rev-list", "--count", "refs/coord/state"]);
-        log.trim().parse::<u32>().unwrap()
-    };
-    let acts = commits();
-    split(&[]);
-    assert_eq!(commits() - acts, 1, "all of it, or nothing");
-    for (name, share) in [("s-1", "1/2"), ("s-2", "2/2")] {
-        let session = env.session(name);
-        assert_eq!((session.queues.len(), session.areas.len()), (0, 0), "{name}: of all queues and areas");
-        assert_eq!(session.share, share.parse().ok());
-    }
-    let after = env.session("s-1");
-    assert_eq!(
-        (&after.leases, &after.token, &after.worktree),
-        (&before.leases, &before.token, &before.worktree)
-    );
-    let ones = [next(&env, "s-1", &["--count", "100"]), next(&env, "s-2", &["--count", "100"])];
-    assert_eq!(ones.concat().len(), 21, "all queues are covered again");
-    // One that comes to be by it can be started in any worktree.
-    env.coord(&["session", "start", "s-2"]).ok();
-    assert_eq!(env.session("s-2").share, "2/2".parse().ok());
 }
 
 #[test]
@@ -282,103 +218,6 @@ fn what_failed_cools_down_and_comes_back_by_itself() {
     assert!(env.coord(&["queue", "why", "i0000"]).ok()["until"].is_string());
     env.coord(&["queue", "update", "--where", "id=i0000", "--requeue"]).ok();
     assert_eq!(next(&env, "ann", &[]), ["i0000"], "put back by hand");
-}
-
-fn counts(env: &TestEnv, name: &str) -> queue::Counts {
-    let name = QueueName::parse(name).unwrap();
-    env.store().read(|view| queue::get(view, &name)).unwrap().unwrap().counts
-}
-
-#[test]
-fn many_items_change_in_one_act() {
-    let env = with_sessions();
-    import(&env, 300);
-    env.import("{\"id\":\"w\",\"title\":\"waits\",\"needs\":[\"i0001\"],\"queue\":\"other\"}\n").ok();
-    next(&env, "ann", &["--item", "i0003"]);
-    let words = ["queue", "update", "--where", "category=style", "--queue", "late", "--priority", "7"];
-    let dry = env.coord(&[&words[..], &["--dry-run"]].concat());
-    assert_eq!(dry.ok()["changed"], 148, "150 less the rare one and the one that is held");
-    assert_eq!(dry.ok()["first"].as_array().unwrap().len(), 10);
-    assert_eq!(counts(&env, "main").total(), 300, "a dry run changes nothing");
-    let call = env.coord(&words);
-    assert_eq!((&call.ok()["changed"], &call.ok()["skipped_first"]), (&json!(148), &json!(["i0003"])));
-    env.check("after moving items");
-    assert_eq!((counts(&env, "main").total(), counts(&env, "late").total()), (152, 148));
-    assert_eq!(env.coord(&words).ok()["changed"], 0, "once is enough");
-    // Ids and needs lead to the new place.
-    next(&env, "bob", &["--item", "i0001"]);
-    assert_eq!(env.coord_as("bob", &["done", "i0001"]).ok()["unblocked"], json!(["w"]));
-    let list = env.coord(&["queue", "list", "--queue", "late", "--limit", "1000"]).items();
-    assert_eq!(list.len(), 148);
-    env.coord(&["doctor"]).ok();
-}
-
-#[test]
-fn a_limit_counts_what_changes_and_nothing_else() {
-    let env = with_sessions();
-    import(&env, 12);
-    assert_eq!(next(&env, "ann", &["--count", "3"]).len(), 3);
-    env.coord_as("ann", &["fail", "i0002", "--final", "--reason", "r"]).ok();
-    let update = |words: &[&str]| {
-        let call = env.coord(&[&["queue", "update", "--where", "queue=main"], words].concat());
-        env.check(&format!("after {words:?}"));
-        let number = |key: &str| call.ok()[key].as_u64().unwrap();
-        (number("changed"), number("skipped"), number("matched"))
-    };
-    // i0000 and i0001 are held and come first; to put back is of no concern to what is free or held.
-    assert_eq!(update(&["--requeue", "--limit", "1", "--dry-run"]), (1, 0, 1));
-    assert_eq!(update(&["--requeue", "--limit", "1"]), (1, 0, 1), "i0002");
-    assert_eq!(update(&["--requeue"]), (0, 0, 0));
-    assert_eq!(update(&["--priority", "9", "--limit", "2"]), (2, 2, 4));
-    assert_eq!(update(&["--priority", "9", "--limit", "2"]), (2, 2, 4), "the next ones");
-    assert_eq!(update(&["--category", "style", "--limit", "0"]), (0, 0, 0));
-    assert_eq!(update(&["--priority", "9"]), (6, 2, 8));
-    assert_eq!(update(&["--cancel"]), (10, 2, 12));
-}
-
-#[test]
-fn items_are_given_up_and_put_back_by_condition() {
-    let env = with_sessions();
-    import(&env, 10);
-    let update = |words: &[&str]| {
-        let call = env.coord(&[&["queue", "update"], words].concat());
-        env.check(&format!("after {words:?}"));
-        call.ok()["changed"].as_u64().unwrap()
-    };
-    assert_eq!(update(&["--where", "file=src/1/**", "--cancel"]), 3);
-    let shown = env.coord(&["queue", "show", "i0001"]);
-    assert_eq!(
-        (&shown.ok()["item"]["state"], &shown.ok()["item"]["why"]),
-        (&json!("failed"), &json!("cancelled"))
-    );
-    assert_eq!(update(&["--where", "state=failed", "--requeue", "--limit", "2", "--category", "again"]), 2);
-    assert_eq!(counts(&env, "main").failed, 1);
-    assert_eq!(next(&env, "ann", &["--category", "again", "--count", "9"]), ["i0001", "i0005"]);
-    assert_eq!(update(&["--where", "title~ITEM", "--where", "category!=again", "--priority", "0"]), 8);
-    env.coord(&["queue", "update", "--where", "colour=red", "--cancel"]).fails(2, "usage");
-    env.coord(&["queue", "update", "--where", "id=x"]).fails(2, "usage");
-    let left = env.coord(&["queue", "list", "--state", ItemState::Failed.word()]).items();
-    assert_eq!(left, ["i0009"]);
-    env.coord(&["doctor"]).ok();
-}
-
-#[test]
-fn a_cancelled_item_that_waits_goes_on_waiting_when_it_is_put_back() {
-    let env = with_sessions();
-    env.import("{\"id\":\"a\",\"title\":\"a\"}\n{\"id\":\"b\",\"title\":\"b\",\"needs\":[\"a\"]}\n").ok();
-    for what in ["--cancel", "--requeue"] {
-        env.coord(&["queue", "update", "--where", "id=b", what]).ok();
-        env.check(what);
-    }
-    assert_eq!(env.coord(&["queue", "list", "--state", "blocked"]).items(), ["b"]);
-    env.coord(&["queue", "update", "--where", "id=b", "--cancel"]).ok();
-    next(&env, "ann", &[]);
-    env.coord_as("ann", &["done", "a"]).ok();
-    env.coord(&["queue", "update", "--where", "id=b", "--requeue"]).ok();
-    assert_eq!(next(&env, "ann", &[]), ["b"], "what it needs was done meanwhile");
-    // A claim by hand is no item, and stays what it is.
-    env.store().submit(&claim_op("bob", &["x"], 100), None).unwrap();
-    env.check("in the end");
 }
 
 #[test]

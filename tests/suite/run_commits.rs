@@ -139,6 +139,30 @@ fn commits_of_a_done_item_beside_the_branch_get_a_branch_of_their_own() {
     assert!(!left.contains(last) && left.contains(aside[1].as_str().unwrap()), "{left}");
 }
 
+/// Whatever git or its hooks could take the title for: a comment, a trailer, a line to cut at.
+#[test]
+fn a_title_is_the_subject_of_its_commit() {
+    let env = TestEnv::new();
+    env.git(&["config", "commit.cleanup", "strip"]);
+    let cut = "# ------------------------ >8 ------------------------";
+    let titles = ["Coord-Session: evil", "Signed-off-by: Eve", "# Mend it", cut, "; x", "---", "fix: it"];
+    let items: Vec<_> = (titles.iter().enumerate())
+        .map(|(n, title)| json!({"id":format!("#{n}"),"title":title,"files":["a"],"run":format!("echo {n} > a")}))
+        .collect();
+    import(&env, &items);
+    env.coord(&["run", "-j", "1"]).ok();
+    let format = "--format=%s|%(trailers:key=Coord-Session,valueonly,separator=)|\
+                  %(trailers:key=Coord-Item,valueonly,separator=)";
+    let log = env.git(&["log", "--reverse", format, "main..coord/run-1"]);
+    let subject = |n: usize, title: &str| match n {
+        2..=4 => format!("Item #{n}: {title}|run-1|#{n}"),
+        _ => format!("{title}|run-1|#{n}"),
+    };
+    let wanted: Vec<_> = titles.iter().enumerate().map(|(n, title)| subject(n, title)).collect();
+    assert_eq!(log.lines().collect::<Vec<_>>(), wanted);
+    env.check("after commits with odd titles");
+}
+
 /// A command, or the run's own commit, was killed in the midst of git.
 #[test]
 fn locks_of_a_killed_git_do_not_stop_later_runs() {

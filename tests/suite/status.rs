@@ -52,11 +52,15 @@ fn numbers_follow_what_sessions_do() {
     env.coord_as("ada", &["fail", "a1", "--reason", "no", "--final"]).ok();
     env.coord_as("bob", &["next", "--queue", "q2"]).ok();
     env.coord_as("bob", &["claim", "docs"]).ok();
-    // Refused because of bob: one claim, one call for an item of which the files are held.
+    // Refused because of bob: one claim, and one item that was asked for by its id.
     env.coord_as("ada", &["claim", "docs/x"]).fails(4, "held");
+    env.coord_as("ada", &["next", "--item", "b0"]).fails(4, "held");
+    // No conflict: no particular item was asked for, so nobody is in the way of anything.
     env.coord_as("bob", &["claim", "src/b1", "src/b2"]).ok();
-    assert!(env.coord_as("ada", &["next"]).items().is_empty());
-    // Not a conflict: what is asked for does not exist, or is finished.
+    for _ in 0..2 {
+        assert!(env.coord_as("ada", &["next"]).items().is_empty());
+    }
+    // Nor is this: what is asked for does not exist, or is finished.
     env.coord_as("ada", &["release", "never"]).fails(3, "lost");
     assert!(env.coord_as("ada", &["next", "--queue", "q1"]).items().is_empty());
 
@@ -87,6 +91,21 @@ fn numbers_follow_what_sessions_do() {
     env.coord_as("bob", &["drop", "b0"]).ok();
     assert_eq!(row(env.coord(&["status"]).ok(), "sessions", "bob")["attempts"], 0);
     env.check("at the end");
+}
+
+/// Slots that wait for each other look for items again and again.
+#[test]
+fn a_run_is_in_nobodys_way() {
+    let env = TestEnv::new();
+    let item = |n: usize| {
+        let run = "sleep 0.4; echo $GIT_COORD_ITEM > a";
+        json!({"id": format!("i{n}"), "title": "t", "files": ["a"], "run": run})
+    };
+    let lines: String = (0..4).map(|n| format!("{}\n", item(n))).collect();
+    env.import(&lines).ok();
+    assert_eq!(env.coord(&["run", "-j", "4"]).ok()["done"], 4);
+    let call = env.coord(&["status"]);
+    assert_eq!((&call.ok()["tries"], &call.ok()["conflict_rate"]), (&json!(4), &json!(0.0)));
 }
 
 #[test]

@@ -136,15 +136,7 @@ fn dispatch(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, Vi
     match op {
         Op::StartSession(start) => session::start(txn, start, context),
         Op::Assign(to) => session::assign(txn, to, context),
-        Op::AssignAll { sessions } => {
-            for to in sessions {
-                let outcome = session::assign(txn, to, context)?;
-                if outcome.is_refusal() {
-                    return Ok(outcome);
-                }
-            }
-            Ok(Outcome::Done)
-        }
+        Op::Split { prefix, sessions } => session::split(txn, prefix, sessions, context),
         Op::EndSession { name } => session::end(txn, name, context),
         Op::Claim(claim) => claim::claim(txn, claim, context),
         Op::Release { session, paths } => claim::release(txn, session, paths.as_deref(), context),

@@ -281,7 +281,10 @@ pub(super) fn unassigned(
         return Ok(Some("it lies outside this session's area".into()));
     }
     let other = session.share.filter(|share| !share.has(item));
-    Ok(other.map(|share| format!("it does not belong to this session's share {share}")))
+    Ok(other.map(|share| {
+        let other = || format!("it does not belong to this session's share {share}");
+        session.without_share().unwrap_or_else(other)
+    }))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::super::event::Event;
 use super::super::op::{Assign, StartSession};
 use super::super::outcome::Outcome;
 use super::super::session::{Session, SessionState};
+use super::super::share::Share;
 use super::super::view::ViewError;
 use super::super::{ItemState, SessionName, Txn, head, queue, session as sessions};
 use super::leases::{free, put, renew_due};
@@ -74,6 +75,45 @@ pub(super) fn assign(txn: &mut Txn<'_>, to: &Assign, context: &Context) -> Resul
         );
     }
     Ok(Outcome::Session { session: Box::new(session), released: Vec::new(), dropped: Vec::new() })
+}
+
+/// Assigns the shares of a split, and retires those that are left over from an earlier one.
+///
+/// # Errors
+/// When the state cannot be read.
+pub(super) fn split(
+    txn: &mut Txn<'_>,
+    prefix: &str,
+    to: &[Assign],
+    context: &Context,
+) -> Result<Outcome, ViewError> {
+    for one in to {
+        let outcome = assign(txn, one, context)?;
+        if outcome.is_refusal() {
+            return Ok(outcome);
+        }
+    }
+    let count = u32::try_from(to.len()).unwrap_or(u32::MAX);
+    let mut retired = Vec::new();
+    for session in sessions::all(txn)? {
+        // Given by hand under such a name, it is another share, and not ours to take.
+        let name = |share: &Share| session.name.as_str() == format!("{prefix}-{}", share.number());
+        let left = session.share.filter(|share| share.number() > count);
+        let Some(share) = left.filter(name) else { continue };
+        let gone = Assign {
+            session: session.name.clone(),
+            queues: session.queues.clone(),
+            areas: session.areas.clone(),
+            share: Some(share.beyond(count)),
+        };
+        assign(txn, &gone, context)?;
+        if !share.is_gone() {
+            let held = session.leases.iter().filter_map(|l| Some(l.item.as_ref()?.id.clone()));
+            retired.push((session.name.clone(), held.collect()));
+        }
+    }
+    retired.sort_by_key(|(name, _)| (name.as_str().len(), name.clone()));
+    Ok(Outcome::Split { retired })
 }
 
 /// A session that holds nothing and is bound to no worktree.

@@ -2,7 +2,7 @@
 
 /// How bad a finding is. The order is that of urgency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Severity {
+pub(crate) enum Severity {
     Blocker,
     Critical,
     Major,
@@ -12,11 +12,11 @@ pub(super) enum Severity {
 
 impl Severity {
     /// What a finding has whose tool does not say.
-    pub(super) const UNKNOWN: Severity = Severity::Major;
+    pub(crate) const UNKNOWN: Severity = Severity::Major;
 
     /// The severity of a word: one of the five names, one of SARIF's four levels, or what other tools say
     /// (npm audit, Bandit, Trivy, …).
-    pub(super) fn parse(word: &str) -> Option<Self> {
+    pub(crate) fn parse(word: &str) -> Option<Self> {
         Some(match word.to_ascii_lowercase().as_str() {
             "blocker" | "fatal" => Severity::Blocker,
             "critical" | "error" | "high" => Severity::Critical,
@@ -28,7 +28,7 @@ impl Severity {
     }
 
     /// The severity of a CVSS score (SARIF's `security-severity`), in the bands of CVSS 3.
-    pub(super) fn from_score(score: f64) -> Option<Self> {
+    pub(crate) fn from_score(score: f64) -> Option<Self> {
         Some(match score {
             s if !(0.0..=10.0).contains(&s) => return None,
             s if s >= 9.0 => Severity::Blocker,
@@ -40,12 +40,12 @@ impl Severity {
     }
 
     /// 0 is most urgent.
-    pub(super) fn priority(self) -> u32 {
+    pub(crate) fn priority(self) -> u32 {
         self as u32
     }
 
     /// The name that items carry.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Severity::Blocker => "BLOCKER",
             Severity::Critical => "CRITICAL",
@@ -54,6 +54,11 @@ impl Severity {
             Severity::Info => "INFO",
         }
     }
+}
+
+/// True for two words of one severity, such as `error` and `CRITICAL`.
+pub(crate) fn same(a: &str, b: &str) -> bool {
+    a.eq_ignore_ascii_case(b) || (Severity::parse(a).is_some() && Severity::parse(a) == Severity::parse(b))
 }
 
 #[cfg(test)]
