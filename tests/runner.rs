@@ -50,6 +50,7 @@ mod suite {
     mod simulator;
     mod status;
     mod storm;
+    mod terminal;
     mod untouched;
     mod upkeep;
     mod workers;

@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use clap::{Command, CommandFactory as _};
 
 use super::args::Cli;
-use super::output::{STRONG, paint};
+use super::output::{STRONG, Text, paint};
 
 /// Groups of commands, in the order in which one comes to need them.
 const GROUPS: [(&str, &[&str]); 4] = [
@@ -66,7 +66,7 @@ fn text(program: &Command) -> String {
     lines.extend(folded("Flags", &flags(program), "  "));
     lines.push(String::new());
     lines.push("git coord COMMAND -h explains a command; git coord demo shows all of it at work.".into());
-    lines.join("\n")
+    Text::from(lines).to_string()
 }
 
 /// The first line of what a command says of itself.

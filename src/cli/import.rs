@@ -14,8 +14,9 @@ use crate::store::Import;
 
 use super::app::App;
 use super::error::{CliError, CliResult};
-use super::output::{Answer, GOOD, Ui, paint};
+use super::output::{Answer, GOOD, Text, Ui, paint};
 use super::progress::Progress;
+use super::safe::visible;
 use super::text;
 
 /// Queue of items that name none.
@@ -23,6 +24,9 @@ const DEFAULT_QUEUE: &str = "main";
 
 /// Needs that nobody has imported of which people and programs are told the names.
 const UNKNOWN_SHOWN: usize = 10;
+
+/// Bad lines that people are shown.
+const BAD_SHOWN: usize = 20;
 
 /// See the command's help.
 #[derive(Debug, Args)]
@@ -153,7 +157,8 @@ fn current_dir(app: &App) -> PathBuf {
 
 fn read_rules(app: &App, file: &Path) -> CliResult<Rules> {
     Rules::read(&current_dir(app).join(file)).map_err(|e| {
-        CliError::failed("bad-input", format!("{}: {}", file.display(), e.to_string().trim_end()))
+        let message = format!("{}: {}", visible(&file.to_string_lossy()), e.to_string().trim_end());
+        CliError::failed("bad-input", Text::block(&message))
             .hint("a rule reads: [[rule]] match = { path = \"src/**\" } set = { queue = \"src\" }")
     })
 }
@@ -178,7 +183,7 @@ fn answer(added: u64, known: u64, unknown: &BTreeSet<ItemId>, report: &Report) -
     }
     if report.bad_total > 0 {
         let lines = text::count(report.bad_total as usize, "bad line");
-        answer = answer.note(format!("{lines} left out:\n{}", bad_lines(report)));
+        answer = answer.note(bad_lines(format!("{lines} left out:"), report));
     }
     answer
 }
@@ -211,19 +216,21 @@ fn bad_json(report: &Report) -> Value {
     report.bad.iter().map(|b| json!({ "line": b.line, "reason": b.reason })).collect()
 }
 
-fn bad_lines(report: &Report) -> String {
-    let mut lines: Vec<String> =
-        report.bad.iter().take(20).map(|b| format!("  line {}: {}", b.line, b.reason)).collect();
-    if report.bad_total > lines.len() as u64 {
-        lines.push(format!("  and {} more", report.bad_total - lines.len() as u64));
+/// The first bad lines of a report below a headline.
+fn bad_lines(head: String, report: &Report) -> Vec<String> {
+    let first = &report.bad[..report.bad.len().min(BAD_SHOWN)];
+    let mut lines = vec![head];
+    lines.extend(first.iter().map(|b| format!("  line {}: {}", b.line, b.reason)));
+    if report.bad_total > first.len() as u64 {
+        lines.push(format!("  and {} more", report.bad_total - first.len() as u64));
     }
-    lines.join("\n")
+    lines
 }
 
 fn bad_input(file: &Path, report: &Report) -> CliError {
     let what = text::count(report.bad_total as usize, "bad line");
-    let message = format!("{}: {what}, nothing was imported\n{}", file.display(), bad_lines(report));
-    CliError::failed("bad-input", message)
+    let head = format!("{}: {what}, nothing was imported", file.display());
+    CliError::failed("bad-input", bad_lines(head, report))
         .hint("mend them, or import the rest with --skip-bad")
         .detail("bad", bad_json(report))
         .detail("bad_total", json!(report.bad_total))

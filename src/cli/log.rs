@@ -9,7 +9,7 @@ use crate::model::{ItemId, Op, Outcome, SessionName, ids};
 use super::app::App;
 use super::error::{CliError, CliResult};
 use super::hook::write_note;
-use super::output::{Answer, FAINT, GOOD, STRONG, paint};
+use super::output::{Answer, FAINT, GOOD, STRONG, Text, paint};
 use super::text;
 
 /// See the command's help.
@@ -49,7 +49,7 @@ pub fn log(app: &App, args: &LogArgs, session: Option<&str>) -> CliResult<Answer
     let width = events.iter().map(|e| text::ago(e.time).len()).max().unwrap_or(0);
     let lines: Vec<String> = events.iter().map(|e| line(e, width)).collect();
     let list: Vec<Value> = events.iter().map(|e| Value::Object(e.to_value())).collect();
-    let text = if lines.is_empty() { "nothing has happened yet".into() } else { lines.join("\n") };
+    let text = if lines.is_empty() { Text::from("nothing has happened yet") } else { lines.into() };
     Ok(Answer::new(json!({ "events": list }), text))
 }
 

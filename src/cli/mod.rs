@@ -26,6 +26,7 @@ mod queue;
 mod remote;
 mod rules;
 mod run;
+mod safe;
 mod server;
 mod session;
 mod split;

@@ -91,7 +91,7 @@ pub fn next(app: &App, args: &NextArgs) -> CliResult<Answer> {
         data["passed"] = passed.iter().map(passed_json).collect();
         lines.extend(passed.iter().map(passed_line));
     }
-    let answer = Answer::new(data, lines.join("\n"));
+    let answer = Answer::new(data, lines);
     Ok(match &reason {
         Some(reason) if items.is_empty() || args.explain => answer.note(reason_text(reason)),
         _ => answer,

@@ -16,7 +16,7 @@ use super::export::ExportArgs;
 use super::grid::Line;
 use super::import::ImportArgs;
 use super::items::state_style;
-use super::output::{Answer, FAINT, STRONG, Ui, paint};
+use super::output::{Answer, FAINT, STRONG, Text, Ui, paint};
 use super::rules::SetArgs;
 use super::split::SplitArgs;
 use super::text;
@@ -139,10 +139,10 @@ fn list(app: &App, args: &ListArgs) -> CliResult<Answer> {
         None => all(view, args),
     })?;
     let text = if rows.is_empty() {
-        "no items".to_owned()
+        Text::from("no items")
     } else {
         let width = text::columns(&std::io::stdout());
-        rows.iter().map(|r| r.line.fit(width)).collect::<Vec<_>>().join("\n")
+        rows.iter().map(|r| r.line.fit(width)).collect::<Vec<_>>().into()
     };
     let items: Vec<Value> = rows.into_iter().map(|r| r.json).collect();
     Ok(Answer::new(json!({ "items": items }), text))
@@ -228,7 +228,7 @@ fn show(app: &App, args: &ShowArgs) -> CliResult<Answer> {
     if let Some(payload) = &item.payload {
         lines.push(format!("    {payload}"));
     }
-    Ok(Answer::new(json!({ "item": json }), lines.join("\n")))
+    Ok(Answer::new(json!({ "item": json }), lines))
 }
 
 type Found = (crate::model::Item, Slot, segment::States);

@@ -16,7 +16,7 @@ use crate::store::{Store, random_hex};
 
 use super::app::App;
 use super::error::{CliError, CliResult};
-use super::output::{Answer, FAINT, GOOD, STRONG, paint};
+use super::output::{Answer, FAINT, GOOD, STRONG, Text, paint};
 use super::text;
 
 /// Start, list, show or end sessions.
@@ -143,8 +143,11 @@ fn start(app: &App, args: &StartArgs) -> CliResult<Answer> {
     let outcome = match app.submit(&store, &op, None) {
         Err(e) if e.code == "held" => {
             let place = known.and_then(|k| k.worktree).unwrap_or_default();
-            return Err(CliError { message: format!("session {} is at work in {place}", args.name), ..e }
-                .hint(format!("take another name, or end it first: git coord session end {}", args.name)));
+            return Err(CliError {
+                message: format!("session {} is at work in {place}", args.name).into(),
+                ..e
+            }
+            .hint(format!("take another name, or end it first: git coord session end {}", args.name)));
         }
         other => other?,
     };
@@ -160,7 +163,7 @@ fn start(app: &App, args: &StartArgs) -> CliResult<Answer> {
         session.worktree.as_deref().unwrap_or("?")
     );
     let mut answer = Answer::new(json!({ "session": session_json(&session, &store) }), text);
-    answer.notes = notes;
+    answer.notes = notes.into_iter().map(Text::from).collect();
     Ok(answer)
 }
 
@@ -234,7 +237,7 @@ fn list(app: &App) -> CliResult<Answer> {
     sessions.retain(|s| !s.pool);
     let width = sessions.iter().map(|s| s.name.as_str().len()).max().unwrap_or(0);
     let lines: Vec<String> = sessions.iter().map(|s| line(s, &store, width)).collect();
-    let text = if lines.is_empty() { "no session has been started".to_owned() } else { lines.join("\n") };
+    let text = if lines.is_empty() { Text::from("no session has been started") } else { lines.into() };
     let data: Vec<Value> = sessions.iter().map(|s| session_json(s, &store)).collect();
     Ok(Answer::new(json!({ "sessions": data }), text))
 }
@@ -285,7 +288,7 @@ fn show(app: &App, args: &NameArgs) -> CliResult<Answer> {
         let what = what.or_else(|| loss.item.as_ref().map(|i| format!("item {i}"))).unwrap_or_default();
         lines.push(format!("  lost     {what}: {}", loss.why));
     }
-    Ok(Answer::new(json!({ "session": session_json(&session, &store) }), lines.join("\n")))
+    Ok(Answer::new(json!({ "session": session_json(&session, &store) }), lines))
 }
 
 fn named(app: &App, args: &NameArgs) -> CliResult<SessionName> {

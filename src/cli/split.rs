@@ -93,5 +93,5 @@ fn answer(args: &SplitArgs, names: &[SessionName], parts: &[Part]) -> Answer {
             args.sessions
         ),
     };
-    Answer::new(data, lines.join("\n")).note(hint)
+    Answer::new(data, lines).note(hint)
 }

@@ -102,7 +102,7 @@ fn answer(updated: &Updated, dry: bool) -> Answer {
             lines.push(paint(FAINT, format!("  and {more} more")));
         }
     }
-    let answer = Answer::new(data, lines.join("\n"));
+    let answer = Answer::new(data, lines);
     if updated.held == 0 {
         return answer;
     }

@@ -139,7 +139,7 @@ fn reasons(why: &Why) -> Vec<String> {
     list
 }
 
-fn why_text(why: &Why, held: &HeldUp) -> String {
+fn why_text(why: &Why, held: &HeldUp) -> Vec<String> {
     let mut lines = vec![format!(
         "{}  {}  {} {}",
         paint(STRONG, &why.item.id),
@@ -163,7 +163,7 @@ fn why_text(why: &Why, held: &HeldUp) -> String {
     if held.total > 0 && why.state != ItemState::Done {
         lines.push(format!("  it holds up {}", held_up_text(held)));
     }
-    lines.join("\n")
+    lines
 }
 
 fn wait_lines(waits: &[Wait]) -> Vec<String> {
