@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::import::{Format, Options, Partition, Report, Rules, Spool, read};
+use crate::import::{Format, ImportError, Options, Partition, Report, Rules, RulesError, Spool, read};
 use crate::model::{ItemId, Outcome, QueueName, needs};
 use crate::store::Import;
 
@@ -115,11 +115,16 @@ fn read_all(
     spool: &mut Spool,
 ) -> CliResult<(Report, Progress)> {
     let name = args.file.display();
-    let unreadable = |reason: &dyn std::fmt::Display| {
-        CliError::failed("bad-input", format!("{name}: {reason}"))
-            .hint("nothing was imported; mend the file, or name its format, such as: --format csv")
+    let unreadable = |error: ImportError| {
+        let hint = match &error {
+            ImportError::Read(cause) => unreadable_hint(cause),
+            ImportError::Spool(_) => NO_ROOM,
+            ImportError::UnknownFormat => "mend the file, or name its format, such as: --format csv",
+        };
+        CliError::failed("bad-input", format!("{name}: {error}"))
+            .hint(format!("nothing was imported; {hint}"))
     };
-    let (input, bytes) = open(app, &args.file).map_err(|e| unreadable(&e))?;
+    let (input, bytes) = open(app, &args.file).map_err(|e| unreadable(ImportError::Read(e)))?;
     let mut progress = Progress::new(ui, bytes);
     let input = BufReader::with_capacity(1 << 18, progress.reader(input));
     let mut kept = Ok(());
@@ -132,10 +137,10 @@ fn read_all(
             kept = spool.push(item);
         }
     });
-    let report = report.map_err(|e| unreadable(&e))?;
+    let report = report.map_err(unreadable)?;
     kept.map_err(|e| {
         CliError::failed("io", format!("{name}: cannot keep its items in a temporary file: {e}"))
-            .hint("nothing was imported; see that the folder for temporary files has room (TMPDIR)")
+            .hint(format!("nothing was imported; {NO_ROOM}"))
     })?;
     Ok((report, progress))
 }
@@ -155,11 +160,33 @@ fn current_dir(app: &App) -> PathBuf {
     app.repo.root.join(app.repo.prefix.to_native())
 }
 
+/// What helps when items cannot be kept.
+const NO_ROOM: &str = "see that the folder for temporary files has room (TMPDIR)";
+
+/// What helps when a file cannot be read.
+fn unreadable_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::NotFound => "see that the name is right; it is relative to the current folder",
+        ErrorKind::PermissionDenied => "see that you may read it",
+        ErrorKind::IsADirectory => "name a file in this folder",
+        // What gzip has compressed tells when something of it is missing or is another than it was.
+        ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput => {
+            "the file is damaged or not all there; make it again, or copy it again"
+        }
+        _ => "see that the file can be read",
+    }
+}
+
 fn read_rules(app: &App, file: &Path) -> CliResult<Rules> {
     Rules::read(&current_dir(app).join(file)).map_err(|e| {
         let message = format!("{}: {}", visible(&file.to_string_lossy()), e.to_string().trim_end());
-        CliError::failed("bad-input", Text::block(&message))
-            .hint("a rule reads: [[rule]] match = { path = \"src/**\" } set = { queue = \"src\" }")
+        let hint = match &e {
+            RulesError::Read(cause) => unreadable_hint(cause),
+            RulesError::Toml(_) | RulesError::Rule { .. } => {
+                "a rule reads: [[rule]] match = { path = \"src/**\" } set = { queue = \"src\" }"
+            }
+        };
+        CliError::failed("bad-input", Text::block(&message)).hint(format!("nothing was imported; {hint}"))
     })
 }
 

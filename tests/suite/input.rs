@@ -182,3 +182,29 @@ fn a_file_of_many_batches_is_checked_as_a_whole_first() {
     import(&chain).fails(5, "refused");
     assert_eq!(env.coord(&["status"]).ok()["queues"][0]["pending"], 2_050, "nothing of it is imported");
 }
+
+#[test]
+fn a_file_that_cannot_be_read_is_not_said_to_be_in_another_format() {
+    let env = TestEnv::new();
+    let packed = env.temp().join("items.gz");
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut gzip, &b"{\"title\":\"one\"}\n".repeat(1000)).unwrap();
+    let bytes = gzip.finish().unwrap();
+    std::fs::write(&packed, &bytes[..bytes.len() - 12]).unwrap();
+    let items = env.temp().join("items.jsonl");
+    std::fs::write(&items, "{\"title\":\"one\"}\n").unwrap();
+    let (packed, items, folder) =
+        (packed.to_str().unwrap(), items.to_str().unwrap(), env.temp().to_str().unwrap().to_owned());
+    for (words, hint) in [
+        (&["no/such/file"] as &[&str], "the name is right"),
+        (&[&folder], "name a file"),
+        (&[packed], "not all there"),
+        (&[items, "--rules", "no/such/file"], "the name is right"),
+        (&[items, "--rules", &folder], "name a file"),
+    ] {
+        let call = refused(&env, &[&["queue", "import"], words].concat(), 1, "bad-input");
+        let said = call.json["error"]["hint"].as_str().unwrap();
+        assert!(said.contains("nothing was imported") && said.contains(hint), "{words:?}: {said}");
+        assert!(!said.contains("--format") && !said.contains("[[rule]]"), "{words:?}: {said}");
+    }
+}
