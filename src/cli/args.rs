@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use super::output::Ui;
 use super::text::parse_duration;
 use super::{
-    check, claims, demo, doctor, generate, hook, hooks, init, items, log, next, queue, remote, run, server,
-    session, status, uninstall, verify,
+    check, claims, demo, doctor, generate, help, hook, hooks, init, items, log, next, queue, remote, run,
+    server, session, status, uninstall, verify,
 };
 
 /// Coordinate many coding sessions on one repository
@@ -128,6 +128,8 @@ pub enum Command {
     Upkeep,
     /// Run git on the store
     Git(init::GitArgs),
+    /// Explain a command
+    Help(help::HelpArgs),
     /// Print a completion script for a shell
     Completions(generate::CompletionsArgs),
     /// Write man pages or the reference (for packagers, and for docs/cli.md)

@@ -10,6 +10,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::LazyLock;
 
 use anstyle::Style;
+use clap::builder::StyledStr;
 
 /// Stands in the control sequences of [`paint`], so that they can be told from those of others: a
 /// number that is another one each time the program runs.
@@ -64,6 +65,13 @@ impl Text {
 impl From<String> for Text {
     fn from(line: String) -> Self {
         Text(if line.is_empty() { Vec::new() } else { vec![line] })
+    }
+}
+
+/// The program's own help, with the styles that clap gives to it.
+impl From<StyledStr> for Text {
+    fn from(help: StyledStr) -> Self {
+        Text::block(&help.ansi().to_string().replace(BEGIN, &MARK))
     }
 }
 

@@ -183,6 +183,12 @@ fn a_file_of_many_batches_is_checked_as_a_whole_first() {
     assert_eq!(env.coord(&["status"]).ok()["queues"][0]["pending"], 2_050, "nothing of it is imported");
 }
 
+/// What people are told on stderr.
+fn told(env: &TestEnv, words: &[&str]) -> String {
+    let output = env.command(crate::common::PROGRAM, &env.root).session("ada").args(words).output().unwrap();
+    String::from_utf8(output.stderr).unwrap()
+}
+
 #[test]
 fn a_file_that_cannot_be_read_is_not_said_to_be_in_another_format() {
     let env = TestEnv::new();
@@ -206,5 +212,24 @@ fn a_file_that_cannot_be_read_is_not_said_to_be_in_another_format() {
         let said = call.json["error"]["hint"].as_str().unwrap();
         assert!(said.contains("nothing was imported") && said.contains(hint), "{words:?}: {said}");
         assert!(!said.contains("--format") && !said.contains("[[rule]]"), "{words:?}: {said}");
+    }
+}
+
+#[test]
+fn help_is_where_it_is_said_to_be() {
+    let env = TestEnv::new();
+    let all = env.coord(&["help"]).ok()["text"].as_str().unwrap().to_owned();
+    assert!(all.contains("Usage: git coord "), "{all}");
+    let list = env.coord(&["help", "queue", "list"]).ok()["text"].as_str().unwrap().to_owned();
+    assert!(list.contains("Usage: git coord queue list") && list.contains("--limit"), "{list}");
+    env.coord(&["help", "no-such"]).fails(2, "usage");
+    for (words, place) in [
+        (&["queue", "list", "--bad"] as &[&str], "see: git coord queue list -h"),
+        (&["claim"], "see: git coord claim -h"),
+        (&["no-such"], "see: git coord -h"),
+    ] {
+        assert_eq!(env.coord(words).fails(2, "usage")["hint"], place);
+        let said = told(&env, words);
+        assert!(said.contains(place) && !said.contains("--help"), "{said}");
     }
 }
