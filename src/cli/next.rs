@@ -32,7 +32,8 @@ pub struct NextArgs {
     /// Take only items of this rule; may be given several times
     #[arg(long = "rule", value_name = "R")]
     rules: Vec<String>,
-    /// Take only items whose files lie here; may be given several times
+    /// Take only items whose files lie here, from the top of the repository; may be given several
+    /// times
     #[arg(long = "area", value_name = "PATTERN")]
     areas: Vec<String>,
     /// Take exactly this item

@@ -44,7 +44,8 @@ pub struct StartArgs {
     /// Offer it work from this queue only; may be given several times
     #[arg(long = "queue", value_name = "Q")]
     queues: Vec<QueueName>,
-    /// Files that are its own to edit and that its items must touch; may be given several times
+    /// Files that are its own to edit and that its items must touch, from the top of the
+    /// repository; may be given several times
     #[arg(long = "area", value_name = "PATTERN")]
     areas: Vec<String>,
     /// Offer it only its part of the items, by their files: 2/5 is the second of five, 1/1 is all

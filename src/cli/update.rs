@@ -18,7 +18,8 @@ use super::text;
     group(ArgGroup::new("change").required(true).multiple(true)
         .args(["priority", "queue", "category", "cancel", "requeue"])),
     after_help = "Conditions: FIELD=VALUE, FIELD!=VALUE, FIELD~PART, with the fields id, title, category,\n\
-                        severity, rule, file (a pattern: 'file=src/**'), queue, state, phase, group.\n\
+                        severity, rule, file, queue, state, phase, group. A file is a pattern from the top of\n\
+                        the repository: 'file=src/**'.\n\
                         What is done, and what a session holds, stays as it is."
 )]
 pub struct UpdateArgs {
