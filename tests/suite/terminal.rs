@@ -61,3 +61,19 @@ fn nothing_that_somebody_wrote_is_obeyed_by_the_terminal() {
     assert_eq!(env.coord(&["queue", "show", "T1"]).ok()["item"]["why"], NASTY);
     assert_eq!(env.coord_as("bob", &["claims", "--mine"]).ok()["claims"][0]["path"], NASTY);
 }
+
+#[test]
+fn an_item_knows_when_it_comes_next() {
+    let env = TestEnv::new();
+    env.sessions(&["ada"]);
+    env.import("{\"id\":\"a\",\"title\":\"t\"}\n{\"id\":\"b\",\"title\":\"t\"}\n").ok();
+    let is_next = |id: &str| env.coord_as("ada", &["queue", "why", id]).ok()["next"] == true;
+    assert!(is_next("a") && !is_next("b"));
+    assert!(shown(&env, &["queue", "why", "a"]).contains("what ada gets next: git coord next"));
+    assert!(shown(&env, &["queue", "why", "b"]).contains("when what is more urgent has been taken"));
+    let generation = env.generation();
+    env.coord_as("ada", &["queue", "why", "a"]).ok();
+    assert_eq!(env.generation(), generation, "looking takes nothing");
+    assert_eq!(env.coord_as("ada", &["next"]).items(), ["a"]);
+    assert!(is_next("b"));
+}
