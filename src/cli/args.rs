@@ -137,6 +137,14 @@ pub enum Command {
     Generate(generate::GenerateArgs),
 }
 
+/// Parses `--limit`. 0 might be taken for all or for nothing, so it is neither.
+///
+/// # Errors
+/// When it is no number that can be a limit.
+pub fn parse_limit(word: &str) -> Result<u64, String> {
+    word.parse().ok().filter(|n| *n > 0).ok_or_else(|| "write a number from 1".into())
+}
+
 /// `--ttl`, for commands that grant leases.
 #[derive(Debug, Clone, Args)]
 pub struct Ttl {

@@ -29,6 +29,7 @@ mod run;
 mod safe;
 mod server;
 mod session;
+mod show;
 mod split;
 mod status;
 mod sync;
@@ -39,8 +40,8 @@ mod verify;
 mod why;
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 use std::io::Write as _;
+use std::process::ExitCode;
 
 use clap::Parser as _;
 use clap::error::ErrorKind;
@@ -112,8 +113,8 @@ fn dispatch(cli: Cli) -> CliResult<Answer> {
         Command::Uninstall(args) => uninstall::uninstall(&app()?, &args),
         Command::Upkeep => init::upkeep(&app()?),
         Command::Git(args) => init::git(&app()?, &args),
-        Command::Completions(args) => generate::completions(&args),
         Command::Help(args) => help::help(&args),
+        Command::Completions(args) => generate::completions(&args),
         Command::Generate(args) => generate::generate(&args),
     }
 }
@@ -125,8 +126,8 @@ fn usage(words: &[OsString], error: &clap::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let json = words.iter().take_while(|w| *w != "--").any(|w| w == "--json");
-    if json {
     let hint = format!("see: {}", help::place(words));
+    if json {
         let message = error.to_string();
         let line = message.lines().next().unwrap_or_default();
         let line = line.strip_prefix("error: ").unwrap_or(line);

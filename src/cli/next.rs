@@ -8,11 +8,13 @@ use crate::model::choice::{Because, Choice, NotTaken, Passed};
 use crate::model::filter::Filter;
 use crate::model::op::TakeNext;
 use crate::model::outcome::{EmptyReason, Taken};
-use crate::model::{ItemId, Op, Outcome, QueueName, document};
+use crate::model::{ItemId, Op, Outcome, QueueName, SessionName, document, session};
+use crate::store::Store;
 
 use super::app::App;
 use super::args::Ttl;
 use super::error::{CliError, CliResult, holders_json};
+use super::grid::Line;
 use super::output::{Answer, FAINT, STRONG, paint};
 use super::text;
 
@@ -87,14 +89,15 @@ pub fn next(app: &App, args: &NextArgs) -> CliResult<Answer> {
     }
     let mut lines: Vec<String> = items.iter().flat_map(|taken| item_lines(taken, args.explain)).collect();
     let list: Vec<Value> = items.iter().map(|taken| taken_json(taken, args.explain)).collect();
-    let mut data = json!({ "items": list, "empty_reason": reason.as_ref().map(reason_text) });
+    let reason = reason.map(|reason| empty_text(&store, &session, args, &reason)).transpose()?;
+    let mut data = json!({ "items": list, "empty_reason": reason });
     if args.explain {
         data["passed"] = passed.iter().map(passed_json).collect();
         lines.extend(passed.iter().map(passed_line));
     }
     let answer = Answer::new(data, lines);
     Ok(match &reason {
-        Some(reason) if items.is_empty() || args.explain => answer.note(reason_text(reason)),
+        Some(reason) if items.is_empty() || args.explain => answer.note(reason.as_str()),
         _ => answer,
     })
 }
@@ -111,8 +114,12 @@ fn item_lines(taken: &Taken, explain: bool) -> Vec<String> {
     let again = if taken.attempt > 1 { format!(", attempt {}", taken.attempt) } else { String::new() };
     let help = if taken.help { ", to help others" } else { "" };
     let facts = format!("({}, for {}{again}{help})", taken.queue, text::until(taken.expires));
-    let mut lines =
-        vec![format!("{}  {} {}", paint(STRONG, &taken.item.id), taken.item.title, paint(FAINT, facts))];
+    let line = Line {
+        before: format!("{}  ", paint(STRONG, &taken.item.id)),
+        text: taken.item.title.clone(),
+        after: format!(" {}", paint(FAINT, facts)),
+    };
+    let mut lines = vec![line.fit(text::columns(&std::io::stdout()))];
     if explain {
         let why = match taken.because {
             Because::Named => "you asked for it".to_owned(),
@@ -124,10 +131,7 @@ fn item_lines(taken: &Taken, explain: bool) -> Vec<String> {
         };
         lines.push(paint(FAINT, format!("    {why}")));
     }
-    lines.extend(taken.item.files.iter().map(|f| match taken.item.line {
-        Some(line) if taken.item.files.first() == Some(f) => format!("    {f}:{line}"),
-        _ => format!("    {f}"),
-    }));
+    lines.extend(super::show::files(&taken.item));
     lines
 }
 
@@ -165,7 +169,24 @@ fn passed_line(passed: &Passed) -> String {
     format!("{} {}  {}", paint(FAINT, "not"), passed.id, paint(FAINT, why))
 }
 
-/// Why there is nothing to take, in words.
+/// Why there is nothing to take, in words. A queue that does not exist is named: it may be a slip.
+fn empty_text(
+    store: &Store,
+    session: &SessionName,
+    args: &NextArgs,
+    reason: &EmptyReason,
+) -> CliResult<String> {
+    let own = || store.read(|view| session::get(view, session)).map(|s| s.map(|s| s.queues));
+    let wanted = if args.queues.is_empty() { own()?.unwrap_or_default() } else { args.queues.clone() };
+    Ok(match (super::queue::missing(store, &wanted)?, reason) {
+        (None, _) => reason_text(reason),
+        (Some(missing), EmptyReason::NoQueue) => {
+            format!("{missing}; to take from another: git coord session start {session} --queue Q")
+        }
+        (Some(missing), _) => format!("{}; {missing}", reason_text(reason)),
+    })
+}
+
 fn reason_text(reason: &EmptyReason) -> String {
     match reason {
         EmptyReason::NoQueue => "there is no queue; fill one with: git coord queue import FILE".into(),

@@ -164,6 +164,8 @@ fn start(app: &App, args: &StartArgs) -> CliResult<Answer> {
         session.worktree.as_deref().unwrap_or("?")
     );
     let mut answer = Answer::new(json!({ "session": session_json(&session, &store) }), text);
+    // They may be made later.
+    notes.extend(super::queue::missing(&store, &session.queues)?);
     answer.notes = notes.into_iter().map(Text::from).collect();
     Ok(answer)
 }

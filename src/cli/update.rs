@@ -7,6 +7,7 @@ use crate::model::update::{Change, Condition, Update, Updated};
 use crate::model::{Context, Op, Outcome, QueueName, preview_update};
 
 use super::app::App;
+use super::args::parse_limit;
 use super::error::{CliError, CliResult};
 use super::grid::Line;
 use super::output::{Answer, FAINT, GOOD, STRONG, paint};
@@ -42,7 +43,7 @@ pub struct UpdateArgs {
     #[arg(long)]
     requeue: bool,
     /// Change at most so many
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_limit)]
     limit: Option<u64>,
     /// Only show what would be changed
     #[arg(long)]

@@ -216,6 +216,18 @@ fn a_file_that_cannot_be_read_is_not_said_to_be_in_another_format() {
 }
 
 #[test]
+fn no_limit_is_zero() {
+    let env = TestEnv::new();
+    env.sessions(&["ada"]);
+    env.import("{\"id\":\"a\",\"title\":\"t\"}\n").ok();
+    let update = ["queue", "update", "--where", "id=a", "--cancel", "--limit", "0"];
+    for words in [&["queue", "list", "--limit", "0"] as &[&str], &["log", "--limit", "0"], &update] {
+        let call = refused(&env, words, 2, "usage");
+        assert!(call.json["error"]["message"].as_str().unwrap().contains("'0'"), "{}", call.json);
+    }
+}
+
+#[test]
 fn help_is_where_it_is_said_to_be() {
     let env = TestEnv::new();
     let all = env.coord(&["help"]).ok()["text"].as_str().unwrap().to_owned();

@@ -63,6 +63,74 @@ fn nothing_that_somebody_wrote_is_obeyed_by_the_terminal() {
 }
 
 #[test]
+fn a_list_says_how_much_it_leaves_out() {
+    let env = TestEnv::new();
+    env.sessions(&["ada"]);
+    let items: String = (0..60).map(|n| format!("{{\"id\":\"a{n}\",\"title\":\"t\"}}\n")).collect();
+    env.import(&items).ok();
+    env.import(&items.replace("\"a", "\"b").replace('}', ",\"queue\":\"other\"}")).ok();
+    let more =
+        |words: &[&str]| env.coord_as("ada", &[&["queue", "list"], words].concat()).ok()["more"].clone();
+    assert_eq!(more(&[]), 70);
+    assert_eq!(more(&["--queue", "other"]), 10);
+    assert_eq!(more(&["--state", "done"]), 0);
+    assert_eq!(more(&["--limit", "120"]), 0);
+    assert!(shown(&env, &["queue", "list"]).ends_with("and 70 more; to see all: --limit 120\n"));
+    env.coord_as("ada", &["next", "--count", "3"]).ok();
+    assert_eq!(more(&["--mine", "--limit", "2"]), 1);
+    assert_eq!(more(&["--state", "claimed", "--limit", "2"]), 1);
+    let mine = shown(&env, &["queue", "list", "--mine", "--limit", "2"]);
+    assert!(mine.ends_with("and 1 more; to see all: --limit 3\n"), "{mine}");
+    assert!(mine.contains("(main, priority 2, ada)"), "{mine}");
+}
+
+#[test]
+fn an_item_is_shown_in_words() {
+    let env = TestEnv::new();
+    let item = json!({
+        "id": "T1", "title": "one", "files": ["src/a.rs", "b"], "line": 7, "category": "types",
+        "severity": "high", "phase": "Core", "group": "B", "rule": "R1", "run": "make", "timeout": "5m",
+        "payload": { "column": 3, "note": "two words", "list": [1] },
+    });
+    env.import(&format!("{item}\n")).ok();
+    let text = shown(&env, &["queue", "show", "T1"]);
+    let lines: Vec<String> =
+        text.lines().skip(1).map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(
+        lines,
+        [
+            "src/a.rs:7",
+            "b",
+            "severity high",
+            "category types",
+            "rule R1",
+            "phase Core",
+            "group B",
+            "command make",
+            "time limit 5m",
+            "column 3",
+            "note two words",
+            "list [1]"
+        ]
+    );
+}
+
+#[test]
+fn a_queue_that_does_not_exist_is_named() {
+    let env = TestEnv::new();
+    env.sessions(&["ada"]);
+    env.import("{\"id\":\"a\",\"title\":\"t\"}\n").ok();
+    let start = shown(&env, &["session", "start", "ada", "--queue", "typo"]);
+    assert!(start.contains("no queue is called typo; there are: main"), "{start}");
+    let reason = env.coord_as("ada", &["next"]).ok()["empty_reason"].as_str().unwrap().to_owned();
+    assert!(reason.contains("no queue is called typo; there are: main"), "{reason}");
+    env.coord_as("ada", &["session", "start", "ada", "--queue", "typo", "--queue", "main"]).ok();
+    assert_eq!(env.coord_as("ada", &["next"]).items(), ["a"]);
+    let reason = env.coord_as("ada", &["next"]).ok()["empty_reason"].as_str().unwrap().to_owned();
+    assert!(reason.starts_with("nothing is free") && reason.contains("called typo"), "{reason}");
+}
+
+#[test]
 fn an_item_knows_when_it_comes_next() {
     let env = TestEnv::new();
     env.sessions(&["ada"]);
