@@ -26,6 +26,7 @@ mod suite {
     mod imports;
     mod input;
     mod joining;
+    mod joining_faults;
     mod leases;
     mod mending;
     mod model;
@@ -37,13 +38,16 @@ mod suite {
     mod pool_faults;
     mod posted;
     mod races;
+    mod reimport;
     mod remote;
     mod room;
     mod rules;
     mod run;
     mod run_commits;
     mod run_faults;
+    mod run_filters;
     mod run_leases;
+    mod run_output;
     mod run_stop;
     mod server;
     mod sessions;

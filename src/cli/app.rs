@@ -14,7 +14,7 @@ use crate::store::{Batches, Import, Store, StoreError, StoreOptions};
 
 use super::args::Global;
 use super::env::Env;
-use super::error::{CliError, CliResult, exit};
+use super::error::{CliError, CliResult, NAME_ANOTHER, exit};
 use super::output::{Text, Ui};
 
 /// The repository that a command runs in, and how it was called.
@@ -196,6 +196,9 @@ impl App {
         match result {
             Err(StoreError::Remote(e @ (RemoteError::Unreachable { .. } | RemoteError::Unknown { .. }))) => {
                 self.ui.narrate(Text::block(&format!("git coord: {e}{but}")));
+                if e.is_not_configured() {
+                    self.ui.narrate(format!("     hint: {NAME_ANOTHER}"));
+                }
                 Ok(None)
             }
             other => Ok(Some(other?)),

@@ -180,6 +180,10 @@ fn chain(error: &dyn std::error::Error) -> Text {
     Text::block(&text)
 }
 
+/// What helps when the user has renamed or removed the remote that decides.
+pub const NAME_ANOTHER: &str =
+    "name the remote that decides now (git remote lists them): git coord init --remote NAME";
+
 /// The error of a remote that could not be used.
 fn remote(error: &RemoteError, message: Text) -> CliError {
     let outcome = |outcome: &str, hint: &str| {
@@ -188,6 +192,8 @@ fn remote(error: &RemoteError, message: Text) -> CliError {
             .detail("outcome", Value::String(outcome.to_owned()))
     };
     match error {
+        RemoteError::Unreachable { .. } if error.is_not_configured() => outcome("unchanged", NAME_ANOTHER),
+        RemoteError::Unknown { .. } if error.is_not_configured() => outcome("unknown", NAME_ANOTHER),
         RemoteError::Unreachable { .. } => {
             outcome("unchanged", "nothing was changed; try again when the remote can be reached")
         }

@@ -9,6 +9,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::import::{Format, ImportError, Options, Partition, Report, Rules, RulesError, Spool, read};
+use crate::model::known::{Named, Survey};
 use crate::model::{ItemId, Outcome, QueueName, needs};
 use crate::store::Import;
 
@@ -54,10 +55,16 @@ pub struct ImportArgs {
     /// Give items queue, priority and category by the rules in this TOML file, or leave them out
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
+    /// Relative paths in the file start from this folder [default: the top of the repository]
+    #[arg(long, value_name = "DIR")]
+    base: Option<PathBuf>,
     /// Items of this group go one after the other, in the order of the file; may be given several
     /// times, and be a pattern: '*' for every group
     #[arg(long, value_name = "GROUP", value_parser = parse_pattern)]
     sequential: Vec<globset::Glob>,
+    /// Import what is done as new work: under its id with '.2', '.3', …
+    #[arg(long)]
+    again: bool,
     /// Import the good items although there are bad ones
     #[arg(long)]
     skip_bad: bool,
@@ -74,11 +81,12 @@ pub fn import(app: &App, ui: Ui, args: &ImportArgs) -> CliResult<Answer> {
         Some(queue) => queue.clone(),
         None => QueueName::parse(DEFAULT_QUEUE)?,
     };
-    let import = Import { session: app.session_if_any()?, queue };
+    let import = Import { session: app.session_if_any()?, queue, again: args.again };
     let rules = args.rules.as_ref().map(|file| read_rules(app, file)).transpose()?;
     let options = Options {
         format: args.format,
         root: app.repo.root.clone(),
+        base: app.paths(args.base.as_slice())?.pop(),
         sequential: sequential(args)?,
         partition: args.partition,
         rules,
@@ -94,7 +102,11 @@ pub fn import(app: &App, ui: Ui, args: &ImportArgs) -> CliResult<Answer> {
     let Outcome::Imported { added, known, unknown_needs } = outcome else {
         return Err(CliError::from_refusal(outcome));
     };
-    Ok(answer(added, known + report.duplicates, &unknown_needs, &report))
+    let survey = if known > 0 { store.survey(&import, &mut spool)? } else { Survey::default() };
+    let mut answer = answer(added, known + report.duplicates, &unknown_needs, &report);
+    answer.data["known_done"] = named_json(&survey.done);
+    answer.data["differing"] = named_json(&survey.differing);
+    Ok(survey_notes(answer, &survey))
 }
 
 /// The groups whose items go one after the other.
@@ -202,6 +214,12 @@ fn answer(added: u64, known: u64, unknown: &BTreeSet<ItemId>, report: &Report) -
     if !unknown.is_empty() {
         answer = answer.note(unknown_needs(unknown));
     }
+    if let Some(file) = &report.astray {
+        answer = answer.note(format!(
+            "none of the files is in this worktree, such as {file}: if the paths do not start from the top of the \
+             repository, say from where with --base DIR"
+        ));
+    }
     if report.skipped > 0 {
         answer = answer.note(skipped(report));
     }
@@ -211,6 +229,30 @@ fn answer(added: u64, known: u64, unknown: &BTreeSet<ItemId>, report: &Report) -
     if report.bad_total > 0 {
         let lines = text::count(report.bad_total as usize, "bad line");
         answer = answer.note(bad_lines(format!("{lines} left out:"), report));
+    }
+    answer
+}
+
+fn named_json(items: &Named) -> Value {
+    json!({ "count": items.count, "first": items.first })
+}
+
+/// What a user may not expect of the items that were known.
+fn survey_notes(mut answer: Answer, survey: &Survey) -> Answer {
+    let known = |items: &Named| {
+        let more = if items.count > items.first.len() as u64 { ", …" } else { "" };
+        let (count, ids) = (text::count(items.count as usize, "known item"), needs::shown(&items.first));
+        (count, format!("({ids}{more})"), if items.count == 1 { "is" } else { "are" })
+    };
+    if survey.done.count > 0 {
+        let (count, ids, are) = known(&survey.done);
+        answer = answer.note(format!("{count} {are} done {ids}: as new work they come with --again"));
+    }
+    if survey.differing.count > 0 {
+        let (count, ids, _) = known(&survey.differing);
+        answer = answer.note(format!(
+            "{count} had another content {ids} and stayed as before: other work needs an id of its own"
+        ));
     }
     answer
 }

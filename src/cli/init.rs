@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
+use crate::crash_point;
 use crate::git::{Git, OLDEST_GIT, version};
 use crate::model::{Op, pool};
 use crate::store::remote::Joined;
@@ -53,19 +54,21 @@ pub fn init(app: &App, args: &InitArgs) -> CliResult<Answer> {
     require_git()?;
     let sha256 = app.repo.is_sha256()?;
     let fresh = !app.repo.common_dir.join(store::STORE_DIR).exists();
-    let store = store::create(&app.repo.common_dir, sha256, app.store_options())?;
-    let shared = match &args.remote {
-        Some(remote) => match join(app, &store, remote, args.discard) {
-            Err(e) if fresh => {
-                // A store that decides by itself was not asked for, and would be taken for one that
-                // shares the remote's.
-                store.remove_unused()?;
-                return Err(e);
-            }
-            joined => Some(joined?),
-        },
-        None => None,
+    let mut shared = None;
+    let mut meet = |store: &Store| -> CliResult<()> {
+        if let Some(remote) = &args.remote {
+            shared = Some(join(app, store, remote, args.discard)?);
+        }
+        Ok(())
     };
+    // A store that decides by itself was not asked for, and would be taken for one that shares the
+    // remote's: a new one meets the remote before anybody sees it.
+    let store = store::create_as(&app.repo.common_dir, sha256, app.store_options(), &mut meet)?;
+    if store.authority()?.map(|a| a.remote) != args.remote || !fresh {
+        // It was there, or another process has made it meanwhile.
+        meet(&store)?;
+    }
+    crash_point!("before the hooks");
     let left = args.local && leave(app, &store)?;
     let hooks = hooks::install(app)?;
     let remote = store.authority()?.map(|a| a.remote);

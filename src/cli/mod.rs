@@ -38,6 +38,7 @@ mod uninstall;
 mod update;
 mod verify;
 mod why;
+mod worktree;
 
 use std::ffi::OsString;
 use std::io::Write as _;

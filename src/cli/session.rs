@@ -1,12 +1,13 @@
 //! `session start`, `list`, `show`, `end`.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::binding::Binding;
-use crate::git::{Git, GitEnv, HostRepo};
+use crate::git::{GitEnv, HostRepo};
 use crate::model::area::Areas;
 use crate::model::op::StartSession;
 use crate::model::session::{self, Session, SessionState};
@@ -18,6 +19,10 @@ use super::app::App;
 use super::error::{CliError, CliResult};
 use super::output::{Answer, FAINT, GOOD, STRONG, Text, paint};
 use super::text;
+use super::worktree;
+
+/// How long a start waits for a process that writes, before it goes by what is known.
+const LOOK_WAIT: Duration = Duration::from_secs(2);
 
 /// Start, list, show or end sessions.
 #[derive(Debug, Subcommand)]
@@ -108,8 +113,15 @@ fn start(app: &App, args: &StartArgs) -> CliResult<Answer> {
     let mut notes = Vec::new();
     let home = match &args.worktree {
         Some(dir) => {
-            let branch = args.branch.as_deref().unwrap_or(args.name.as_str());
-            worktree(app, &store, dir, branch, &mut notes)?
+            let place = worktree::place(app, dir);
+            match worktree::present(app, &place)? {
+                Some(found) => found,
+                None => {
+                    check_not_at_work(&store, &args.name, &place)?;
+                    let branch = args.branch.as_deref().unwrap_or(args.name.as_str());
+                    worktree::make(app, &store, &place, branch, &mut notes)?
+                }
+            }
         }
         None => app.repo.clone(),
     };
@@ -139,16 +151,16 @@ fn start(app: &App, args: &StartArgs) -> CliResult<Answer> {
         areas: (!args.areas.is_empty()).then(|| args.areas.clone()),
         share: args.share,
         help_others: args.help_others,
-        abandoned: known.as_ref().is_some_and(|k| is_free(k, &home, clone)),
+        abandoned: known.as_ref().is_some_and(|k| is_free(k, &home.root, clone.as_deref())),
     });
     let outcome = match app.submit(&store, &op, None) {
         Err(e) if e.code == "held" => {
-            let place = known.and_then(|k| k.worktree).unwrap_or_default();
-            return Err(CliError {
-                message: format!("session {} is at work in {place}", args.name).into(),
-                ..e
-            }
-            .hint(format!("take another name, or end it first: git coord session end {}", args.name)));
+            // Where it is at work may have been learnt just now.
+            let known = store.read(|view| session::get(view, &args.name))?;
+            return Err(match known {
+                Some(known) => at_work(e, &known, clone.as_deref()),
+                None => e,
+            });
         }
         other => other?,
     };
@@ -170,15 +182,38 @@ fn start(app: &App, args: &StartArgs) -> CliResult<Answer> {
     Ok(answer)
 }
 
+/// The error of a session that is bound elsewhere.
+fn at_work(held: CliError, known: &Session, clone: Option<&str>) -> CliError {
+    let name = &known.name;
+    let other = known.clone.as_deref() != clone;
+    let host = known.host.as_deref().unwrap_or("another machine");
+    let whose = if other { format!(" of another clone, on {host}") } else { String::new() };
+    let place = known.worktree.as_deref().unwrap_or("a worktree");
+    CliError { message: format!("session {name} is at work in {place}{whose}").into(), ..held }
+        .hint(format!("take another name, or end it first: git coord session end {name}"))
+}
+
+/// Refuses to make a worktree for a session that could not be started there.
+fn check_not_at_work(store: &Store, name: &SessionName, place: &Path) -> CliResult<()> {
+    // Another clone may have started or ended it meanwhile. Without the remote there is no start.
+    store.refresh_if_older(Duration::ZERO, LOOK_WAIT)?;
+    let clone = store.authority()?.map(|a| a.clone);
+    let known = store.read(|view| session::get(view, name))?;
+    match known.filter(|k| k.is_bound() && !is_free(k, place, clone.as_deref())) {
+        Some(known) => Err(at_work(CliError::from_refusal(known.held_elsewhere()), &known, clone.as_deref())),
+        None => Ok(()),
+    }
+}
+
 /// True when a known session may be started at `home` although it is bound elsewhere: its
 /// worktree is gone, or is bound to another session by now.
-fn is_free(known: &Session, home: &HostRepo, clone: Option<String>) -> bool {
-    if known.clone != clone {
+fn is_free(known: &Session, home: &Path, clone: Option<&str>) -> bool {
+    if known.clone.as_deref() != clone {
         // Its worktree is in another clone, where nothing can be seen from here.
         return false;
     }
     let Some(place) = known.worktree.as_ref().map(Path::new) else { return true };
-    if place == home.root {
+    if place == home {
         return true;
     }
     match HostRepo::discover(place, &GitEnv::default()) {
@@ -188,44 +223,6 @@ fn is_free(known: &Session, home: &HostRepo, clone: Option<String>) -> bool {
         },
         _ => true,
     }
-}
-
-/// Makes a worktree, or takes the one that is there from a start that was cut off.
-fn worktree(
-    app: &App,
-    store: &Store,
-    dir: &Path,
-    branch: &str,
-    notes: &mut Vec<String>,
-) -> CliResult<HostRepo> {
-    let base = app.repo.root.join(app.repo.prefix.to_native());
-    let place = base.join(dir);
-    if place.join(".git").exists() {
-        let found = HostRepo::discover(&place, &GitEnv::default())?;
-        if found.common_dir == app.repo.common_dir {
-            return Ok(found);
-        }
-    }
-    // `git worktree add` twice at once can fail over git's own files (index.lock, config.lock).
-    let _alone = store.worktree_lock()?;
-    let exists = Git::new(&app.repo.root)
-        .args(["rev-parse", "--verify", "-q", &format!("refs/heads/{branch}")])
-        .optional()?
-        .is_some();
-    let mut git = Git::new(&base).args(["worktree", "add", "-q"]);
-    git = if exists {
-        git.arg("--").arg(&place).arg(branch)
-    } else {
-        git.args(["-b", branch, "--"]).arg(&place)
-    };
-    git.run()?;
-    let home = HostRepo::discover(&place, &GitEnv::default())?;
-    notes.push(format!(
-        "made worktree {} on {} branch {branch}",
-        home.root.display(),
-        if exists { "existing" } else { "new" }
-    ));
-    Ok(home)
 }
 
 fn current_branch(repo: &HostRepo) -> CliResult<Option<String>> {

@@ -6,7 +6,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::git::GitError;
-use crate::uninstall::{Footprint, UninstallError, footprint, refs_on, remove, remove_refs_on};
+use crate::model::SessionName;
+use crate::store::StoreError;
+use crate::uninstall::{Footprint, UninstallError, footprint, give_back, refs_on, remove, remove_refs_on};
 
 use super::app::App;
 use super::error::{CliError, CliResult};
@@ -61,6 +63,31 @@ fn remove_there(app: &App, there: &There) -> CliResult<()> {
     })
 }
 
+/// Ends this clone's sessions where the remote decides, unless the state there is deleted for all.
+fn end_there(app: &App, there: &There, arbiter: Option<&str>) -> Result<Vec<SessionName>, StoreError> {
+    match app.store() {
+        Ok(store) if arbiter.is_some_and(|arbiter| arbiter != there.remote) => give_back(&store),
+        // What cannot be read can be removed all the same.
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// What is to be said of the sessions that were ended on the remote.
+fn told_there(ended: &Result<Vec<SessionName>, StoreError>, arbiter: Option<&str>) -> Option<Text> {
+    let remote = arbiter.unwrap_or("the remote");
+    match ended {
+        Ok(names) if names.is_empty() => None,
+        Ok(names) => {
+            let names: Vec<&str> = names.iter().map(SessionName::as_str).collect();
+            Some(format!("ended at {remote}, with all they held: {}", names.join(", ")).into())
+        }
+        Err(error) => Some(Text::block(&format!(
+            "{error}; what sessions of this clone hold at {remote} becomes free there when its leases run out,\n  \
+             or at once by this in another clone: git coord session end NAME"
+        ))),
+    }
+}
+
 /// Runs `uninstall`.
 pub fn uninstall(app: &App, args: &UninstallArgs) -> CliResult<Answer> {
     let found = footprint(&app.repo)?;
@@ -86,6 +113,7 @@ pub fn uninstall(app: &App, args: &UninstallArgs) -> CliResult<Answer> {
     }
     // Also when nothing was seen: hooks may stand where git does not look any more.
     remove_there(app, &there)?;
+    let ended = end_there(app, &there, arbiter.as_deref());
     let removed = remove(&app.repo)?;
     if removed.is_empty() && there.refs.is_empty() {
         return Ok(nothing(app, &removed));
@@ -95,7 +123,14 @@ pub fn uninstall(app: &App, args: &UninstallArgs) -> CliResult<Answer> {
     all.extend(line_there(&there));
     let mut list = listing(app, &removed);
     list["remote_refs"] = names_there(&there);
-    let mut answer = Answer::new(json!({ "removed": list, "discarded_acts": removed.waiting }), all);
+    let mut data = json!({ "removed": list, "discarded_acts": removed.waiting });
+    if let Ok(names) = &ended {
+        data["ended"] = json!(names);
+    }
+    let mut answer = Answer::new(data, all);
+    if let Some(told) = told_there(&ended, arbiter.as_deref()) {
+        answer = answer.note(told);
+    }
     if let (Some(remote), None) = (&arbiter, &args.remote) {
         answer = answer.note(vec![
             format!(

@@ -120,6 +120,7 @@ pub fn examine(repo: &HostRepo, options: &Options) -> Result<Report, DoctorError
             if let Some(locked) = locked.as_ref().filter(|_| options.remote) {
                 remote::examine(&store, locked, options.repair, &mut report)?;
             }
+            outside::arbiter(repo, &store, &mut report)?;
             let sessions = state::examine(&store, guard, &mut report)?;
             outside::bindings(repo, sessions.as_ref(), options.repair, &mut report);
         }

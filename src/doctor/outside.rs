@@ -8,8 +8,8 @@ use crate::git::{GitEnv, HostRepo};
 use crate::hook::{self, HookStatus, State};
 use crate::model::SessionName;
 use crate::model::session::{Session, SessionState};
-use crate::store::host_name;
 use crate::store::rescue::files_in;
+use crate::store::{Authority, Store, host_name};
 
 use super::{DoctorError, Finding, Options, Report};
 
@@ -66,6 +66,23 @@ pub fn bindings(repo: &HostRepo, sessions: Option<&Sessions>, repair: bool, repo
             ));
         }
     }
+}
+
+/// Looks whether git still knows the remote that decides, which its user can rename and remove.
+///
+/// # Errors
+/// When git does not answer.
+pub fn arbiter(repo: &HostRepo, store: &Store, report: &mut Report) -> Result<(), DoctorError> {
+    if let Some(Authority { remote, .. }) = store.authority()?
+        && !repo.has_remote(&remote)?
+    {
+        let message = format!(
+            "{remote} decides, and this repository has no remote of that name any more; to name the one that \
+             decides now: git coord init --remote NAME"
+        );
+        report.findings.push(Finding::at_path("remote-unknown", store.path(), message).beyond_repair());
+    }
+    Ok(())
 }
 
 /// Looks at the hooks of every worktree.

@@ -160,8 +160,13 @@ impl Git {
         command
     }
 
+    /// Where it runs.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// The words, for messages.
-    fn words(&self) -> String {
+    pub fn words(&self) -> String {
         let words: Vec<_> = self.args.iter().map(|a| a.to_string_lossy()).collect();
         words.join(" ")
     }

@@ -1,19 +1,13 @@
 //! Running git with a time limit, for everything that goes over a network.
 
 use std::io::{Read as _, Seek as _};
-use std::os::fd::OwnedFd;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
-
-use rustix::event::{PollFd, PollFlags, poll};
 
 use super::cmd::{Git, GitError, GitOutput};
 
 /// How long a git that was asked to end may take to remove its lock files.
 const GRACE: Duration = Duration::from_secs(3);
-
-/// How often the process is looked at where the system cannot tell when it ends.
-const LOOK: Duration = Duration::from_micros(500);
 
 impl Git {
     /// Runs it for at most `limit`; after that it is asked to end, and what it has printed is
@@ -49,36 +43,14 @@ impl Git {
 
 fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<std::process::ExitStatus>> {
     let end = Instant::now() + limit;
-    let handle = handle(child);
+    let mut end_of = crate::process::EndOf::child(child);
     loop {
         match child.try_wait()? {
             Some(status) => return Ok(Some(status)),
             None if Instant::now() >= end => return Ok(None),
-            None => rest(handle.as_ref(), end.saturating_duration_since(Instant::now())),
+            None => end_of.wait(end.saturating_duration_since(Instant::now())),
         }
     }
-}
-
-/// What becomes readable when the process ends (`pidfd_open(2)`, Linux 5.3 and newer).
-#[cfg(target_os = "linux")]
-fn handle(child: &Child) -> Option<OwnedFd> {
-    let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).ok()?)?;
-    rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn handle(_child: &Child) -> Option<OwnedFd> {
-    None
-}
-
-/// Waits until the process may have ended, at most `left`.
-fn rest(handle: Option<&OwnedFd>, left: Duration) {
-    let (Some(handle), Ok(left)) = (handle, left.try_into()) else {
-        return std::thread::sleep(LOOK);
-    };
-    let mut ends = [PollFd::new(handle, PollFlags::IN)];
-    // A signal to this process ends the wait early; then the loop looks and comes back.
-    let _ = poll(&mut ends, Some(&left));
 }
 
 /// Asks a process to end, so that git removes its lock files; only one that does not listen is

@@ -10,4 +10,4 @@ pub(crate) mod testrepo;
 
 pub use cmd::{Git, GitError, GitOutput, OLDEST_GIT, redirecting, version};
 pub use exchange::{Exchange, is_address, listed};
-pub use repo::{GitEnv, HostRepo, RepoError, Worktree};
+pub use repo::{GitEnv, HostRepo, RepoError, Worktree, resolve_existing};

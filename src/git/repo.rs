@@ -121,6 +121,15 @@ impl HostRepo {
         Ok(self.git().args(["rev-parse", "--show-object-format"]).text()? == "sha256")
     }
 
+    /// True when git knows a remote of this name.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn has_remote(&self, name: &str) -> Result<bool, GitError> {
+        let url = self.git().args(["config", "--get"]).arg(format!("remote.{name}.url"));
+        Ok(url.optional()?.is_some())
+    }
+
     /// A git command in this worktree.
     pub fn git(&self) -> Git {
         Git::new(&self.root)
@@ -245,7 +254,7 @@ fn common_dir(git_dir: &Path) -> Result<PathBuf, RepoError> {
 }
 
 /// Resolves symbolic links in the part of `path` that exists.
-fn resolve_existing(path: &Path) -> PathBuf {
+pub fn resolve_existing(path: &Path) -> PathBuf {
     let mut rest = Vec::new();
     let mut head = path;
     loop {

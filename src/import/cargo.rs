@@ -7,9 +7,12 @@
 //! - Lines with another `reason`, and lines that are no JSON (tests print some), are passed over
 //!   and counted as skipped; so are messages without a place (`2 warnings emitted`).
 //! - Where the primary place is in a macro from outside, the place where that is used counts.
+//! - The compiler runs in the workspace's folder: that, and so the file, is looked for from the package's upwards.
 //! - Cargo tells a warning once for each target with the file; it is one item.
 
 use std::io::BufRead;
+
+use crate::model::RepoPath;
 
 use super::ImportError;
 use super::collect::Collector;
@@ -53,7 +56,8 @@ fn take(mut object: Object, collector: &mut Collector<'_>) -> Result<(), String>
         collector.skip();
         return Ok(());
     }
-    let place = place(spans, collector)?;
+    let folder = folder(&mut object, collector)?;
+    let place = place(spans, folder.as_ref(), collector)?;
     let rule = match message.object("code")? {
         Some(mut code) => code.text("code")?,
         None => None,
@@ -71,10 +75,18 @@ fn take(mut object: Object, collector: &mut Collector<'_>) -> Result<(), String>
     Ok(())
 }
 
-type Place = (crate::model::RepoPath, Option<u64>, Option<u64>);
+/// The folder of the package, if that is in the repository.
+fn folder(object: &mut Object, collector: &Collector<'_>) -> Result<Option<RepoPath>, String> {
+    let manifest = object.text("manifest_path")?.and_then(|path| collector.places.path(&path).ok());
+    let folder =
+        manifest.and_then(|m| m.as_str().rsplit_once('/').and_then(|(f, _)| RepoPath::parse(f).ok()));
+    Ok(folder)
+}
+
+type Place = (RepoPath, Option<u64>, Option<u64>);
 
 /// The first primary span, or use of a macro that leads to it, in the repository.
-fn place(spans: Vec<Object>, collector: &Collector<'_>) -> Result<Place, String> {
+fn place(spans: Vec<Object>, folder: Option<&RepoPath>, collector: &Collector<'_>) -> Result<Place, String> {
     let mut first_reason = None;
     for span in spans {
         if !span.get("is_primary").is_some_and(|p| *p == true) {
@@ -83,7 +95,7 @@ fn place(spans: Vec<Object>, collector: &Collector<'_>) -> Result<Place, String>
         let mut next = Some(span);
         for _ in 0..EXPANSIONS_MAX {
             let Some(mut span) = next else { break };
-            match span.parsed("file_name", |name| collector.places.file(name)) {
+            match span.parsed("file_name", |name| collector.places.file_of(folder, name)) {
                 Ok(Some(file)) => {
                     return Ok((file, span.number("line_start", 1)?, span.number("column_start", 1)?));
                 }

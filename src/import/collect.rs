@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::model::{Item, ItemId, NewItem, needs, sets};
+use crate::model::{Item, ItemId, NewItem, RepoPath, needs, sets};
 
 use super::finding::Finding;
 use super::fingerprint::Fingerprints;
@@ -25,24 +25,56 @@ pub(super) struct Collector<'a> {
     known: HashMap<u64, (u64, u64)>,
     /// Hashes of the findings that came through [`Collector::finding_once`].
     once: HashSet<u64>,
+    missing: Missing,
+}
+
+/// Files that findings name and the worktree does not have.
+#[derive(Default)]
+struct Missing {
+    files: HashSet<RepoPath>,
+    first: Option<RepoPath>,
+    /// One that is there was seen, or enough of them that are not.
+    settled: bool,
+}
+
+impl Missing {
+    /// Files that are looked for: who has a hundred wrong ones has started from the wrong folder.
+    const LOOKED_FOR: usize = 100;
+
+    fn look(&mut self, file: &RepoPath, places: &Places) {
+        if self.settled || self.files.contains(file) {
+            return;
+        }
+        if places.has(file) {
+            (self.settled, self.first) = (true, None);
+            return;
+        }
+        self.first.get_or_insert_with(|| file.clone());
+        self.files.insert(file.clone());
+        self.settled = self.files.len() == Self::LOOKED_FOR;
+    }
 }
 
 impl<'a> Collector<'a> {
     pub(super) fn new(options: &'a Options, report: Report, sink: &'a mut dyn FnMut(NewItem)) -> Self {
         Collector {
-            places: Places::new(&options.root),
+            places: Places::new(&options.root, options.base.as_ref()),
             options,
             report,
             sink,
             fingerprints: Fingerprints::default(),
             known: HashMap::new(),
             once: HashSet::new(),
+            missing: Missing::default(),
         }
     }
 
     /// A finding. It has no id of its own, so it cannot contradict another one.
     pub(super) fn finding(&mut self, finding: Finding) {
         self.report.read += 1;
+        if let Some(file) = finding.files.first() {
+            self.missing.look(file, &self.places);
+        }
         let item = finding.into_item(&mut self.fingerprints);
         self.emit(item);
     }
@@ -110,7 +142,7 @@ impl<'a> Collector<'a> {
     }
 
     pub(super) fn into_report(self) -> Report {
-        self.report
+        Report { astray: self.missing.first, ..self.report }
     }
 
     fn emit(&mut self, mut new: NewItem) {

@@ -17,9 +17,10 @@
 //! blanks. An empty cell is none. Any other column goes into `payload.extra`. Of several columns
 //! for one field, the one that has its very name counts, else the first; so do the others.
 
-use std::cell::Cell;
+mod breaks;
+mod quotes;
+
 use std::io::{self, BufRead, Read};
-use std::rc::Rc;
 
 use csv::{ErrorKind, Reader, ReaderBuilder, StringRecord};
 use serde_json::Value;
@@ -29,6 +30,8 @@ use super::format::Head;
 use super::lines::{LINE_MAX, too_long};
 use super::object::Object;
 use super::{ImportError, jsonl};
+use breaks::Breaks;
+use quotes::Quotes;
 
 /// Bytes of a header that are looked at to find the separator.
 const HEADER_MAX: usize = 64 * 1024;
@@ -87,17 +90,17 @@ pub(super) fn read(
     let start = input.fill_buf().map_err(ImportError::Read)?;
     let header = start[..start.len().min(HEADER_MAX)].trim_ascii_start();
     let separator = separator(header.split(|b| *b == b'\n').next().unwrap_or_default());
-    let left = Rc::new(Cell::new(Some(ROW_MAX)));
-    let bounded = Bounded { input, left: Rc::clone(&left) };
+    let bounded =
+        Bounded { input, left: Some(ROW_MAX), quotes: Quotes::new(separator), breaks: Breaks::default() };
     let mut reader = ReaderBuilder::new().delimiter(separator).from_reader(bounded);
     let columns = match reader.headers() {
-        Ok(_) if left.get().is_none() => {
-            collector.broken(1, endless());
-            return Ok(());
-        }
         Ok(header) => Columns::new(header),
         Err(error) => return failed(&error, 1, collector).map(|_| ()),
     };
+    if let Some((line, reason)) = endless(&reader, 1).or_else(|| unclosed(&mut reader)) {
+        collector.broken(line, reason);
+        return Ok(());
+    }
     if columns.0.is_empty() {
         return Ok(());
     }
@@ -105,7 +108,7 @@ pub(super) fn read(
         collector.broken(1, "the header has no column for the title: title, message, description, …".into());
         return Ok(());
     }
-    rows(&mut reader, &left, &columns, collector)
+    rows(&mut reader, &columns, collector)
 }
 
 /// What may be read for one row, with the end of its line.
@@ -116,52 +119,69 @@ const ROW_MAX: u64 = LINE_MAX + 2;
 struct Bounded<R> {
     input: R,
     /// `None`: more was asked for than there may be.
-    left: Rc<Cell<Option<u64>>>,
+    left: Option<u64>,
+    quotes: Quotes,
+    breaks: Breaks,
 }
 
 impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some(left @ 1..) = self.left.get() else {
-            self.left.set(None);
+        let Some(left @ 1..) = self.left else {
+            self.left = None;
             return Ok(0);
         };
         let read = self.input.by_ref().take(left).read(buffer)?;
-        self.left.set(Some(left - read as u64));
+        self.left = Some(left - read as u64);
+        match read {
+            0 => self.quotes.end(),
+            _ => {
+                self.quotes.see(&buffer[..read]);
+                self.breaks.see(&buffer[..read]);
+            }
+        }
         Ok(read)
     }
 }
 
-fn endless() -> String {
-    format!("{}: is a quote not closed? what follows was not read", too_long())
+/// The line of a row that is longer than any may be, and what is told of it.
+fn endless<R: Read>(reader: &Reader<Bounded<R>>, begin: u64) -> Option<(u64, String)> {
+    let Bounded { left: None, quotes, .. } = reader.get_ref() else { return None };
+    let reason = format!("{}: is a quote not closed? what follows was not read", too_long());
+    Some((quotes.open().unwrap_or(begin), reason))
+}
+
+/// The line of a quote in the last row that was not closed in it, and what is told of it.
+fn unclosed<R: Read>(reader: &mut Reader<Bounded<R>>) -> Option<(u64, String)> {
+    let end = reader.position().byte();
+    reader.get_mut().quotes.take(end).map(|wrong| (wrong.line(), wrong.reason()))
 }
 
 fn rows<R: Read>(
     reader: &mut Reader<Bounded<R>>,
-    left: &Cell<Option<u64>>,
     columns: &Columns,
     collector: &mut Collector<'_>,
 ) -> Result<(), ImportError> {
     let mut record = StringRecord::new();
     loop {
-        left.set(Some(ROW_MAX));
-        let begin = reader.position().line();
+        reader.get_mut().left = Some(ROW_MAX);
+        let begin = reader.position().byte();
         let read = reader.read_record(&mut record);
-        if left.get().is_none() {
-            collector.broken(begin, endless());
+        let begin = reader.get_mut().breaks.line_from(begin);
+        if let Some((line, reason)) = endless(reader, begin) {
+            collector.broken(line, reason);
             return Ok(());
         }
-        match read {
-            Ok(false) => return Ok(()),
-            Ok(true) => {
-                let line = record.position().map_or(0, csv::Position::line);
-                if let Err(reason) = jsonl::take(line, columns.object(&record), collector) {
-                    collector.bad(line, reason);
+        match (read, unclosed(reader)) {
+            (Ok(false), _) => return Ok(()),
+            (Err(error), wrong) if wrong.is_none() || error.is_io_error() => {
+                if !failed(&error, begin, collector)? {
+                    return Ok(());
                 }
             }
-            Err(error) => {
-                let line = error.position().map_or(0, csv::Position::line);
-                if !failed(&error, line, collector)? {
-                    return Ok(());
+            (_, Some((line, reason))) => collector.bad(line, reason),
+            (_, None) => {
+                if let Err(reason) = jsonl::take(begin, columns.object(&record), collector) {
+                    collector.bad(begin, reason);
                 }
             }
         }
@@ -305,14 +325,14 @@ mod tests {
 
     #[test]
     fn a_quote_that_is_not_closed_does_not_bring_the_file_into_memory() {
-        let mut text = b"title,files\nfirst,a\nsecond,\"b\n".to_vec();
+        let mut text = b"title,files,kind\nfirst,a,x\nsecond,\"two\nlines\",\"b\n".to_vec();
         while text.len() < 40 * 1024 * 1024 {
             text.extend_from_slice(b"another,src/some/file/that/has/a/long/name.rs\n");
         }
         let (items, report) = run(text, &options());
         assert_eq!(items.len(), 1);
         let expected = "longer than 16 MiB: is a quote not closed? what follows was not read".to_owned();
-        assert_eq!(reasons(&report), [(3, expected)]);
+        assert_eq!(reasons(&report), [(4, expected)], "where the quote stands");
         // As much as a line of any other format may have.
         let mut text = b"title,kind\nt,\"".to_vec();
         text.resize(text.len() + 16 * 1024 * 1024 - 8, b'x');
@@ -324,15 +344,17 @@ mod tests {
     #[test]
     fn bad_rows_have_the_line_on_which_they_begin() {
         let text = "id;title;files;priority\n1;\"two\nlines\";;\n2;ok;;x\n3;ok\n4;ok;../x;\n5;ok;;1\n";
-        let (items, report) = run(text, &options());
-        assert_eq!(items.iter().map(|i| i.item.id.as_str()).collect::<Vec<_>>(), ["5"]);
         let expected = [
             (2, "title: must be one line without control characters"),
             (4, "priority: expected a number, found a string"),
             (5, "it has 2 cells, the header has 4"),
             (6, "files: ../x: outside the repository"),
         ];
-        assert_eq!(reasons(&report), expected.map(|(n, r)| (n, r.to_owned())));
+        for text in [text.to_owned(), text.replace('\n', "\r\n")] {
+            let (items, report) = run(text, &options());
+            assert_eq!(items.iter().map(|i| i.item.id.as_str()).collect::<Vec<_>>(), ["5"]);
+            assert_eq!(reasons(&report), expected.map(|(n, r)| (n, r.to_owned())));
+        }
     }
 
     #[test]

@@ -13,13 +13,14 @@ use crate::model::RepoPath;
 use super::ImportError;
 use super::collect::Collector;
 use super::finding::Finding;
-use super::format::Head;
+use super::format::{Head, Shape};
 use super::lines::for_each_element;
 use super::object::Object;
 use super::severity::Severity;
 
 pub(super) fn sniff(head: &Head) -> bool {
-    head.elements_have("filePath")
+    // Without findings, it is the array of any tool.
+    head.elements_have("filePath") || head.shape == Shape::EmptyArray
 }
 
 pub(super) fn read(input: Box<dyn BufRead + '_>, collector: &mut Collector<'_>) -> Result<(), ImportError> {

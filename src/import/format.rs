@@ -135,6 +135,8 @@ pub(super) enum Shape {
         /// It begins and ends on one line.
         one_line: bool,
     },
+    /// A JSON array without elements: a linter found nothing.
+    EmptyArray,
     /// A JSON array whose first element is an object with these keys.
     Array(Vec<String>),
     /// An XML element of this name.
@@ -156,6 +158,7 @@ impl Head {
                     Shape::Object { keys, .. } => Shape::Array(keys),
                     other => other,
                 },
+                [b']', ..] => Shape::EmptyArray,
                 _ => Shape::Other,
             },
             Some(b'<') => root_element(&text).map_or(Shape::Other, |name| Shape::Element(name.to_owned())),
@@ -276,7 +279,6 @@ mod tests {
     #[test]
     fn what_looks_like_nothing_known_is_not_guessed() {
         let unknown = [
-            "[]",
             "[1]",
             "[{\"a\":1}]",
             "<html><testsuite/>",
@@ -299,6 +301,7 @@ mod tests {
             ("<testsuites/>", "junit"),
             ("<checkstyle>", "checkstyle"),
             ("[\n{\"filePath\":\"a\",\"messages\":[]}]", "eslint"),
+            (" [ ]\n", "eslint"),
             ("{\"reason\":\"compiler-artifact\",\"package_id\":\"x\"}", "cargo"),
             ("{\"reason\":\"why\",\"title\":\"t\"}", "jsonl"),
             ("file,line,message\n", "csv"),

@@ -13,13 +13,14 @@
 
 use std::io::BufRead;
 
+use crate::model::path::readable;
+
 use super::ImportError;
 use super::collect::Collector;
 use super::finding::Finding;
 use super::format::Head;
-use super::lines::for_each_line;
+use super::lines::{for_each_line, plain};
 use super::severity::Severity;
-use super::tsc::plain;
 
 /// The words after the place, the longer ones first where one ends like another.
 const WORDS: [(&str, Severity); 9] = [
@@ -35,18 +36,18 @@ const WORDS: [(&str, Severity); 9] = [
 ];
 
 pub(super) fn sniff(head: &Head) -> bool {
-    head.lines().any(|line| Message::parse(&plain(line)).is_some())
+    head.lines().any(|line| Message::parse(&plain(line.as_bytes())).is_some())
 }
 
 pub(super) fn read(input: Box<dyn BufRead + '_>, collector: &mut Collector<'_>) -> Result<(), ImportError> {
     for_each_line(input, collector, |_, line, collector| {
-        let line = plain(&String::from_utf8_lossy(line));
+        let line = plain(line);
         let Some(message) = Message::parse(&line) else { return Ok(()) };
         collector.finding_once(Finding {
             files: vec![collector.places.file(message.file)?],
             line: message.line,
             column: message.column,
-            ..Finding::new(message.rule, message.text.to_owned(), message.severity)
+            ..Finding::new(message.rule, readable(message.text), message.severity)
         });
         Ok(())
     })

@@ -70,9 +70,14 @@ pub(super) fn take(line: u64, mut object: Object, collector: &mut Collector<'_>)
     Ok(())
 }
 
-/// The words of a command, which no process can be given with a NUL in them.
+/// The words of a command, which no process can be given with a NUL in them. One of blanks would do nothing
+/// and succeed, and its item be done.
 fn command(text: &str) -> Result<String, &'static str> {
-    if text.contains('\0') { Err("a command cannot contain a NUL character") } else { Ok(text.to_owned()) }
+    match text {
+        _ if text.contains('\0') => Err("a command cannot contain a NUL character"),
+        _ if text.trim().is_empty() => Err("empty"),
+        _ => Ok(text.to_owned()),
+    }
 }
 
 /// What an exported item was.

@@ -10,6 +10,8 @@ use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
+use crate::model::path::decode;
+
 use super::ImportError;
 use super::collect::Collector;
 use super::counted::Counted;
@@ -50,6 +52,11 @@ pub(super) fn for_each_line(
         }
     }
     Ok(())
+}
+
+/// The line without colours. A byte that is no UTF-8 has the form that it has in paths, for there it may be.
+pub(super) fn plain(line: &[u8]) -> String {
+    anstream::adapter::strip_str(&decode(line)).to_string()
 }
 
 /// What is told of a line that is longer than [`LINE_MAX`].

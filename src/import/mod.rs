@@ -44,7 +44,7 @@ use std::path::PathBuf;
 
 use flate2::bufread::MultiGzDecoder;
 
-use crate::model::NewItem;
+use crate::model::{NewItem, RepoPath};
 
 pub use format::{Format, UnknownFormat};
 pub(crate) use jsonl::EXPORT;
@@ -64,8 +64,10 @@ pub struct Options {
     /// `None`: tell it from the content.
     pub format: Option<Format>,
     /// Top of the worktree, absolute and free of symbolic links. Absolute paths and `file:` URIs
-    /// are made relative to it, and relative ones are taken to be so already.
+    /// are made relative to it.
     pub root: PathBuf,
+    /// The folder that relative paths start from, where the format does not say. `None`: the top.
+    pub base: Option<RepoPath>,
     /// Groups whose items go one after the other, in the order of the file.
     pub sequential: globset::GlobSet,
     /// Gives a queue to the items that do not name one themselves.
@@ -91,6 +93,9 @@ pub struct Report {
     pub dropped: u64,
     /// Items that stood in the file already, with the same id and the same content.
     pub duplicates: u64,
+    /// The first file that findings name, when none of the first hundred is in the worktree: the paths may
+    /// start from somewhere else.
+    pub astray: Option<RepoPath>,
     /// The first [`Report::BAD_MAX`] of the bad ones, in the order in which they were met.
     pub bad: Vec<BadLine>,
     /// Number of all bad ones.
@@ -111,6 +116,7 @@ impl Report {
             duplicates: 0,
             bad: Vec::new(),
             bad_total: 0,
+            astray: None,
         }
     }
 }

@@ -1,31 +1,63 @@
 //! Where a finding is: from what tools write (absolute paths, URIs) to paths in the repository.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::model::RepoPath;
+use crate::model::path::decode;
 
 /// Maps what tools write to paths below the top of the worktree.
 #[derive(Debug, Clone)]
 pub(super) struct Places {
+    top: PathBuf,
     /// The components of the top.
     root: Vec<Vec<u8>>,
+    /// Where relative paths start, if that was said.
+    base: Option<RepoPath>,
 }
 
 impl Places {
-    pub(super) fn new(root: &Path) -> Self {
+    pub(super) fn new(root: &Path, base: Option<&RepoPath>) -> Self {
         let text = root.as_os_str().as_encoded_bytes();
-        Places { root: components(text).unwrap_or_default().iter().map(|c| c.to_vec()).collect() }
+        Places {
+            top: root.to_owned(),
+            root: components(text).unwrap_or_default().iter().map(|c| c.to_vec()).collect(),
+            base: base.cloned(),
+        }
     }
 
-    /// The path of a file as the file system has it: absolute, or relative to the top.
+    /// The path of a file as the file system has it: absolute, or relative to the base.
     ///
     /// # Errors
     /// When it is outside the repository or no valid path in it, with the reason.
     pub(super) fn path(&self, text: &str) -> Result<RepoPath, String> {
-        if !text.starts_with('/') {
-            return RepoPath::parse(text).map_err(|e| e.to_string());
+        if text.starts_with('/') {
+            return self.absolute(text.as_bytes());
         }
-        self.absolute(text.as_bytes())
+        match self.base.as_ref().filter(|base| !base.is_root()) {
+            Some(base) => RepoPath::parse(&format!("{}/{text}", base.as_str())),
+            None => RepoPath::parse(text),
+        }
+        .map_err(|e| e.to_string())
+    }
+
+    /// True when the worktree has such a file or folder.
+    pub(super) fn has(&self, path: &RepoPath) -> bool {
+        self.top.join(path.to_native()).exists()
+    }
+
+    /// A file of a tool that ran in `folder` or in one above it, as build tools do with the members of a
+    /// workspace: it is in the nearest of these that has it.
+    ///
+    /// # Errors
+    /// As for [`Places::file`].
+    pub(super) fn file_of(&self, folder: Option<&RepoPath>, text: &str) -> Result<RepoPath, String> {
+        let found = folder.filter(|_| self.base.is_none() && !text.starts_with('/')).and_then(|folder| {
+            let parts: Vec<&str> = folder.components().collect();
+            let above = (1..=parts.len()).rev().map(|n| parts[..n].join("/"));
+            let mut paths = above.filter_map(|folder| RepoPath::parse(&format!("{folder}/{text}")).ok());
+            paths.find(|path| self.has(path))
+        });
+        found.map_or_else(|| self.file(text), Ok)
     }
 
     /// The same for what must be a file: as one of an item, the top would lock the whole repository.
@@ -37,7 +69,7 @@ impl Places {
         if path.is_root() { Err("names no file".into()) } else { Ok(path) }
     }
 
-    /// The path of a URI reference: a `file:` URI, or a path relative to the top, `%`-encoded.
+    /// The path of a URI reference: a `file:` URI, or a path relative to the base, `%`-encoded.
     ///
     /// # Errors
     /// As for [`Places::path`], and when the URI has another scheme than `file`.
@@ -47,18 +79,14 @@ impl Places {
                 let rest = &uri[scheme.len() + 1..];
                 match rest.strip_prefix("//") {
                     // What stands before the path is a host, and on files it is empty or this one.
-                    Some(rest) => decode(&rest[rest.find('/').unwrap_or(rest.len())..]),
-                    None => decode(rest),
+                    Some(rest) => unescaped(&rest[rest.find('/').unwrap_or(rest.len())..]),
+                    None => unescaped(rest),
                 }
             }
             Some(_) => return Err(format!("{uri}: not the URI of a file")),
-            None => decode(uri),
+            None => unescaped(uri),
         };
-        if bytes.starts_with(b"/") {
-            self.absolute(&bytes)
-        } else {
-            RepoPath::from_bytes(&bytes).map_err(|e| e.to_string())
-        }
+        if bytes.starts_with(b"/") { self.absolute(&bytes) } else { self.path(&decode(&bytes)) }
     }
 
     fn absolute(&self, path: &[u8]) -> Result<RepoPath, String> {
@@ -97,7 +125,7 @@ pub(super) fn scheme(uri: &str) -> Option<&str> {
     valid.then_some(scheme)
 }
 
-fn decode(text: &str) -> Vec<u8> {
+fn unescaped(text: &str) -> Vec<u8> {
     percent_encoding::percent_decode_str(text).collect()
 }
 
@@ -106,7 +134,7 @@ mod tests {
     use super::*;
 
     fn places() -> Places {
-        Places::new(Path::new("/home/me/repo"))
+        Places::new(Path::new("/home/me/repo"), None)
     }
 
     fn uri(text: &str) -> Result<String, String> {
@@ -155,10 +183,28 @@ mod tests {
     }
 
     #[test]
+    fn relative_paths_start_from_the_base() {
+        let base = RepoPath::parse("web app").expect("valid");
+        let places = Places::new(Path::new("/home/me/repo"), Some(&base));
+        let text = |path: Result<RepoPath, String>| path.map(|p| p.to_string());
+        assert_eq!(text(places.path("src/a.ts")).as_deref(), Ok("web app/src/a.ts"));
+        assert_eq!(text(places.path("../lib/a.ts")).as_deref(), Ok("lib/a.ts"));
+        assert_eq!(
+            text(places.uri("src/caf%E9")),
+            text(RepoPath::from_bytes(b"web app/src/caf\xe9").map_err(|e| e.to_string()))
+        );
+        assert_eq!(text(places.path("/home/me/repo/a")).as_deref(), Ok("a"));
+        assert!(places.path("../../a").is_err());
+    }
+
+    #[test]
     fn native_paths_are_not_decoded() {
         assert_eq!(path("a%20b").as_deref(), Ok("a%20b"));
         assert_eq!(path("/home/me/repo/x:y").as_deref(), Ok("x:y"));
         assert!(path("/elsewhere/x").is_err());
-        assert_eq!(Places::new(Path::new("/")).path("/a/b").map(|p| p.to_string()).as_deref(), Ok("a/b"));
+        assert_eq!(
+            Places::new(Path::new("/"), None).path("/a/b").map(|p| p.to_string()).as_deref(),
+            Ok("a/b")
+        );
     }
 }

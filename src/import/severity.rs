@@ -14,14 +14,15 @@ impl Severity {
     /// What a finding has whose tool does not say.
     pub(super) const UNKNOWN: Severity = Severity::Major;
 
-    /// The severity of a word: one of the five names, or one of SARIF's four levels.
+    /// The severity of a word: one of the five names, one of SARIF's four levels, or what other tools say
+    /// (npm audit, Bandit, Trivy, …).
     pub(super) fn parse(word: &str) -> Option<Self> {
         Some(match word.to_ascii_lowercase().as_str() {
-            "blocker" => Severity::Blocker,
-            "critical" | "error" => Severity::Critical,
-            "major" | "warning" => Severity::Major,
-            "minor" | "note" => Severity::Minor,
-            "info" | "none" => Severity::Info,
+            "blocker" | "fatal" => Severity::Blocker,
+            "critical" | "error" | "high" => Severity::Critical,
+            "major" | "warning" | "medium" | "moderate" => Severity::Major,
+            "minor" | "note" | "low" => Severity::Minor,
+            "info" | "information" | "informational" | "none" => Severity::Info,
             _ => return None,
         })
     }
@@ -66,6 +67,9 @@ mod tests {
             assert_eq!(Severity::parse(word).map(Severity::priority), Some(priority), "{word}");
         }
         for (priority, word) in (1..).zip(["error", "warning", "note", "none"]) {
+            assert_eq!(Severity::parse(word).map(Severity::priority), Some(priority), "{word}");
+        }
+        for (priority, word) in (0..).zip(["fatal", "High", "MODERATE", "low", "information"]) {
             assert_eq!(Severity::parse(word).map(Severity::priority), Some(priority), "{word}");
         }
         assert_eq!(Severity::parse("urgent"), None);

@@ -21,6 +21,7 @@ pub(super) fn options() -> Options {
     Options {
         format: None,
         root: "/repo".into(),
+        base: None,
         sequential: globset::GlobSet::empty(),
         partition: None,
         rules: None,
@@ -46,7 +47,7 @@ fn a_partition_gives_queues_only_to_items_without_one() {
 
 #[test]
 fn an_unknown_content_is_an_error_unless_the_format_is_named() {
-    let error = read(Box::new(Cursor::new("[]")), &options(), &mut |_| {}).expect_err("unknown");
+    let error = read(Box::new(Cursor::new("[1]")), &options(), &mut |_| {}).expect_err("unknown");
     let expected = "cannot tell the format from the content";
     assert_eq!(error.to_string(), expected);
     let ruff = Options { format: Some(Format::Ruff), ..options() };

@@ -10,20 +10,22 @@
 
 use std::io::BufRead;
 
+use crate::model::path::readable;
+
 use super::ImportError;
 use super::collect::Collector;
 use super::finding::Finding;
 use super::format::Head;
-use super::lines::for_each_line;
+use super::lines::{for_each_line, plain};
 use super::severity::Severity;
 
 pub(super) fn sniff(head: &Head) -> bool {
-    head.lines().any(|line| Message::parse(&plain(line)).is_some())
+    head.lines().any(|line| Message::parse(&plain(line.as_bytes())).is_some())
 }
 
 pub(super) fn read(input: Box<dyn BufRead + '_>, collector: &mut Collector<'_>) -> Result<(), ImportError> {
     for_each_line(input, collector, |_, line, collector| {
-        let line = plain(&String::from_utf8_lossy(line));
+        let line = plain(line);
         let Some(message) = Message::parse(&line) else { return Ok(()) };
         let files = match message.file {
             Some(file) => vec![collector.places.file(file)?],
@@ -34,15 +36,10 @@ pub(super) fn read(input: Box<dyn BufRead + '_>, collector: &mut Collector<'_>) 
             line: message.line,
             column: message.column,
             category: Some("types".to_owned()),
-            ..Finding::new(Some(message.code.to_owned()), message.text.to_owned(), message.severity)
+            ..Finding::new(Some(message.code.to_owned()), readable(message.text), message.severity)
         });
         Ok(())
     })
-}
-
-/// The line without colours.
-pub(super) fn plain(line: &str) -> String {
-    anstream::adapter::strip_str(line).to_string()
 }
 
 #[derive(Debug, PartialEq)]

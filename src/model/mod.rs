@@ -18,12 +18,13 @@ pub mod filter;
 pub mod head;
 pub mod ids;
 mod item;
+pub mod known;
 mod layered;
 mod name;
 pub mod needs;
 pub mod op;
 pub mod outcome;
-mod path;
+pub(crate) mod path;
 pub mod pool;
 pub mod queue;
 pub mod rules;
@@ -38,7 +39,9 @@ pub mod update;
 pub mod view;
 pub mod why;
 
-pub use apply::{Context, apply, apply_import, apply_ready, blockers_of, expiry, foresee, preview_update};
+pub use apply::{
+    Context, Intake, apply, apply_import, apply_ready, blockers_of, expiry, foresee, preview_update,
+};
 pub use item::{Item, ItemState, NewItem};
 pub use layered::{Changes, Layered};
 pub use name::{ItemId, NameError, QueueName, SessionName};

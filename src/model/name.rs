@@ -139,6 +139,16 @@ impl ItemId {
         ItemId(format!("{:016x}", u64::from_be_bytes(digest)))
     }
 
+    /// True when it looks like one of these: who gives ids chooses others.
+    pub fn is_digest(&self) -> bool {
+        self.0.len() == 16 && self.0.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    }
+
+    /// The id of the `n`th item for the same work; `None` when that is too long for one.
+    pub fn again(&self, n: u32) -> Option<Self> {
+        Self::parse(&format!("{self}.{n}")).ok()
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -12,6 +12,11 @@ pub const RANGE_MAX: u64 = 10_000;
 /// The need that stands for the item before, in the same group.
 pub const PREVIOUS: &str = "previous";
 
+/// True when a need does not name an item, but stands for some, unless an item has that id.
+pub fn is_special(need: &ItemId) -> bool {
+    need.as_str() == PREVIOUS || Range::parse(need).is_some()
+}
+
 /// Ids with one prefix and one width.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Range {

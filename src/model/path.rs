@@ -158,7 +158,9 @@ fn is_normal(text: &str) -> bool {
     normal(&bytes[start..])
 }
 
-fn decode(bytes: &[u8]) -> String {
+/// The text form of bytes that may be, or contain, a path: what is no UTF-8 keeps its value, so that a path
+/// in it is found again.
+pub(crate) fn decode(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
@@ -172,6 +174,11 @@ fn decode(bytes: &[u8]) -> String {
         out.extend(chunk.invalid().iter().copied().filter_map(raw_byte));
     }
     out
+}
+
+/// Such a text for people: a byte that is no UTF-8 is shown as one that cannot be shown.
+pub(crate) fn readable(text: &str) -> String {
+    text.chars().map(|c| if is_raw_byte(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 fn raw_byte(byte: u8) -> Option<char> {

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::claim::Mode;
+use super::outcome::{Blocker, Outcome};
 use super::queue::{Queue, Slot};
 use super::share::Share;
 use super::stats::{Kind, SessionStats};
@@ -230,6 +231,24 @@ pub struct Session<P = RepoPath> {
 }
 
 impl Session {
+    /// True while a worktree is bound to it. One without a token was only assigned to.
+    pub fn is_bound(&self) -> bool {
+        self.state == SessionState::Active && !self.token.is_empty()
+    }
+
+    /// The refusal to start it in another worktree than the one that it is bound to.
+    pub fn held_elsewhere(&self) -> Outcome {
+        Outcome::Held {
+            blockers: vec![Blocker {
+                path: RepoPath::root(),
+                held: RepoPath::root(),
+                session: self.name.clone(),
+                expires: self.leases.iter().map(Lease::expires).max(),
+                reason: self.worktree.as_ref().map(|w| format!("it is at work in {w}")),
+            }],
+        }
+    }
+
     /// The lease of an item, if the session holds it.
     pub fn item_lease(&self, id: &ItemId) -> Option<&Lease> {
         self.leases.iter().find(|l| l.item.as_ref().is_some_and(|i| i.id == *id))

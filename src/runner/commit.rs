@@ -3,16 +3,15 @@
 //! A hook is a program of the user, which may take long or hang. So the commit is watched over as the
 //! command is: it has a time limit, hears when the run is stopped, and the lease is kept meanwhile.
 
-use std::ffi::OsString;
-use std::io::{Read as _, Seek as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::git::Git;
 use crate::model::outcome::Taken;
 
+use super::chores::listen;
 use super::logs::tidy;
-use super::supervise::{End, Order};
-use super::tree::Tree;
+use super::supervise::End;
+use super::tree::{Standing, Tree, parse_status, status};
 use super::worker::Worker;
 use super::{Place, RunnerError, SESSION};
 
@@ -25,8 +24,8 @@ pub(super) enum Committed {
     Made(String),
     /// A hook or git said no.
     Refused(String),
-    /// The worktree is not on this branch, its slot's, any more.
-    Left(String),
+    /// What is there does not go on from where the command began on its slot's branch, for this reason.
+    Astray(String),
     /// It was ended before it came to its own end.
     Ended(End),
 }
@@ -36,12 +35,17 @@ impl Worker<'_> {
     ///
     /// # Errors
     /// When git cannot be started, or does not know who commits.
-    pub(super) fn commit(&self, taken: &Taken) -> Result<Committed, RunnerError> {
-        let Some(tree) = &self.slot.tree else { return Ok(Committed::Nothing) };
-        let standing = tree.look()?;
-        if !tree.is_home(&standing) {
-            // Also what a command has committed itself must be on the branch.
-            return Ok(Committed::Left(tree.branch.clone()));
+    pub(super) fn commit(&self, taken: &Taken, before: Option<&str>) -> Result<Committed, RunnerError> {
+        let (Some(tree), Some(before)) = (&self.slot.tree, before) else { return Ok(Committed::Nothing) };
+        if !tree.stands() {
+            return Ok(Committed::Astray("the command removed its worktree".into()));
+        }
+        let standing = match self.step(taken, &status(&tree.root), tree, Path::new("/dev/null"))? {
+            Ok(text) => parse_status(&text),
+            Err(committed) => return Ok(committed),
+        };
+        if let Some(why) = astray(tree, &standing, before)? {
+            return Ok(Committed::Astray(why));
         }
         if standing.clean || !matches!(self.common.plan.place, Place::Pool { commit: true, .. }) {
             return Ok(Committed::Nothing);
@@ -54,56 +58,55 @@ impl Worker<'_> {
         made
     }
 
-    fn commit_all(&self, taken: &Taken, tree: &Tree, message: &Path) -> Result<Committed, RunnerError> {
+    fn commit_all(&self, taken: &Taken, tree: &Tree<'_>, message: &Path) -> Result<Committed, RunnerError> {
         let git = || Git::new(&tree.root).for_user().env(SESSION, self.slot.session.as_str());
-        let nothing = PathBuf::from("/dev/null");
         let steps = [
-            (git().args(["add", "-A"]), nothing.as_path()),
+            (git().args(["add", "-A"]), Path::new("/dev/null")),
             (git().args(["commit", "-q", "-F", "-"]), message),
         ];
         for (git, stdin) in steps {
-            let (end, said) = self.git(taken, &git, tree, stdin)?;
-            match end {
-                End::Exit(0) => {}
-                End::Exit(_) => {
-                    knows_who(tree)?;
-                    return Ok(Committed::Refused(refusal(&said)));
-                }
-                End::Signal(signal) => {
-                    return Ok(Committed::Refused(format!("git was killed by signal {signal}")));
-                }
-                End::NotStarted(why) => return Ok(Committed::Refused(why)),
-                end => return Ok(Committed::Ended(end)),
+            if let Err(committed) = self.step(taken, &git, tree, stdin)? {
+                return Ok(committed);
             }
         }
-        Ok(Committed::Made(tree.look()?.commit))
+        Ok(Committed::Made(Git::new(&tree.root).args(["rev-parse", "HEAD"]).text()?))
     }
 
-    /// Runs git for an item to its end; returns what it said as well.
-    fn git(
+    /// Runs git for an item to its end. Returns what it printed, or what its failure means.
+    fn step(
         &self,
         taken: &Taken,
         git: &Git,
-        tree: &Tree,
+        tree: &Tree<'_>,
         stdin: &Path,
-    ) -> Result<(End, Vec<u8>), RunnerError> {
-        let io = || RunnerError::io("read what git says in", &tree.root);
-        let mut said = tempfile::tempfile().map_err(io())?;
-        let command = git.command();
-        let words: Vec<OsString> =
-            [command.get_program()].into_iter().chain(command.get_args()).map(OsString::from).collect();
-        let env: Vec<(OsString, OsString)> =
-            command.get_envs().filter_map(|(k, v)| Some((k.to_owned(), v?.to_owned()))).collect();
-        let log = said.try_clone().map_err(io())?;
-        let end = self.watched(taken, Order { words: &words, dir: &tree.root, env: &env, stdin, log })?;
-        let mut text = Vec::new();
-        said.rewind().and_then(|()| said.read_to_end(&mut text)).map_err(io())?;
-        Ok((end, text))
+    ) -> Result<Result<Vec<u8>, Committed>, RunnerError> {
+        let said = listen(git, stdin, |order| self.watched(taken, order))?;
+        Ok(Err(match said.end {
+            End::Exit(0) => return Ok(Ok(said.out)),
+            End::Exit(_) => {
+                knows_who(tree)?;
+                Committed::Refused(refusal(&[said.err, said.out].concat()))
+            }
+            End::Signal(signal) => Committed::Refused(format!("git was killed by signal {signal}")),
+            End::NotStarted(why) => Committed::Refused(why),
+            end => Committed::Ended(end),
+        }))
     }
 }
 
+/// Why what a command left behind is not on the slot's branch, on top of what was there: nobody would
+/// merge it, or with it the commits of earlier items would be gone.
+fn astray(tree: &Tree<'_>, standing: &Standing, before: &str) -> Result<Option<String>, RunnerError> {
+    if !tree.is_home(standing) {
+        return Ok(Some(format!("the command left branch {}", tree.branch)));
+    }
+    let goes_on = standing.commit.as_ref().map(|commit| tree.leads_to(before, commit)).transpose()?;
+    let why = || format!("the command took earlier commits off branch {}", tree.branch);
+    Ok((goes_on != Some(true)).then(why))
+}
+
 /// Tells when git refuses because it does not know who commits: that is no fault of the item.
-fn knows_who(tree: &Tree) -> Result<(), RunnerError> {
+fn knows_who(tree: &Tree<'_>) -> Result<(), RunnerError> {
     for who in ["GIT_COMMITTER_IDENT", "GIT_AUTHOR_IDENT"] {
         let asked = Git::new(&tree.root).for_user().args(["var", who]).output()?;
         if asked.status != Some(0) {

@@ -108,6 +108,11 @@ impl<'a> Crew<'a> {
         Some(state.changes)
     }
 
+    /// Gives back the permission of [`Crew::may_take`]: nothing was started.
+    pub(super) fn take_none(&self) {
+        self.state().started -= 1;
+    }
+
     /// Tells that an item has left the slot's hands; `given_up`: for good, without success.
     pub(super) fn changed(&self, given_up: bool) {
         let mut state = self.state();

@@ -22,18 +22,24 @@ use super::{RunnerError, Verdict};
 const VERIFICATION: &str = "verification-required";
 
 /// The rule by which a session that has ended is refused everything.
-const ENDED: &str = "session-ended";
+pub(super) const ENDED: &str = "session-ended";
 
 impl Worker<'_> {
-    /// What the end of the command means for the item. Commits what has changed.
-    pub(super) fn judge(&self, taken: &Taken, end: &End, log: &Path) -> Result<Judged, RunnerError> {
+    /// What the end of the command means for the item. Commits what has changed since `before`.
+    pub(super) fn judge(
+        &self,
+        taken: &Taken,
+        end: &End,
+        log: &Path,
+        before: Option<&str>,
+    ) -> Result<Judged, RunnerError> {
         let fail = |reason: String| Judged::Finish(Finish::Fail { reason, last: false }, None);
         let said = |what: String| said(log, what);
         Ok(match end {
-            End::Exit(0) => match self.commit(taken)? {
+            End::Exit(0) => match self.commit(taken, before)? {
                 Committed::Nothing => Judged::Finish(Finish::Done, None),
                 Committed::Made(commit) => Judged::Finish(Finish::Done, Some(commit)),
-                Committed::Left(branch) => fail(format!("the command left branch {branch}")),
+                Committed::Astray(why) => fail(why),
                 Committed::Ended(End::Lost(why)) => Judged::Lost(why),
                 Committed::Ended(End::TimeLimit) => {
                     fail(format!("its changes were not committed: {}", self.time_limit(taken)))

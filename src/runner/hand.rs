@@ -70,10 +70,15 @@ impl Hand {
     ///
     /// # Errors
     /// When the store cannot be read, or git fails.
-    pub(super) fn settle(&self, store: &Store, name: &SessionName, tree: &Tree) -> Result<(), RunnerError> {
+    pub(super) fn settle(
+        &self,
+        store: &Store,
+        name: &SessionName,
+        tree: &Tree<'_>,
+    ) -> Result<(), RunnerError> {
         if let Some(Held { item, lease, before: Some(before) }) = self.read() {
             if left_by(store, name, &item, lease)? == Some(ItemState::Done) {
-                tree.keep()?;
+                tree.keep(&before)?;
             } else if tree.has(&before)? {
                 tree.go_back(&before)?;
             }

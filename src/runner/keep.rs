@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::model::op::RenewWhat;
 use crate::model::outcome::Taken;
-use crate::model::session::{self, Lease, Session, SessionState};
+use crate::model::session::{self, Lease, Session};
 use crate::model::{ItemId, ItemState, Op, Outcome, SessionName, ids, queue};
 use crate::store::{Store, StoreError};
 
@@ -73,8 +73,9 @@ impl<'a> Keeper<'a> {
                 return Ok(None);
             }
             let loss = record.as_ref().and_then(|r| r.item_loss(&taken.item.id));
-            let why = loss.map_or_else(|| "it was taken from the session".to_owned(), |l| l.why.clone());
-            return Ok(Some(why));
+            let own = worker.slot.is_own(record.as_ref());
+            let why = if own { "it was taken from the session" } else { "its session was ended" };
+            return Ok(Some(loss.map_or_else(|| why.to_owned(), |l| l.why.clone())));
         };
         self.pause = LOOK_EVERY.min(Duration::from_secs(lease.ttl) / 4);
         match self.renewal.take() {
@@ -161,7 +162,7 @@ impl Worker<'_> {
     /// or `drop`. It may come to its end.
     fn let_go(&self, taken: &Taken, record: Option<&Session>) -> Result<bool, RunnerError> {
         let id = &taken.item.id;
-        if record.is_none_or(|r| r.state == SessionState::Ended || r.item_loss(id).is_some()) {
+        if !self.slot.is_own(record) || record.is_some_and(|r| r.item_loss(id).is_some()) {
             return Ok(false);
         }
         Ok(self.left_by_us(taken)?.is_some())

@@ -47,16 +47,24 @@ impl Logs {
     /// When it cannot be made.
     pub fn create(&self, item: &ItemId, attempt: u32) -> Result<(PathBuf, File), RunnerError> {
         let path = self.dir.join(format!("{}.{attempt}.log", file_name(item)));
-        let file = File::create(&path).map_err(RunnerError::io("write the log", &path))?;
+        // Emptied, not replaced: somebody may look on.
+        File::create(&path).map_err(RunnerError::io("write the log", &path))?;
+        let file = Self::append(&path)?;
         Ok((path, file))
     }
 
-    /// Opens a log to add to it.
+    /// Opens a log to add to it. So do all who write to it: a command's own `> /dev/stderr` empties it,
+    /// and nobody is to go on in the middle of nothing.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn append(path: &Path) -> Result<File, RunnerError> {
-        File::options().append(true).create(true).open(path).map_err(RunnerError::io("write the log", path))
+        File::options()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(path)
+            .map_err(RunnerError::io("write the log", path))
     }
 
     /// Removes all but the newest. What cannot be removed now can be so the next time.

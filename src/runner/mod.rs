@@ -7,14 +7,17 @@
 //!   ended, when its time is over, when the run is stopped, and by the `guardian` when the run
 //!   itself dies. Only a process that leaves its group on purpose (`setsid`) escapes.
 //! - What a command changes in a worktree of the pool is committed, through the hooks, before the
-//!   item counts as done; of a failed attempt nothing stays. In the user's own worktree nothing
-//!   is committed or thrown away.
+//!   item counts as done; of a failed attempt nothing stays. No command takes what was committed for
+//!   earlier items off the slot's branch. In the user's own worktree nothing is committed or thrown away.
 //! - A run that is stopped gives back what it holds. One that is killed leaves that to its leases,
 //!   or to the next run, which finds by the kernel's lock that the slot's owner is dead.
 //!
 //! Parts: [`pool`] the slots, [`tree`] the worktree of one, [`supervise`] one command, `crew` who
-//! waits for whom, `worker` the loop of one slot, [`logs`] what the commands print.
+//! waits for whom, `worker` the loop of one slot, [`logs`] what the commands print, `bound` how much
+//! of it, `chores` what git does in a slot for the run itself.
 
+mod bound;
+mod chores;
 mod commit;
 mod crew;
 mod finish;
@@ -42,6 +45,7 @@ use crate::model::{ItemId, Outcome, QueueName, SessionName};
 use crate::store::remote::RemoteError;
 use crate::store::{Store, StoreError, StoreOptions};
 
+use chores::Chores;
 use crew::Crew;
 use guardian::Guardian;
 use logs::Logs;
@@ -94,9 +98,25 @@ pub enum RunnerError {
     /// An item is lost again and again.
     #[error("item {0} was lost three times while its command ran")]
     Lost(ItemId),
+    /// Somebody has ended the session of a slot.
+    #[error("session {0} was ended by somebody else")]
+    Ended(SessionName),
     /// A commit has no author.
     #[error("cannot commit what commands change, because git does not know who you are: {0}")]
     Identity(String),
+    /// git did not come to an end.
+    #[error("`git {command}` in {dir} did not come to an end in {seconds}s")]
+    Slow {
+        /// The words of the command.
+        command: String,
+        /// Where it ran.
+        dir: PathBuf,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// The run was stopped before a worktree was in order.
+    #[error("the run was stopped before a worktree was in order")]
+    Halted,
     /// There is nothing to start from.
     #[error("{0} is no commit to start from")]
     Base(String),
@@ -154,7 +174,14 @@ pub fn run(
     let guardian = Guardian::start()?;
     let slots = match &plan.place {
         Place::Here(session) => vec![pool::here(around.repo, &store, session)?],
-        Place::Pool { slots, base, .. } => pool::open(around.repo, &store, *slots, base.as_deref())?,
+        Place::Pool { slots, base, .. } => {
+            let chores = Chores::new(&guardian, stop);
+            match pool::open(around.repo, &store, chores, *slots, base.as_deref()) {
+                // Nothing was begun.
+                Err(RunnerError::Halted) => Vec::new(),
+                slots => slots?,
+            }
+        }
     };
     let crew = Crew::new(slots.len(), plan, stop);
     let common = Common { around, plan, crew: &crew, guardian: &guardian, logs: &logs };
@@ -166,19 +193,20 @@ pub fn run(
         closed = closed.and(slot.close(&store));
     }
     logs.prune();
-    let attempts = result?;
+    let (attempts, ended) = result?;
     closed?;
     let left = counts(&store, &plan.queues)?;
-    Ok(Summary { attempts, slots: shown?, left, took: started.elapsed(), stopped: stop.is_set() })
+    Ok(Summary { attempts, slots: shown?, ended, left, took: started.elapsed(), stopped: stop.is_set() })
 }
 
-/// Lets every slot work in a thread of its own, and passes on what they tell.
+/// Lets every slot work in a thread of its own, and passes on what they tell. Returns the attempts, and
+/// the slots whose sessions somebody has ended.
 fn attend(
     store: &Store,
-    slots: &[Slot],
+    slots: &[Slot<'_>],
     common: Common<'_>,
     observer: &mut dyn FnMut(&Event),
-) -> Result<Vec<Attempt>, RunnerError> {
+) -> Result<(Vec<Attempt>, Vec<SessionName>), RunnerError> {
     let Common { around, plan, crew, .. } = common;
     if matches!(plan.place, Place::Pool { .. }) {
         // A new worktree may look for its hooks in a folder of its own (core.hooksPath).
@@ -191,19 +219,22 @@ fn attend(
             let sender = sender.clone();
             scope.spawn(move || {
                 let result = Worker::new(number, slot, common, sender).and_then(|mut w| w.work());
-                crew.leave(result.is_err());
+                // Who ends the session of one slot has nothing against the others.
+                crew.leave(!matches!(result, Ok(()) | Err(RunnerError::Ended(_))));
                 result
             })
         };
         let threads: Vec<_> = slots.iter().enumerate().map(work).collect();
         drop(sender);
         let attempts = listen(store, common, &receiver, observer);
-        let mut first = Ok(());
+        let (mut first, mut ended) = (Ok(()), Vec::new());
         for thread in threads {
-            let result = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            first = first.and(result);
+            match thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
+                Err(RunnerError::Ended(session)) => ended.push(session),
+                result => first = first.and(result),
+            }
         }
-        first.map(|()| attempts)
+        first.map(|()| (attempts, ended))
     })
 }
 

@@ -8,7 +8,7 @@
 //! whoever gets the lock knows that no other run uses the worktree or the session, gives back what a
 //! dead one held, and takes its commits for that off the branch, unless the item is done.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::binding::Binding;
 use crate::git::{Git, GitEnv, HostRepo};
@@ -17,6 +17,7 @@ use crate::model::session::{self, Session, SessionState};
 use crate::model::{Op, Outcome, SessionName};
 use crate::store::{Store, StoreLock, host_name, random_hex};
 
+use super::chores::Chores;
 use super::hand::Hand;
 use super::tree::{Tree, ahead};
 use super::{RunnerError, Shown};
@@ -32,18 +33,26 @@ const MOST: usize = 1000;
 
 /// A place where one command at a time runs.
 #[derive(Debug)]
-pub struct Slot {
+pub struct Slot<'a> {
     /// Its session.
     pub session: SessionName,
     /// Its worktree.
     pub repo: HostRepo,
     /// Its worktree as one of the pool; `None`: the user's own, which is left as it is.
-    pub tree: Option<Tree>,
-    base: String,
+    pub(super) tree: Option<Tree<'a>>,
+    /// That of its session; empty in the user's own worktree.
+    token: String,
     _lock: StoreLock,
 }
 
-impl Slot {
+impl Slot<'_> {
+    /// True while a session is the one that the slot works as. Somebody may have ended that, and
+    /// have begun another of the same name.
+    pub(super) fn is_own(&self, record: Option<&Session>) -> bool {
+        let same = |r: &Session| self.tree.is_none() || r.token == self.token;
+        record.is_some_and(|r| r.state == SessionState::Active && same(r))
+    }
+
     /// Gives everything back. The worktree stays for the next run.
     ///
     /// # Errors
@@ -53,7 +62,10 @@ impl Slot {
             // Only after a failure is there anything in hand; the session itself goes on.
             return Hand::of(store, &self.session).give_back(store, &self.session);
         }
-        store.submit(&Op::EndSession { name: self.session.clone() }, None)?;
+        let record = store.read(|view| session::get(view, &self.session))?;
+        if self.is_own(record.as_ref()) {
+            store.submit(&Op::EndSession { name: self.session.clone() }, None)?;
+        }
         // Whoever works in this folder by hand is not the session.
         Binding::remove(&self.repo.git_dir)?;
         Ok(())
@@ -64,10 +76,10 @@ impl Slot {
 ///
 /// # Errors
 /// When another process is at work as this session.
-pub(super) fn here(repo: &HostRepo, store: &Store, name: &SessionName) -> Result<Slot, RunnerError> {
+pub(super) fn here(repo: &HostRepo, store: &Store, name: &SessionName) -> Result<Slot<'static>, RunnerError> {
     let lock = store.run_lock(name)?.ok_or_else(|| RunnerError::Busy(name.clone()))?;
     Hand::of(store, name).give_back(store, name)?;
-    Ok(Slot { session: name.clone(), repo: repo.clone(), tree: None, base: String::new(), _lock: lock })
+    Ok(Slot { session: name.clone(), repo: repo.clone(), tree: None, token: String::new(), _lock: lock })
 }
 
 /// Takes so many slots of the pool, and makes those that are missing. `base` is where new ones
@@ -75,12 +87,13 @@ pub(super) fn here(repo: &HostRepo, store: &Store, name: &SessionName) -> Result
 ///
 /// # Errors
 /// When git or the store fails; the slots that were taken are given back.
-pub(super) fn open(
+pub(super) fn open<'a>(
     repo: &HostRepo,
     store: &Store,
+    chores: Chores<'a>,
     count: usize,
     base: Option<&str>,
-) -> Result<Vec<Slot>, RunnerError> {
+) -> Result<Vec<Slot<'a>>, RunnerError> {
     let wanted = format!("{}^{{commit}}", base.unwrap_or("HEAD"));
     let base = repo.git().args(["rev-parse", "--verify", "-q", "--end-of-options", &wanted]).optional()?;
     let base = base.ok_or_else(|| RunnerError::Base(wanted.trim_end_matches("^{commit}").to_owned()))?;
@@ -89,7 +102,7 @@ pub(super) fn open(
         if slots.len() == count {
             break;
         }
-        match slot(repo, store, number, &base) {
+        match slot(repo, store, chores, number, &base) {
             Ok(slot) => slots.extend(slot),
             Err(e) => {
                 for slot in slots {
@@ -104,7 +117,13 @@ pub(super) fn open(
 }
 
 /// Takes the slot with this number; `None` when it is another's.
-fn slot(repo: &HostRepo, store: &Store, number: usize, base: &str) -> Result<Option<Slot>, RunnerError> {
+fn slot<'a>(
+    repo: &HostRepo,
+    store: &Store,
+    chores: Chores<'a>,
+    number: usize,
+    base: &str,
+) -> Result<Option<Slot<'a>>, RunnerError> {
     let Ok(name) = SessionName::parse(&format!("run-{number}")) else { return Ok(None) };
     let Some(lock) = store.run_lock(&name)? else { return Ok(None) };
     let root = repo.common_dir.join(POOL_DIR).join(name.as_str());
@@ -118,13 +137,12 @@ fn slot(repo: &HostRepo, store: &Store, number: usize, base: &str) -> Result<Opt
         return Ok(None);
     }
     let branch = format!("{BRANCHES}{name}");
-    let home = worktree(repo, store, &root, &branch, &name, base)?;
-    let tree = Tree { root, git_dir: home.git_dir.clone(), branch };
-    if !start(store, &name, &home, &tree)? {
-        return Ok(None);
-    }
-    let settled = settle(store, &name, &tree, base);
-    let slot = Slot { session: name, repo: home, tree: Some(tree), base: base.to_owned(), _lock: lock };
+    let mut tree = Tree { root, git_dir: PathBuf::new(), branch, base: base.to_owned(), chores };
+    let home = worktree(repo, store, &tree, &name, base)?;
+    tree.git_dir.clone_from(&home.git_dir);
+    let Some(token) = start(store, &name, &home, &tree)? else { return Ok(None) };
+    let settled = settle(store, &name, &tree);
+    let slot = Slot { session: name, repo: home, tree: Some(tree), token, _lock: lock };
     if let Err(error) = settled {
         // The first failure is the one to tell of.
         let _ = slot.close(store);
@@ -134,13 +152,29 @@ fn slot(repo: &HostRepo, store: &Store, number: usize, base: &str) -> Result<Opt
 }
 
 /// Brings the worktree to where the first item is to find it.
-fn settle(store: &Store, name: &SessionName, tree: &Tree, base: &str) -> Result<(), RunnerError> {
+fn settle(store: &Store, name: &SessionName, tree: &Tree<'_>) -> Result<(), RunnerError> {
     Hand::of(store, name).settle(store, name, tree)?;
-    let standing = tree.clean()?;
-    if standing.commit != base && ahead(&tree.root, base, &tree.branch)? == 0 {
-        tree.go_back(base)?;
+    let commit = tree.clean()?;
+    if commit != tree.base && tree.leads_to(&commit, &tree.base)? {
+        tree.go_back(&tree.base)?;
     }
     Ok(())
+}
+
+/// Makes the worktree of a slot again when a command has removed it. A branch that is gone as well
+/// begins at this commit.
+///
+/// # Errors
+/// When git or the disk fails.
+pub(super) fn stand(repo: &HostRepo, store: &Store, slot: &Slot<'_>, base: &str) -> Result<(), RunnerError> {
+    let Some(tree) = slot.tree.as_ref().filter(|tree| !tree.stands()) else { return Ok(()) };
+    let home = worktree(repo, store, tree, &slot.session, base)?;
+    bind(&slot.session, &slot.token, &home)
+}
+
+fn bind(session: &SessionName, token: &str, home: &HostRepo) -> Result<(), RunnerError> {
+    let worktree = home.root.to_string_lossy().into_owned();
+    Ok(Binding { session: session.clone(), token: token.to_owned(), worktree }.write(home)?)
 }
 
 /// True when a session is the one of the slot in this folder, and not a user's or another
@@ -182,13 +216,13 @@ fn end_dead(store: &Store, known: &Session) -> Result<bool, RunnerError> {
 fn worktree(
     repo: &HostRepo,
     store: &Store,
-    root: &Path,
-    branch: &str,
+    tree: &Tree<'_>,
     name: &SessionName,
     base: &str,
 ) -> Result<HostRepo, RunnerError> {
+    let (root, branch) = (&tree.root, &tree.branch);
     if let Ok(found) = HostRepo::discover(root, &GitEnv::default())
-        && found.root == root
+        && found.root == *root
         && found.common_dir == repo.common_dir
     {
         return Ok(found);
@@ -199,7 +233,7 @@ fn worktree(
         // Left by a run that was killed while git made it.
         std::fs::remove_dir_all(root).map_err(RunnerError::io("remove", root))?;
     }
-    if repo.worktrees()?.iter().any(|w| w.path == root) {
+    if repo.worktrees()?.iter().any(|w| w.path == *root) {
         repo.git().args(["worktree", "remove", "--force", "--"]).arg(root).run()?;
     }
     let full = format!("refs/heads/{}", branch);
@@ -211,20 +245,24 @@ fn worktree(
     } else {
         git.args(["--no-track", "-b", branch, "--"]).arg(root).arg(base)
     };
-    git.run()?;
+    tree.chores.patient().run(&git)?;
     Ok(HostRepo::discover(root, &GitEnv::default())?)
 }
 
 /// Starts the slot's session and binds the worktree to it, so that the hooks know whose it is.
-/// False when another clone has a session of that name.
-fn start(store: &Store, name: &SessionName, home: &HostRepo, tree: &Tree) -> Result<bool, RunnerError> {
+/// Returns the session's token; `None` when another clone has a session of that name.
+fn start(
+    store: &Store,
+    name: &SessionName,
+    home: &HostRepo,
+    tree: &Tree<'_>,
+) -> Result<Option<String>, RunnerError> {
     let token = random_hex(16);
-    let worktree = home.root.to_string_lossy().into_owned();
     // First the binding: by its token the next run knows the session of one that was killed.
-    Binding { session: name.clone(), token: token.clone(), worktree: worktree.clone() }.write(home)?;
+    bind(name, &token, home)?;
     let op = Op::StartSession(StartSession {
-        token,
-        worktree: Some(worktree),
+        token: token.clone(),
+        worktree: Some(home.root.to_string_lossy().into_owned()),
         branch: Some(tree.branch.clone()),
         host: Some(host_name()),
         ..StartSession::new(name.clone())
@@ -233,27 +271,31 @@ fn start(store: &Store, name: &SessionName, home: &HostRepo, tree: &Tree) -> Res
         Outcome::Session { .. } => {}
         Outcome::Held { .. } => {
             Binding::remove(&home.git_dir)?;
-            return Ok(false);
+            return Ok(None);
         }
         other => return Err(RunnerError::Refused(Box::new(other))),
     }
     store.touch_session(name);
-    Ok(true)
+    Ok(Some(token))
 }
 
 /// What a slot has to show.
 ///
 /// # Errors
 /// When git fails.
-pub(super) fn show(slot: &Slot) -> Result<Shown, RunnerError> {
-    let commits = match &slot.tree {
-        Some(tree) => ahead(&tree.root, &slot.base, &tree.branch)?,
-        None => 0,
+pub(super) fn show(slot: &Slot<'_>) -> Result<Shown, RunnerError> {
+    let (commits, aside) = match &slot.tree {
+        // A run that was stopped at once may leave it to the next one to make the branch again.
+        Some(tree) if tree.tip()?.is_some() => {
+            (ahead(&tree.root, &tree.base, &tree.branch)?, tree.aside(&tree.base)?)
+        }
+        _ => (0, Vec::new()),
     };
     Ok(Shown {
         session: slot.session.clone(),
         worktree: slot.repo.root.clone(),
         branch: slot.tree.as_ref().map(|t| t.branch.clone()),
         commits,
+        aside,
     })
 }

@@ -76,6 +76,13 @@ pub enum Event {
         /// True when an item that it could take cools down.
         cooling: bool,
     },
+    /// Somebody has ended its session, and it works no more.
+    Gone {
+        /// Number of the slot.
+        slot: usize,
+        /// Its session.
+        session: SessionName,
+    },
     /// Where the items of the queues stand.
     Left(Counts),
     /// It is being stopped.
@@ -93,6 +100,8 @@ pub struct Shown {
     pub branch: Option<String>,
     /// Commits on that branch which are not in the base.
     pub commits: u64,
+    /// Branches with commits of done items that do not go on from that branch, and that the base has not.
+    pub aside: Vec<String>,
 }
 
 /// The result of a run.
@@ -102,6 +111,8 @@ pub struct Summary {
     pub attempts: Vec<Attempt>,
     /// The slots.
     pub slots: Vec<Shown>,
+    /// Those of them whose sessions somebody has ended meanwhile.
+    pub ended: Vec<SessionName>,
     /// Where the items of the queues stand now.
     pub left: Counts,
     /// How long it took.

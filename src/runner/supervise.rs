@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid};
 
+use crate::process::EndOf;
+
 use super::RunnerError;
 use super::guardian::Guardian;
 
@@ -67,6 +69,8 @@ pub struct Order<'a> {
     pub stdin: &'a Path,
     /// Where it prints.
     pub log: File,
+    /// Where it complains, if that is another file.
+    pub complaints: Option<File>,
 }
 
 /// How a command ended.
@@ -110,7 +114,7 @@ pub(super) fn supervise(
     guardian.add(group);
     // A gate that was killed tells by its status.
     let _ = child.stdin.take().map(|mut gate| gate.write_all(b"go\n"));
-    let result = watch(group, limit, stop, keep);
+    let result = watch(group, EndOf::child(&child), limit, stop, keep);
     // What it has left behind, too. Nobody is left to be killed: fine.
     let _ = kill_process_group(group, Signal::KILL);
     guardian.remove(group);
@@ -125,7 +129,7 @@ pub(super) fn supervise(
 }
 
 fn start(order: Order<'_>) -> std::io::Result<Child> {
-    let stderr = order.log.try_clone()?;
+    let stderr = order.complaints.map_or_else(|| order.log.try_clone(), Ok)?;
     let mut command = crate::process::command("sh");
     command
         .args([OsStr::new("-c"), OsStr::new(GATE), OsStr::new("git-coord"), order.stdin.as_os_str()])
@@ -148,12 +152,12 @@ fn start(order: Order<'_>) -> std::io::Result<Child> {
 /// ended, if it was, and its status. It is not reaped.
 fn watch(
     group: Pid,
+    mut end: EndOf,
     limit: Option<Duration>,
     stop: impl Fn() -> u8,
     mut keep: impl FnMut() -> Result<Option<String>, RunnerError>,
 ) -> Result<(Option<End>, WaitIdStatus), RunnerError> {
     let started = Instant::now();
-    let mut pause = Duration::from_millis(1);
     let mut ended: Option<(End, Instant)> = None;
     loop {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
@@ -183,7 +187,6 @@ fn watch(
                 }
             }
         }
-        std::thread::sleep(pause);
-        pause = (pause * 3 / 2).min(LOOK_EVERY);
+        end.wait(LOOK_EVERY);
     }
 }

@@ -11,7 +11,7 @@ use crate::model::SessionName;
 use crate::store::{Store, StoreOptions};
 
 use super::pool::{BRANCHES, POOL_DIR};
-use super::tree::look;
+use super::tree::{ASIDE, look};
 
 /// What there is of the pool, and what is to become of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -63,8 +63,9 @@ pub fn remains(repo: &HostRepo) -> Result<Remains, GitError> {
     let out =
         repo.git().args(["for-each-ref", "--format=%(objectname) %(refname:lstrip=2)", &prefix]).text()?;
     for (commit, branch) in out.lines().filter_map(|l| l.split_once(' ')) {
-        let ours = branch.strip_prefix(BRANCHES).and_then(|n| n.strip_prefix("run-"));
-        if ours.is_none_or(|n| n.is_empty() || !n.bytes().all(|b| b.is_ascii_digit())) {
+        let slot = branch.strip_prefix(BRANCHES).and_then(|n| n.strip_prefix("run-"));
+        let number = slot.map(|n| n.split_once(ASIDE).map_or(n, |(number, _)| number));
+        if number.is_none_or(|n| n.is_empty() || !n.bytes().all(|b| b.is_ascii_digit())) {
             continue;
         }
         if in_use.iter().any(|b| b == branch) {

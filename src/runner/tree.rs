@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use crate::git::{Git, GitError};
 
 use super::RunnerError;
+use super::chores::Chores;
 
 /// Where a worktree stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
-    /// The commit.
-    pub commit: String,
+    /// The commit; `None` on a branch that has none.
+    pub commit: Option<String>,
     /// The branch; `None` when HEAD is detached.
     pub branch: Option<String>,
     /// True when nothing is changed, staged or new, except what is ignored.
@@ -19,13 +20,17 @@ pub struct Standing {
 
 /// A worktree of the pool and its branch.
 #[derive(Debug, Clone)]
-pub struct Tree {
+pub(super) struct Tree<'a> {
     /// Its top folder.
     pub root: PathBuf,
     /// git's folder for it.
     pub git_dir: PathBuf,
     /// The branch that its commits go to.
     pub branch: String,
+    /// Where the branch begins when there is none.
+    pub base: String,
+    /// Who watches over git in it.
+    pub chores: Chores<'a>,
 }
 
 /// What a killed or unfinished git leaves behind in the folder of a worktree: locks, which every later
@@ -42,16 +47,27 @@ const LEFT: &[&str] = &[
     "rebase-apply",
 ];
 
+/// What stands between the name of a slot's branch and a commit, for what was set aside.
+pub const ASIDE: &str = "-aside-";
+
+/// The setting that keeps hooks out of what the run does on its own.
+const NO_HOOKS: &str = "core.hooksPath=/dev/null";
+
 /// Looks where a worktree stands.
 ///
 /// # Errors
 /// When git does not tell.
 pub fn look(root: &Path) -> Result<Standing, GitError> {
-    let git = Git::new(root).args(["status", "--porcelain=v2", "--branch", "--no-ahead-behind"]);
-    Ok(parse_status(&git.args(["--untracked-files=normal"]).text()?))
+    Ok(parse_status(&status(root).run()?))
 }
 
-impl Tree {
+/// The git that tells where a worktree stands, for [`parse_status`].
+pub(super) fn status(root: &Path) -> Git {
+    let git = Git::new(root).args(["status", "--porcelain=v2", "--branch", "--no-ahead-behind"]);
+    git.arg("--untracked-files=normal")
+}
+
+impl Tree<'_> {
     fn git(&self) -> Git {
         Git::new(&self.root)
     }
@@ -60,8 +76,8 @@ impl Tree {
     ///
     /// # Errors
     /// When git does not tell.
-    pub fn look(&self) -> Result<Standing, GitError> {
-        look(&self.root)
+    fn look(&self) -> Result<Standing, RunnerError> {
+        Ok(parse_status(&self.chores.run(&status(&self.root))?))
     }
 
     /// Removes what a killed git has left. Only for who has the slot's lock, when its commands are
@@ -85,46 +101,77 @@ impl Tree {
         standing.branch.as_deref() == Some(self.branch.as_str())
     }
 
-    /// Throws away what is not committed, and comes back to the branch. Ignored files stay: they
-    /// are what makes the next build fast.
-    ///
-    /// # Errors
-    /// When git fails.
-    pub fn clean(&self) -> Result<Standing, RunnerError> {
-        self.unlock()?;
-        self.clean_from(self.look()?)
+    /// True when it is there: a command may remove the folder it runs in, or what makes it a worktree.
+    pub fn stands(&self) -> bool {
+        self.root.join(".git").is_file() && self.git_dir.join("HEAD").is_file()
     }
 
-    /// The same after an item that is done: what its command committed on a detached HEAD before it
-    /// finished the item itself comes onto the branch, if it goes on from there.
+    /// Throws away what is not committed, and comes back to the branch. Ignored files stay: they
+    /// are what makes the next build fast. Returns the commit that it stands at.
     ///
     /// # Errors
     /// When git fails.
-    pub fn keep(&self) -> Result<Standing, RunnerError> {
+    pub fn clean(&self) -> Result<String, RunnerError> {
         self.unlock()?;
         let standing = self.look()?;
-        if standing.branch.is_none() {
-            let branch = format!("refs/heads/{}", self.branch);
-            let after = self.git().args(["merge-base", "--is-ancestor", &branch, &standing.commit]);
-            if after.output()?.status == Some(0) {
-                let git = self.git().args(["-c", "core.hooksPath=/dev/null", "update-ref"]);
-                git.args([&branch, &standing.commit]).run()?;
-            }
+        if standing.clean
+            && self.is_home(&standing)
+            && let Some(commit) = standing.commit
+        {
+            return Ok(commit);
         }
-        self.clean_from(standing)
+        // Whoever renames the branch goes on with what it was.
+        let to = self.tip()?.or(standing.commit).unwrap_or_else(|| self.base.clone());
+        self.put(&to)?;
+        Ok(to)
     }
 
-    fn clean_from(&self, mut standing: Standing) -> Result<Standing, RunnerError> {
-        if standing.clean && self.is_home(&standing) {
-            return Ok(standing);
+    /// The same after an item that is done, and was begun at `before`. The branch goes on to what the
+    /// command has committed, there or on a detached HEAD. But it never loses what it had: commits
+    /// that do not go on from there get a branch of their own.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn keep(&self, before: &str) -> Result<(), RunnerError> {
+        self.unlock()?;
+        let standing = self.look()?;
+        let home = self.is_home(&standing);
+        let detached = standing.commit.clone().filter(|_| standing.branch.is_none());
+        let tip = if home { standing.commit.clone() } else { self.tip()? };
+        let lines: Vec<String> = tip.into_iter().chain(detached).collect();
+        let mut to = before.to_owned();
+        for line in &lines {
+            if self.leads_to(&to, line)? {
+                to.clone_from(line);
+            }
         }
-        self.git().args(["reset", "-q", "--hard"]).run()?;
-        self.git().args(["clean", "-ffdq"]).run()?;
-        if !self.is_home(&standing) {
-            self.git().args(["checkout", "-q", "-f", &self.branch, "--"]).run()?;
+        for line in &lines {
+            if !self.leads_to(line, &to)? {
+                self.set_aside(line)?;
+            }
         }
-        standing = self.look()?;
-        Ok(standing)
+        if home && standing.clean && standing.commit.as_ref() == Some(&to) {
+            return Ok(());
+        }
+        self.put(&to)
+    }
+
+    /// Gives commits that belong to nothing else a branch.
+    fn set_aside(&self, commit: &str) -> Result<(), RunnerError> {
+        let short = commit.get(..12).unwrap_or(commit);
+        let name = format!("refs/heads/{}{ASIDE}{short}", self.branch);
+        self.git().args(["-c", NO_HOOKS, "update-ref", &name, commit]).run()?;
+        Ok(())
+    }
+
+    /// The branches with what was set aside and is in no way part of a commit.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn aside(&self, base: &str) -> Result<Vec<String>, GitError> {
+        let pattern = format!("refs/heads/{}{ASIDE}*", self.branch);
+        let git = self.git().args(["for-each-ref", "--format=%(refname:lstrip=2)", "--no-merged", base]);
+        Ok(git.arg(pattern).text()?.lines().map(str::to_owned).collect())
     }
 
     /// Throws away everything since `commit`, also commits.
@@ -132,11 +179,32 @@ impl Tree {
     /// # Errors
     /// When git fails.
     pub fn go_back(&self, commit: &str) -> Result<(), RunnerError> {
-        let standing = self.clean()?;
-        if standing.commit != commit {
-            self.git().args(["reset", "-q", "--hard", commit]).run()?;
-        }
+        self.unlock()?;
+        self.put(commit)
+    }
+
+    /// Brings the branch and the worktree to a commit, wherever they are. Without hooks: it is no
+    /// act of the user.
+    fn put(&self, commit: &str) -> Result<(), RunnerError> {
+        let checkout = ["-c", NO_HOOKS, "checkout", "-q", "-f", "-B", &self.branch, commit, "--"];
+        self.chores.run(&self.git().args(checkout))?;
+        self.chores.run(&self.git().args(["clean", "-ffdq"]))?;
         Ok(())
+    }
+
+    /// The commit of the branch; `None` when there is no such branch.
+    pub fn tip(&self) -> Result<Option<String>, GitError> {
+        let name = format!("refs/heads/{}", self.branch);
+        self.git().args(["rev-parse", "--verify", "-q", &name]).optional()
+    }
+
+    /// True when the history of a commit has the other.
+    ///
+    /// # Errors
+    /// When git cannot be started.
+    pub fn leads_to(&self, from: &str, to: &str) -> Result<bool, GitError> {
+        let git = || self.git().args(["merge-base", "--is-ancestor", from, to]);
+        Ok(from == to || git().output()?.status == Some(0))
     }
 
     /// True when there is such a commit.
@@ -149,11 +217,13 @@ impl Tree {
     }
 }
 
-fn parse_status(text: &str) -> Standing {
-    let mut standing = Standing { commit: String::new(), branch: None, clean: true };
+/// Reads what [`status`] prints.
+pub(super) fn parse_status(text: &[u8]) -> Standing {
+    let text = String::from_utf8_lossy(text);
+    let mut standing = Standing { commit: None, branch: None, clean: true };
     for line in text.lines() {
         if let Some(commit) = line.strip_prefix("# branch.oid ") {
-            standing.commit = commit.to_owned();
+            standing.commit = Some(commit.to_owned()).filter(|c| c != "(initial)");
         } else if let Some(branch) = line.strip_prefix("# branch.head ") {
             standing.branch = Some(branch.to_owned()).filter(|b| b != "(detached)");
         } else if !line.starts_with('#') {
@@ -179,12 +249,12 @@ mod tests {
 
     #[test]
     fn status_is_parsed() {
-        let clean = parse_status("# branch.oid 12ab\n# branch.head coord/run-1\n");
+        let clean = parse_status(b"# branch.oid 12ab\n# branch.head coord/run-1\n");
         assert_eq!(
             clean,
-            Standing { commit: "12ab".into(), branch: Some("coord/run-1".into()), clean: true }
+            Standing { commit: Some("12ab".into()), branch: Some("coord/run-1".into()), clean: true }
         );
-        let changed = parse_status("# branch.oid 12ab\n# branch.head (detached)\n? new\n");
+        let changed = parse_status(b"# branch.oid 12ab\n# branch.head (detached)\n? new\n");
         assert_eq!((changed.branch, changed.clean), (None, false));
     }
 }

@@ -18,13 +18,16 @@ use crate::model::share::Share;
 use crate::model::{ItemId, ItemState, Op, Outcome, cooling, document, ids, queue, session};
 use crate::store::Store;
 
+use super::bound::Bound;
 use super::crew::{Crew, Rest};
+use super::finish::ENDED;
 use super::guardian::Guardian;
 use super::hand::Hand;
 use super::keep::Keeper;
 use super::logs::Logs;
-use super::pool::Slot;
+use super::pool::{self, Slot};
 use super::supervise::{End, Order, supervise};
+use super::tree::Tree;
 use super::{Around, Attempt, Event, Job, Plan, RunnerError, SESSION, Verdict};
 
 /// A slot that has lost one item so often does not go on.
@@ -47,7 +50,7 @@ pub(super) struct Common<'a> {
 #[derive(Debug)]
 pub(super) struct Worker<'a> {
     number: usize,
-    pub(super) slot: &'a Slot,
+    pub(super) slot: &'a Slot<'a>,
     pub(super) common: Common<'a>,
     pub(super) store: Store,
     hand: Hand,
@@ -68,7 +71,7 @@ impl<'a> Worker<'a> {
     /// When the store cannot be opened.
     pub(super) fn new(
         number: usize,
-        slot: &'a Slot,
+        slot: &'a Slot<'a>,
         common: Common<'a>,
         sender: Sender<Event>,
     ) -> Result<Self, RunnerError> {
@@ -89,7 +92,10 @@ impl<'a> Worker<'a> {
                 Ok(found) => (found, None),
                 // The other slots may be able to go on, and this one later.
                 Err(error) if error.may_pass() => (None, Some(error)),
-                Err(error) => return Err(error),
+                Err(error) => {
+                    crew.take_none();
+                    return Err(self.gone(error));
+                }
             };
             match found {
                 Some(taken) => {
@@ -109,6 +115,14 @@ impl<'a> Worker<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Tells when a slot goes because its session was ended.
+    fn gone(&self, error: RunnerError) -> RunnerError {
+        if let RunnerError::Ended(session) = &error {
+            self.tell(Event::Gone { slot: self.number, session: session.clone() });
+        }
+        error
     }
 
     /// Counts a loss. A command that gives its own item back each time would never come to an end.
@@ -139,6 +153,12 @@ impl<'a> Worker<'a> {
 
     fn take(&self) -> Result<Option<Taken>, RunnerError> {
         let plan = self.common.plan;
+        let ended = || RunnerError::Ended(self.slot.session.clone());
+        let pooled = self.slot.tree.is_some();
+        let record = self.store.read(|view| session::get(view, &self.slot.session))?;
+        if pooled && !self.slot.is_own(record.as_ref()) {
+            return Err(ended());
+        }
         let known = self.store.hints(&self.slot.session);
         let outcome = self.submit(&Op::Next(TakeNext {
             session: self.slot.session.clone(),
@@ -153,6 +173,7 @@ impl<'a> Worker<'a> {
                 self.store.keep_hint(&self.slot.session, known, skips);
                 Ok(items.into_iter().next())
             }
+            Outcome::Refused { rule, .. } if rule == ENDED && pooled => Err(ended()),
             other => Err(RunnerError::Refused(Box::new(other))),
         }
     }
@@ -200,9 +221,13 @@ impl<'a> Worker<'a> {
             attempt: taken.attempt,
         });
         let tree = self.slot.tree.as_ref();
-        let before = tree.map(|tree| tree.clean()).transpose()?.map(|standing| standing.commit);
+        let prepare = |tree: &Tree<'_>| self.stand(&tree.base).and_then(|()| tree.clean());
+        let before = match tree.map(prepare).transpose() {
+            Err(RunnerError::Halted) => return self.hand_back(taken, started),
+            before => before?,
+        };
         self.hand.take(taken, before.as_deref())?;
-        let attempt = match self.attempt(taken, started) {
+        let attempt = match self.attempt(taken, started, before.as_deref()) {
             Ok(attempt) => attempt,
             Err(error) => {
                 // The failure is what is to be told; where the branch stays as it is, the file of
@@ -212,14 +237,35 @@ impl<'a> Worker<'a> {
             }
         };
         // What does not count must not stand on the branch.
-        if let (Some(tree), Some(before)) = (tree, &before) {
-            match attempt.verdict {
-                Verdict::Done => drop(tree.keep()?),
-                _ => tree.go_back(before)?,
-            }
+        let settled = match (tree, &before) {
+            (Some(tree), Some(before)) => self.settle(tree, before, attempt.verdict),
+            _ => Ok(()),
+        };
+        match settled {
+            Ok(()) => self.hand.empty(),
+            // The file of what is in hand tells the next run what is left to do.
+            Err(RunnerError::Halted) => {}
+            Err(error) => return Err(error),
         }
-        self.hand.empty();
         let verdict = attempt.verdict;
+        self.tell(Event::Ended { slot: self.number, attempt });
+        Ok(verdict)
+    }
+
+    /// Brings the branch and the worktree to where the next item is to find them.
+    fn settle(&self, tree: &Tree<'_>, before: &str, verdict: Verdict) -> Result<(), RunnerError> {
+        self.stand(before)?;
+        match verdict {
+            Verdict::Done => tree.keep(before),
+            _ => tree.go_back(before),
+        }
+    }
+
+    /// Gives back an item whose command was never started, because the run was stopped.
+    fn hand_back(&self, taken: &Taken, started: Instant) -> Result<Verdict, RunnerError> {
+        let (log, _) = self.common.logs.create(&taken.item.id, taken.attempt)?;
+        let (verdict, reason) = self.finish(taken, Finish::Drop, &log)?;
+        let attempt = self.ended(taken, (verdict, reason, None), started.elapsed(), log);
         self.tell(Event::Ended { slot: self.number, attempt });
         Ok(verdict)
     }
@@ -233,17 +279,23 @@ impl<'a> Worker<'a> {
         if unknown || self.left_by_us(taken)? == Some(ItemState::Done) {
             return Ok(());
         }
+        self.stand(before)?;
         tree.go_back(before)?;
         self.hand.empty();
         Ok(())
     }
 
+    /// Makes the worktree again when the command has removed it.
+    fn stand(&self, before: &str) -> Result<(), RunnerError> {
+        pool::stand(self.common.around.repo, &self.store, self.slot, before)
+    }
+
     /// From the start of the command to the item's place in the queue.
-    fn attempt(&self, taken: &Taken, started: Instant) -> Result<Attempt, RunnerError> {
+    fn attempt(&self, taken: &Taken, started: Instant, before: Option<&str>) -> Result<Attempt, RunnerError> {
         let (log, file) = self.common.logs.create(&taken.item.id, taken.attempt)?;
         let end = self.command(taken, file)?;
         let took = started.elapsed();
-        let judged = self.judge(taken, &end, &log)?;
+        let judged = self.judge(taken, &end, &log, before)?;
         let lost = matches!(judged, Judged::Lost(_));
         if !lost && !matches!(end, End::Stopped) {
             self.record(taken, &end, took, &log)?;
@@ -255,7 +307,17 @@ impl<'a> Worker<'a> {
                 (verdict, reason, commit)
             }
         };
-        Ok(Attempt {
+        Ok(self.ended(taken, (verdict, reason, commit), took, log))
+    }
+
+    fn ended(
+        &self,
+        taken: &Taken,
+        (verdict, reason, commit): (Verdict, Option<String>, Option<String>),
+        took: Duration,
+        log: PathBuf,
+    ) -> Attempt {
+        Attempt {
             item: taken.item.id.clone(),
             title: taken.item.title.clone(),
             queue: taken.queue.clone(),
@@ -266,7 +328,7 @@ impl<'a> Worker<'a> {
             took,
             log,
             commit: commit.filter(|_| verdict == Verdict::Done),
-        })
+        }
     }
 
     /// Runs the command to its end.
@@ -299,6 +361,7 @@ impl<'a> Worker<'a> {
             env: &self.variables(taken, &json),
             stdin: if reads { &json } else { &nothing },
             log,
+            complaints: None,
         };
         let end = self.watched(taken, order);
         let _ = std::fs::remove_file(&json);
@@ -308,9 +371,12 @@ impl<'a> Worker<'a> {
     /// Runs a program for an item within the item's time, and keeps the lease meanwhile.
     pub(super) fn watched(&self, taken: &Taken, order: Order<'_>) -> Result<End, RunnerError> {
         let limit = taken.item.timeout.or(self.common.plan.time_limit).map(Duration::from_secs);
-        let mut keeper = Keeper::new(self, taken);
+        let (mut keeper, mut bound) = (Keeper::new(self, taken), Bound::of(&order)?);
         let stop = || self.common.crew.stop_level();
-        supervise(order, limit, self.common.guardian, stop, || keeper.look())
+        supervise(order, limit, self.common.guardian, stop, || {
+            bound.look();
+            keeper.look()
+        })
     }
 
     fn variables(&self, taken: &Taken, json: &std::path::Path) -> Vec<(OsString, OsString)> {

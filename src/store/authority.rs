@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::StoreError;
+use super::create::is_being_made;
+use super::{STORE_DIR, StoreError};
 
 const FILE: &str = "authority.json";
 
@@ -37,7 +38,13 @@ struct Place {
 impl Place {
     fn of(store: &Path) -> Result<Self, StoreError> {
         let inode = fs::metadata(store.join(FILE)).map_err(StoreError::io("read", store))?.ino();
-        Ok(Place { host: host_name(), path: store.to_owned(), inode })
+        Ok(Self::new(store, inode))
+    }
+
+    fn new(store: &Path, inode: u64) -> Self {
+        // One that is still being made is renamed at the end, and is no copy then.
+        let path = if is_being_made(store) { store.with_file_name(STORE_DIR) } else { store.to_owned() };
+        Place { host: host_name(), path, inode }
     }
 }
 
@@ -86,16 +93,22 @@ impl Authority {
 
     /// Makes a remote the authority, under a new name of this clone.
     pub(super) fn write(store: &Path, remote: &str) -> Result<Self, StoreError> {
+        Self::put(store, remote, super::random_hex(6))
+    }
+
+    /// Makes another remote with the same state the authority. Leases know the clone by its name,
+    /// so it stays.
+    pub(super) fn point_at(&self, store: &Path, remote: &str) -> Result<Self, StoreError> {
+        Self::put(store, remote, self.clone.clone())
+    }
+
+    fn put(store: &Path, remote: &str, clone: String) -> Result<Self, StoreError> {
         let path = store.join(FILE);
         let failed = |e| StoreError::io("write the authority", &path)(e);
         let temporary = store.join(format!("{FILE}.{}", super::random_hex(4)));
         let mut file = File::create_new(&temporary).map_err(failed)?;
         let inode = file.metadata().map_err(failed)?.ino();
-        let authority = Authority {
-            remote: remote.to_owned(),
-            clone: super::random_hex(6),
-            place: Place { host: host_name(), path: store.to_owned(), inode },
-        };
+        let authority = Authority { remote: remote.to_owned(), clone, place: Place::new(store, inode) };
         let written = file
             .write_all(&crate::model::to_json(&authority))
             .and_then(|()| file.sync_all())

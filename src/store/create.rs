@@ -13,6 +13,9 @@ use super::{STORE_DIR, Store, StoreError, StoreOptions};
 /// but a branch.
 pub(crate) const HEAD: &str = "ref: refs/heads/none\n";
 
+/// What the name of a store has at its end while it is being made; hex digits follow.
+const BEING_MADE: &str = ".new-";
+
 /// Configuration of the store.
 ///
 /// Refs are never packed: gix reads `packed-refs` before it locks it, so its compare-and-swap is
@@ -33,35 +36,45 @@ pub(crate) fn config(sha256: bool) -> String {
 /// # Errors
 /// When it cannot be written.
 pub fn create(common_dir: &Path, sha256: bool, options: StoreOptions) -> Result<Store, StoreError> {
-    match Store::open(common_dir, options) {
-        Err(StoreError::Absent { .. }) => {}
-        other => return other,
-    }
-    // Built whole under another name: nobody ever sees half a store.
-    let building = format!("{STORE_DIR}.new-{}", super::random_hex(4));
-    let path = common_dir.join(&building);
-    let made = build(common_dir, &building, sha256, options);
-    if made.is_err() {
-        let _ = fs::remove_dir_all(&path);
-    }
-    made?;
-    let place = common_dir.join(STORE_DIR);
-    match fs::rename(&path, &place) {
-        Ok(()) => {}
-        Err(_) if place.join("HEAD").exists() => {
-            // Another process was first: its store is the one.
-            let _ = fs::remove_dir_all(&path);
-        }
-        Err(e) => {
-            let _ = fs::remove_dir_all(&path);
-            return Err(StoreError::io("make the store", &place)(e));
-        }
-    }
-    Store::open(common_dir, options)
+    create_as(common_dir, sha256, options, |_| Ok(()))
 }
 
-fn build(common_dir: &Path, name: &str, sha256: bool, options: StoreOptions) -> Result<(), StoreError> {
-    let path = common_dir.join(name);
+/// The same with what has to be done with a new store before anybody sees it: when that fails, or
+/// this process dies, there is none.
+///
+/// # Errors
+/// When it cannot be written, and those of `first`.
+pub fn create_as<E: From<StoreError>>(
+    common_dir: &Path,
+    sha256: bool,
+    options: StoreOptions,
+    first: impl FnOnce(&Store) -> Result<(), E>,
+) -> Result<Store, E> {
+    match Store::open(common_dir, options) {
+        Err(StoreError::Absent { .. }) => {}
+        other => return Ok(other?),
+    }
+    // Built whole under another name: nobody ever sees half a store.
+    let path = common_dir.join(format!("{STORE_DIR}{BEING_MADE}{}", super::random_hex(4)));
+    let made = build(&path, sha256, options).map_err(E::from).and_then(|store| first(&store));
+    let place = common_dir.join(STORE_DIR);
+    let moved = made.and_then(|()| match fs::rename(&path, &place) {
+        // Another process was first: its store is the one.
+        Err(_) if place.join("HEAD").exists() => Ok(()),
+        other => Ok(other.map_err(StoreError::io("make the store", &place))?),
+    });
+    let _ = fs::remove_dir_all(&path);
+    moved?;
+    Ok(Store::open(common_dir, options)?)
+}
+
+/// True for the folder of a store that is not at its place yet.
+pub(super) fn is_being_made(store: &Path) -> bool {
+    let name = store.file_name().unwrap_or_default().to_string_lossy();
+    name.strip_prefix(STORE_DIR).is_some_and(|rest| rest.starts_with(BEING_MADE))
+}
+
+fn build(path: &Path, sha256: bool, options: StoreOptions) -> Result<Store, StoreError> {
     for dir in ["objects/info", "objects/pack", "refs/coord", "room", "seen"] {
         let dir = path.join(dir);
         fs::create_dir_all(&dir).map_err(StoreError::io("make the store", &dir))?;
@@ -72,7 +85,7 @@ fn build(common_dir: &Path, name: &str, sha256: bool, options: StoreOptions) -> 
     };
     file("config", &config(sha256))?;
     file("HEAD", HEAD)?;
-    let store = Store::at(path.clone(), options)?;
+    let store = Store::at(path.to_owned(), options)?;
     let base = MemView::default();
     let mut txn = Txn::new(&base);
     let mut first = Head::new(super::random_hex(16));
@@ -87,5 +100,6 @@ fn build(common_dir: &Path, name: &str, sha256: bool, options: StoreOptions) -> 
     let commit = writer.commit(tree, None, message(&events), time)?;
     super::durable::sync_objects(&store, writer.written())?;
     super::cas::swap(&store, None, commit)?;
-    super::durable::sync_ref(&store)
+    super::durable::sync_ref(&store)?;
+    Ok(store)
 }

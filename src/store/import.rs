@@ -18,9 +18,10 @@ use gix::ObjectId;
 
 use crate::crash_point;
 use crate::model::event::Event;
+use crate::model::known::Survey;
 use crate::model::{
-    Changes, Context, ItemId, NewItem, Op, Outcome, QueueName, SessionName, Txn, ViewError, apply_import,
-    ids, sets,
+    Changes, Context, Intake, ItemId, NewItem, Op, Outcome, QueueName, SessionName, Txn, ViewError,
+    apply_import, ids, sets,
 };
 
 use super::cas::Swap;
@@ -55,6 +56,8 @@ pub struct Import {
     pub session: Option<SessionName>,
     /// The queue of items that name none.
     pub queue: QueueName,
+    /// What is done is new work, as [`Intake::again`].
+    pub again: bool,
 }
 
 impl Store {
@@ -64,7 +67,7 @@ impl Store {
     /// When the store cannot be read or written, or the batches cannot be read. Nothing is
     /// imported then.
     pub fn import(&self, import: &Import, batches: &mut dyn Batches) -> Result<Outcome, StoreError> {
-        match self.all_known(batches) {
+        match self.all_known(import, batches) {
             Ok(Some(known)) => return Ok(Summary { known, ..Summary::default() }.outcome()),
             // Upkeep may remove an old version while it is being read: look again under the lock.
             Ok(None) | Err(StoreError::View(_)) => {}
@@ -105,7 +108,10 @@ impl Store {
 
     /// The number of items, if all of them are known. Known items stay known, so this needs no
     /// lock: importing again what is there keeps nobody waiting. It ends at the first new one.
-    fn all_known(&self, batches: &mut dyn Batches) -> Result<Option<u64>, StoreError> {
+    fn all_known(&self, import: &Import, batches: &mut dyn Batches) -> Result<Option<u64>, StoreError> {
+        if import.again {
+            return Ok(None);
+        }
         let view = self.view_of(self.require_tip()?)?;
         let mut index = ids::Index::default();
         let mut known = 0;
@@ -119,6 +125,28 @@ impl Store {
             known += items.len() as u64;
         }
         Ok(Some(known))
+    }
+
+    /// What there is to say of those items of an import that the state has.
+    ///
+    /// # Errors
+    /// When the store or the batches cannot be read.
+    pub fn survey(&self, import: &Import, batches: &mut dyn Batches) -> Result<Survey, StoreError> {
+        match self.survey_once(import, batches) {
+            // Upkeep may remove an old version while it is being read.
+            Err(StoreError::View(_)) => self.survey_once(import, batches),
+            other => other,
+        }
+    }
+
+    fn survey_once(&self, import: &Import, batches: &mut dyn Batches) -> Result<Survey, StoreError> {
+        let view = self.view_of(self.require_tip()?)?;
+        let (mut survey, mut index) = (Survey::default(), ids::Index::default());
+        batches.rewind().map_err(StoreError::Batches)?;
+        while let Some(items) = batches.next_batch().map_err(StoreError::Batches)? {
+            survey.look(&view, &mut index, items, import.again)?;
+        }
+        Ok(survey)
     }
 
     /// Writes the state that results from importing into that of `old`. Returns its commit, to
@@ -148,8 +176,9 @@ impl Store {
                 crash_point!("batch written");
             }
             let mut txn = Txn::new(&view);
-            let session = import.session.as_ref();
-            match apply_import(&mut txn, session, items, &import.queue, &context)? {
+            let intake =
+                Intake { session: import.session.as_ref(), queue: &import.queue, again: import.again };
+            match apply_import(&mut txn, items, intake, &context)? {
                 Outcome::Imported { added, known, unknown_needs } => {
                     sum.count(added, known);
                     sum.miss(&txn, items, unknown_needs)?;

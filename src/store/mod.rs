@@ -36,8 +36,8 @@ use gix::ObjectId;
 use crate::model::{View, ViewError, head};
 
 pub use authority::{Authority, host_name};
-pub use create::create;
 pub(crate) use create::{HEAD, config};
+pub use create::{create, create_as};
 pub use error::StoreError;
 pub use hints::HINTS_DIR;
 pub(crate) use history::{LOG_SEGMENT, log_key};

@@ -8,8 +8,9 @@
 //!    none is in the middle of a change.
 //! 3. Bindings of worktrees, notes, settings, and at last the renamed folder.
 //!
-//! Other clones may go on with what a remote has: that is removed only when asked for, and before
-//! the hooks, while this clone still knows which remote it is ([`remove_refs_on`]).
+//! Other clones may go on with what a remote has: that is removed only when asked for
+//! ([`remove_refs_on`]). What this clone holds there is given back ([`give_back`]). Both come before
+//! the hooks, while this clone still knows which remote it is.
 //!
 //! Repeating continues where it ended. What stays: objects of notes in the user's repository,
 //! which nothing refers to any more; git's own `gc` removes them when they are old enough.
@@ -28,7 +29,7 @@ use crate::runner::tidy::{self, Remains};
 use crate::store::rescue::{file_name, files_in, lock_folder};
 use crate::store::{STORE_DIR, Store, StoreError, StoreOptions, random_hex};
 
-pub use remote::{refs_on, remove_refs_on};
+pub use remote::{give_back, refs_on, remove_refs_on};
 
 /// Where notes stand in the user's repository.
 const NOTES: &str = "refs/notes/coord";
@@ -50,7 +51,7 @@ pub struct Footprint {
     pub pool: Remains,
     /// True when the repository's configuration has a section of ours.
     pub settings: bool,
-    /// Sessions at work and the number of leases that each holds, as far as they can be read.
+    /// Sessions of this clone and the number of leases that each holds, as far as they can be read.
     pub at_work: Vec<(String, usize)>,
     /// Acts that were accepted without the remote and wait for it.
     pub waiting: usize,
@@ -110,8 +111,9 @@ pub fn footprint(repo: &HostRepo) -> Result<Footprint, UninstallError> {
         // A store that cannot be read can be removed all the same.
         if let Ok(open) = Store::open(&repo.common_dir, StoreOptions::default()) {
             found.waiting = open.posted().unwrap_or_default();
-            if let Ok(list) = open.read(|view| crate::model::session::all(view)) {
-                let busy = list.into_iter().filter(|s| !s.leases.is_empty());
+            if let Ok(list) = remote::of_this_clone(&open) {
+                // What the clone keeps ready is nobody's work.
+                let busy = list.into_iter().filter(|s| !s.pool && !s.leases.is_empty());
                 found.at_work = busy.map(|s| (s.name.to_string(), s.leases.len())).collect();
             }
         }

@@ -178,7 +178,7 @@ fn an_import_that_loses_the_swap_starts_again_on_the_new_state() {
     };
     let batches = vec![vec![item(1), item(2)], vec![item(3), item(1)]];
     let mut moved = Moved { env: &env, to: Some(other), passes: 0, batches, at: 0 };
-    let import = Import { session: Some(name("me")), queue: QueueName::parse("main").unwrap() };
+    let import = Import { session: Some(name("me")), queue: QueueName::parse("main").unwrap(), again: false };
     let outcome = env.store().import(&import, &mut moved).unwrap();
     assert_eq!(outcome, Outcome::Imported { added: 3, known: 1, unknown_needs: BTreeSet::new() });
     assert_eq!(moved.passes, 3, "the swap was lost once");
@@ -323,7 +323,9 @@ fn a_task_list_is_worked_off_in_its_order() {
     assert_eq!(env.coord_as("me", &["next"]).items(), ["T004"]);
     let text = env.command(PROGRAM, &env.root).args(["queue", "import", "tasks.md"]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&text.stdout), "imported 0 new, 3 known (markdown)\n");
-    assert_eq!(String::from_utf8_lossy(&text.stderr), "1 task done already\n", "no bar where nobody watches");
+    let notes =
+        "1 task done already\n2 known items are done (T002, T003): as new work they come with --again\n";
+    assert_eq!(String::from_utf8_lossy(&text.stderr), notes, "no bar where nobody watches");
 }
 
 #[test]

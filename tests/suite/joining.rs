@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::clones::sessions;
 use crate::common::clones::Hub;
-use crate::common::{Call, TestEnv};
+use crate::common::{Call, PROGRAM, TestEnv};
 
 #[test]
 fn clones_that_join_at_once_agree_on_one_store() {
@@ -244,4 +244,71 @@ fn a_clone_that_could_not_join_does_not_decide_by_itself() {
     std::fs::rename(&hub.bare, &away).unwrap();
     a.coord(&["init", "--remote", "orign"]).fails(1, "unknown-remote");
     assert!(a.store_dir().exists());
+}
+
+/// The other clone has heard nothing of it, or heard of its end only now.
+#[test]
+fn no_worktree_is_made_for_a_session_at_work_in_another_clone() {
+    let hub = Hub::new(2);
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    a.coord(&["session", "start", "alice", "--worktree", "../wa"]).ok();
+    let wb = b.temp().join("wb");
+    let start = || b.coord(&["session", "start", "alice", "--worktree", "../wb"]);
+    let nothing_made = || !wb.exists() && b.git(&["branch", "--list", "alice"]).is_empty();
+    let error = start().fails(4, "held").clone();
+    let message = error["message"].as_str().unwrap();
+    let place = a.temp().join("wa").display().to_string();
+    assert!(message.contains(&place) && message.contains("of another clone, on "), "{message}");
+    assert!(error["hint"].as_str().unwrap().contains("git coord session end alice"), "{error}");
+    assert!(nothing_made());
+    let away = hub.bare.with_extension("away");
+    std::fs::rename(&hub.bare, &away).unwrap();
+    start().fails(6, "remote");
+    assert!(nothing_made(), "a start without the remote makes nothing");
+    std::fs::rename(&away, &hub.bare).unwrap();
+    b.git(&["config", "coord.refresh", "1h"]);
+    a.coord(&["session", "end", "alice"]).ok();
+    start().ok();
+}
+
+/// After `git remote rename` and `git remote remove`.
+#[test]
+fn a_remote_that_was_renamed_is_named_anew_and_the_clone_stays_who_it_is() {
+    let hub = Hub::new(2);
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    a.coord(&["session", "start", "alice", "--worktree", "../wa"]).ok();
+    let wa = a.temp().join("wa");
+    a.coord_in(&wa, &["claim", "x"]).ok();
+    a.coord_in(&wa, &["progress", "half"]).ok();
+    let clone = || a.coord(&["remote"]).ok()["clone"].clone();
+    let before = clone();
+    a.git(&["remote", "rename", "origin", "hub"]);
+    let began = std::time::Instant::now();
+    for words in [&["claim", "y"][..], &["sync"], &["release", "x"]] {
+        let call = a.coord_in(&wa, words);
+        let error = call.fails(6, "remote");
+        assert!(
+            error["message"].as_str().unwrap().contains("has no remote of that name any more"),
+            "{error}"
+        );
+        assert!(error["hint"].as_str().unwrap().contains("git coord init --remote NAME"), "{error}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(10), "nobody waits for what cannot come back");
+    let out = a.command(PROGRAM, &a.root).args(["status"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&out.stderr).contains("init --remote NAME"), "{out:?}");
+    let error = a.coord(&["doctor"]).fails(5, "refused").clone();
+    assert_eq!(error["details"]["findings"][0]["code"], "remote-unknown", "{error}");
+    a.coord(&["init", "--remote", "hub"]).ok();
+    assert_eq!(clone(), before);
+    a.coord_in(&wa, &["claim", "y"]).ok();
+    b.coord(&["session", "start", "bob"]).ok();
+    b.coord(&["claim", "x"]).fails(4, "held");
+    // Its sessions are its own as before: one whose worktree is gone goes on elsewhere.
+    a.git(&["worktree", "remove", "--force", wa.to_str().unwrap()]);
+    a.coord(&["session", "start", "alice", "--worktree", "../wa2"]).ok();
+    hub.check("renamed");
+    // Removed, and the clone goes on by itself.
+    a.git(&["remote", "remove", "hub"]);
+    a.coord(&["init", "--local"]).ok();
+    a.coord_as("alice", &["claim", "z"]).ok();
 }

@@ -26,7 +26,8 @@ pub fn states(env: &TestEnv) -> Vec<(String, String)> {
     list
 }
 
-fn failed(call: &Call) -> Vec<(String, String)> {
+/// Items that were given up, and why.
+pub fn failed(call: &Call) -> Vec<(String, String)> {
     let list = call.fails(5, "refused")["details"]["failed"].as_array().unwrap();
     let mut list: Vec<_> = list
         .iter()

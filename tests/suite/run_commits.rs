@@ -64,6 +64,81 @@ fn an_item_is_not_done_while_its_commit_is_on_no_branch() {
     env.check("after commands that left the branch");
 }
 
+/// Whatever a command does to its branch and worktree: it fails, and costs the items before it and
+/// after it nothing.
+#[test]
+fn what_earlier_items_committed_stays() {
+    let env = TestEnv::new();
+    env.coord(&["queue", "set", "main", "--max-attempts", "1"]).ok();
+    let item = |id: &str, run: &str| json!({"id":id,"title":format!("Make {id}"),"files":["a"],"run":run});
+    let (rewound, left) = ("the command took earlier commits off", "the command left");
+    let branch = |what: &str| format!("{what} branch coord/run-1");
+    let gone = "the command removed its worktree".to_owned();
+    let cases = [
+        ("reset", "git reset -q --hard HEAD~2", branch(rewound)),
+        ("again", "git reset -q --hard HEAD~1; echo x > a; git commit -qam Again", branch(rewound)),
+        ("amended", "git commit -q --amend --no-verify -m Amended", branch(rewound)),
+        ("moved", "git checkout -q -B coord/run-1 main", branch(rewound)),
+        ("unborn", "git update-ref -d refs/heads/coord/run-1", branch(rewound)),
+        ("renamed", "git branch -m mine", branch(left)),
+        ("deleted", "git checkout -q --detach; git branch -q -D coord/run-1", branch(left)),
+        ("bisected", "git bisect start HEAD HEAD~2 >/dev/null", branch(left)),
+        ("unlinked", "rm .git", gone.clone()),
+        ("erased", "rm -rf \"$PWD\"", gone.clone()),
+        ("removed", "git worktree remove --force .", gone.clone()),
+        ("another", "rm .git; git init -q", gone),
+    ];
+    let mut items = vec![item("one", "echo 1 > a"), item("two", "echo 2 > a")];
+    items.extend(cases.iter().map(|(id, run, _)| item(id, run)));
+    items.push(item("three", "test \"$(cat a)\" = 2 && echo 3 > a"));
+    import(&env, &items);
+    let call = env.coord(&["run", "-j", "1"]);
+    let mut wanted: Vec<_> = cases.iter().map(|(id, _, why)| (*id, why.as_str())).collect();
+    wanted.sort_unstable();
+    assert_eq!(reasons(&call), wanted);
+    assert_eq!(subjects(&env), "Make three\nMake two\nMake one\n");
+    let tree = env.common_dir().join("coord-pool/run-1");
+    assert_eq!(env.git_in(&tree, &["status", "--porcelain", "--branch"]), "## coord/run-1\n");
+    env.check("after commands that destroy");
+}
+
+/// The item is done, and so its commits count. But they stand beside those of the items before it.
+#[test]
+fn commits_of_a_done_item_beside_the_branch_get_a_branch_of_their_own() {
+    let env = TestEnv::new();
+    let item = |id: &str, run: &str| json!({"id":id,"title":format!("Make {id}"),"files":["a"],"run":run});
+    let beside = |id: &str, git: &str| {
+        item(id, &format!("{git}; echo {id} > a; git add a; git commit -qm 'Own {id}'; git-coord done {id}"))
+    };
+    import(
+        &env,
+        &[
+            item("one", "echo 1 > a"),
+            beside("reset", "git reset -q --hard HEAD~1"),
+            beside("detached", "git checkout -q --detach HEAD~1"),
+            item("only", "git reset -q --hard HEAD~1; git-coord done only"),
+            item("two", "test \"$(cat a)\" = 1 && echo 2 > a"),
+        ],
+    );
+    let call = env.coord(&["run", "-j", "1"]);
+    assert_eq!(call.ok()["done"], 5, "{}", call.json);
+    assert_eq!(subjects(&env), "Make two\nMake one\n", "the branch has lost nothing");
+    let aside = call.json["data"]["slots"][0]["aside"].as_array().unwrap();
+    let mut subjects: Vec<String> =
+        aside.iter().map(|b| env.git(&["log", "--format=%s", "-1", b.as_str().unwrap()])).collect();
+    subjects.sort();
+    assert_eq!(subjects, ["Own detached\n", "Own reset\n"]);
+    let text = env.command(crate::common::PROGRAM, &env.root).args(["run", "-j", "1"]).output().unwrap();
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert!(aside.iter().all(|b| text.contains(b.as_str().unwrap())), "people are told: {text}");
+    // They are not thrown away with the pool before they are merged.
+    let last = aside[0].as_str().unwrap();
+    env.git(&["merge", "-q", "--no-verify", "-X", "ours", "-m", "Merge", last]);
+    env.coord(&["uninstall", "--yes"]).ok();
+    let left = env.git(&["branch", "--list", "--format=%(refname:short)", "coord/*"]);
+    assert!(!left.contains(last) && left.contains(aside[1].as_str().unwrap()), "{left}");
+}
+
 /// A command, or the run's own commit, was killed in the midst of git.
 #[test]
 fn locks_of_a_killed_git_do_not_stop_later_runs() {

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use git_coord::model::session::SessionState;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
@@ -18,7 +19,8 @@ fn alive(pid: i32) -> bool {
     !stat.rsplit(')').next().unwrap_or_default().trim_start().starts_with(['Z', 'X'])
 }
 
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+/// Waits until something is so.
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let started = Instant::now();
     while !is_so() {
         assert!(started.elapsed() < PATIENCE, "this never came about: {what}");
@@ -165,4 +167,89 @@ fn a_killed_work_leaves_nothing_in_the_hands_of_its_session() {
     assert_eq!(call.items(), ["i"]);
     assert_eq!(env.coord(&["queue", "list", "--mine"]).items(), ["kept"], "what it took by hand stays");
     env.check("after a killed work");
+}
+
+/// Items whose commands go on until there is a file `go`, and write where they are.
+fn until_go(env: &TestEnv, ids: &[&str]) {
+    let go = outside(env, "go");
+    let item = |id: &&str| {
+        let pid = outside(env, &format!("pid-{id}"));
+        let run = format!(
+            "echo $GIT_COORD_SESSION > {id}; echo $$ > {pid}; while [ ! -e {go} ]; do sleep 0.1; done"
+        );
+        json!({"id":id,"title":format!("Edit {id}"),"files":[id],"run":run})
+    };
+    import(env, &ids.iter().map(item).collect::<Vec<_>>());
+}
+
+fn done_events(env: &TestEnv) -> usize {
+    env.events().iter().filter(|e| e.event == "done").count()
+}
+
+/// Who ends the session of a slot wants that worker to stop, and not the others.
+#[test]
+fn a_slot_goes_when_its_session_is_ended_and_the_others_finish_the_work() {
+    let env = TestEnv::new();
+    until_go(&env, ALL);
+    let run = env.run(&env.root).args(["run", "-j", "2"]).spawn();
+    wait_until("two commands run", || env.claimed().len() == 2);
+    let held = env.session("run-1").leases;
+    let id = held.iter().find_map(|l| l.item.as_ref()).expect("run-1 has an item").id.to_string();
+    let pid = pid_in(&env.temp().join(format!("pid-{id}")));
+    env.coord(&["session", "end", "run-1"]).ok();
+    vanish(pid, "the command of the session that was ended");
+    wait_until("the item is free", || states(&env).contains(&(id.clone(), "pending".into())));
+    std::fs::write(env.temp().join("go"), "").unwrap();
+    let call = Call::wait(run);
+    assert_eq!((&call.ok()["done"], &call.json["data"]["ended"]), (&json!(3), &json!(["run-1"])));
+    assert_eq!(done_events(&env), 3, "each is done once");
+    assert_eq!(env.git(&["show", &format!("coord/run-2:{id}")]), "run-2\n");
+    assert_eq!(
+        env.git(&["log", "--format=%s", "main..coord/run-1"]),
+        "",
+        "of the lost attempt nothing stays"
+    );
+    env.check("after the end of a slot's session");
+}
+
+/// A session of a person may have the name of a slot's that was ended: it is another one.
+#[test]
+fn a_run_does_not_work_as_a_session_that_somebody_else_has_begun() {
+    let env = TestEnv::new();
+    until_go(&env, &["a", "b"]);
+    let run = env.run(&env.root).args(["run", "-j", "1"]).spawn();
+    let pid = pids(&env, &["a"])[0];
+    // As fast as possible, so that the run hears of both at once.
+    env.coord(&["session", "end", "run-1"]).ok();
+    env.coord(&["session", "start", "run-1"]).ok();
+    let token = env.session("run-1").token;
+    vanish(pid, "the command of the session that was ended");
+    let error = Call::wait(run).fails(5, "refused").clone();
+    assert_eq!(error["details"]["rule"], "session-ended", "{error}");
+    assert!(error["message"].as_str().unwrap().contains("run-1"), "{error}");
+    all_in(&env, "pending");
+    let theirs = env.session("run-1");
+    assert_eq!((theirs.state, theirs.token), (SessionState::Active, token), "theirs goes on");
+    std::fs::write(env.temp().join("go"), "").unwrap();
+    let call = env.coord(&["run", "-j", "1"]);
+    assert_eq!(call.ok()["slots"][0]["session"], "run-2", "{}", call.json);
+    assert_eq!(done_events(&env), 2);
+    env.check("after a session of the same name");
+}
+
+#[test]
+fn the_session_of_a_killed_run_may_be_ended_by_hand() {
+    let env = TestEnv::new();
+    until_go(&env, &["a", "b"]);
+    let mut run = env.run(&env.root).args(["run", "-j", "1"]).spawn();
+    let pid = pids(&env, &["a"])[0];
+    send(&run, Signal::KILL);
+    run.wait().unwrap();
+    vanish(pid, "the command of the killed run");
+    env.coord(&["session", "end", "run-1"]).ok();
+    all_in(&env, "pending");
+    std::fs::write(env.temp().join("go"), "").unwrap();
+    assert_eq!(env.coord(&["run", "-j", "1"]).ok()["done"], 2);
+    assert_eq!(done_events(&env), 2, "each is done once");
+    env.check("after a killed run");
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Child;
 
-use crate::common::{Call, TestEnv, copy_tree};
+use crate::common::{Call, PROGRAM, TestEnv, copy_tree};
 
 fn worktree(env: &TestEnv, name: &str) -> PathBuf {
     env.git(&["worktree", "add", "-q", &format!("../{name}"), "-b", name]);
@@ -162,4 +162,95 @@ fn areas_and_queues_decide_what_a_session_is_offered() {
     assert!(call.ok()["empty_reason"].as_str().unwrap().contains("area"), "and why not more: {}", call.json);
     env.coord(&["drop", "a"]).ok();
     assert_eq!(env.coord(&["next", "--queue", "q2"]).items(), ["b"], "another queue on demand");
+}
+
+/// What keeps a worktree from being made is told before git is asked, with what helps.
+#[test]
+fn a_worktree_that_cannot_be_made_is_told_in_our_words() {
+    let env = TestEnv::new();
+    let start = |words: &[&str]| env.coord(&[&["session", "start"], words].concat());
+    let told = |call: Call, exit: i32, code: &str, parts: &[&str]| {
+        let error = call.fails(exit, code);
+        let text =
+            format!("{} | {}", error["message"].as_str().unwrap(), error["hint"].as_str().unwrap_or("-"));
+        assert!(!text.contains("fatal:"), "git's own words: {text}");
+        for part in parts {
+            assert!(text.contains(part), "{part} is not in: {text}");
+        }
+    };
+    start(&["alice", "--worktree", "../wa"]).ok();
+    let wa = env.temp().join("wa");
+    let (at_wa, end) = (format!("is at work in {}", wa.display()), "git coord session end alice");
+    told(start(&["alice", "--worktree", "../wb"]), 4, "held", &[&at_wa, end]);
+    told(start(&["alice", "--worktree", "../wb", "--branch", "new"]), 4, "held", &[&at_wa, end]);
+    assert_eq!(env.git(&["branch", "--list", "new"]), "", "nothing was made");
+    let taken = format!("branch alice is checked out in {}, where session alice is at work", wa.display());
+    told(start(&["bob", "--worktree", "../wb", "--branch", "alice"]), 1, "worktree", &[&taken, "--branch"]);
+    told(
+        start(&["main", "--worktree", "../wb"]),
+        1,
+        "worktree",
+        &["branch main is checked out in", "--branch"],
+    );
+    for name in ["a b", "HEAD", "", "@{-1}", "x..y"] {
+        let call = start(&["bob", "--worktree", "../wb", "--branch", name]);
+        told(call, 2, "usage", &[&format!("{name:?}"), "--branch"]);
+    }
+    env.git(&["branch", "a/b/c"]);
+    for name in ["main/x", "a/b", "a/b/c/d"] {
+        let call = start(&["bob", "--worktree", "../wb", "--branch", name]);
+        told(call, 1, "worktree", &[&format!("branch {name} cannot be made beside the branch "), "--branch"]);
+    }
+    std::fs::create_dir(env.temp().join("full")).unwrap();
+    std::fs::write(env.temp().join("full/file"), "x").unwrap();
+    for dir in ["../full", "../full/file", "../full/file/below"] {
+        let place = env.temp().join(&dir[3..]).display().to_string();
+        let call = start(&["bob", "--worktree", dir]);
+        told(call, 1, "worktree", &[&format!("no worktree can be made at {place}: "), "does not exist yet"]);
+    }
+    assert_eq!(env.git(&["branch", "--list", "bob"]), "", "no branch is left behind");
+    // An empty folder is as good as none.
+    std::fs::create_dir(env.temp().join("empty")).unwrap();
+    start(&["bob", "--worktree", "../empty"]).ok();
+    // A worktree that was deleted by hand: its session is free, and git must forget it first.
+    std::fs::remove_dir_all(&wa).unwrap();
+    told(
+        start(&["alice", "--worktree", "../wa"]),
+        1,
+        "worktree",
+        &["its folder is gone", "git worktree prune"],
+    );
+    told(
+        start(&["alice", "--worktree", "../wb"]),
+        1,
+        "worktree",
+        &["that folder is gone", "git worktree prune"],
+    );
+    env.git(&["worktree", "prune"]);
+    start(&["alice", "--worktree", "../wa"]).ok();
+}
+
+#[test]
+fn a_worktree_inside_another_one_is_told_about_unless_it_is_ignored() {
+    let env = TestEnv::new();
+    let inside = |name: &str| {
+        let words = ["session", "start", name, "--worktree", &format!("trees/{name}")];
+        let out = env.command(PROGRAM, &env.root).args(words).output().unwrap();
+        let told = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(out.status.success(), "{told}");
+        told.contains("shows it as untracked")
+    };
+    assert!(inside("one"));
+    std::fs::write(env.root.join(".gitignore"), "trees/\n").unwrap();
+    assert!(!inside("two"));
+}
+
+#[test]
+fn a_worktree_wants_a_first_commit() {
+    let env = TestEnv::empty();
+    env.git(&["init", "-q"]);
+    env.coord(&["init"]).ok();
+    let call = env.coord(&["session", "start", "alice", "--worktree", "../wa"]);
+    let error = call.fails(1, "worktree");
+    assert!(error["hint"].as_str().unwrap().contains("git commit"), "{error}");
 }

@@ -199,6 +199,14 @@ impl From<RunnerError> for CliError {
                 .hint("a command must not drop or release its own item; who took it: git coord log"),
             RunnerError::Identity(_) => CliError::failed("git", message)
                 .hint("tell it: git config user.name NAME, git config user.email ADDRESS"),
+            RunnerError::Ended(_) => {
+                CliError::refused(message).hint("what is left goes on with: git coord run")
+            }
+            RunnerError::Slow { .. } => CliError::failed("git", message)
+                .hint("a filter of .gitattributes or core.fsmonitor may hang: run that git there by hand"),
+            RunnerError::Halted => {
+                CliError { exit: exit::INTERRUPTED, ..CliError::failed("interrupted", message) }
+            }
             RunnerError::Base(_) => {
                 CliError::failed("git", message).hint("make a first commit, or name one with --base REV")
             }

@@ -59,6 +59,11 @@ impl Screen {
                 let text = if *cooling { "waits for what cools down" } else { "nothing to take now" };
                 self.set(*slot, &self.lines.paint(FAINT, text), false);
             }
+            Event::Gone { slot, session } => {
+                let text = format!("{session} works no more: its session was ended");
+                self.set(*slot, &self.lines.paint(FAINT, "its session was ended"), false);
+                self.lines.say(&self.lines.paint(WARN, &text));
+            }
             Event::Left(counts) => {
                 self.left = *counts;
                 self.total();

@@ -26,6 +26,7 @@ pub(super) fn answer(app: &App, plan: &Plan, summary: &Summary) -> CliResult<Ans
     lines.extend(left(plan, summary));
     lines.extend(failures(app, &failed));
     lines.extend(branches(summary));
+    lines.extend(summary.ended.iter().map(|name| format!("session {name} was ended by somebody else")));
     if summary.stopped {
         let message = Text::from(lines).after("interrupted; ");
         let error = CliError::failed("interrupted", message);
@@ -36,6 +37,13 @@ pub(super) fn answer(app: &App, plan: &Plan, summary: &Summary) -> CliResult<Ans
             .hint("the logs tell more; all that failed: git coord queue list --state failed");
         let mut error = CliError { details: data, ..error };
         error.details.insert("rule".into(), json!("items-failed"));
+        return Err(error);
+    }
+    if !summary.ended.is_empty() && summary.ended.len() == summary.slots.len() {
+        // Nobody was there any more to work to the end.
+        let error = CliError::refused(lines).hint("what is left goes on with the same command");
+        let mut error = CliError { details: data, ..error };
+        error.details.insert("rule".into(), json!("session-ended"));
         return Err(error);
     }
     Ok(Answer::new(Value::Object(data), lines))
@@ -97,7 +105,7 @@ fn data(summary: &Summary, last: &[&Attempt], failed: &[&Attempt]) -> Map<String
         .map(|s| {
             json!({
                 "session": s.session, "worktree": s.worktree.to_string_lossy(), "branch": s.branch,
-                "commits": s.commits,
+                "commits": s.commits, "aside": s.aside,
             })
         })
         .collect();
@@ -110,6 +118,7 @@ fn data(summary: &Summary, last: &[&Attempt], failed: &[&Attempt]) -> Map<String
     map.insert("lost".into(), json!(of(last, Verdict::Lost)));
     map.insert("commands".into(), json!(summary.attempts.len()));
     map.insert("slots".into(), slots);
+    map.insert("ended".into(), json!(summary.ended));
     map.insert(
         "left".into(),
         json!({ "pending": left.pending, "blocked": left.blocked, "claimed": left.claimed }),
@@ -182,14 +191,15 @@ fn relative(app: &App, path: &Path) -> String {
 
 /// Where the commits are.
 fn branches(summary: &Summary) -> Vec<String> {
-    let with_commits = summary.slots.iter().filter(|s| s.commits > 0);
-    let line = |s: &crate::runner::Shown| {
-        let branch = s.branch.as_deref().unwrap_or_default();
-        format!(
-            "{} on {}",
-            count(usize::try_from(s.commits).unwrap_or(usize::MAX), "commit"),
-            paint(STRONG, branch)
-        )
-    };
-    with_commits.map(line).collect()
+    let mut lines = Vec::new();
+    for slot in &summary.slots {
+        let branch = slot.branch.as_deref().unwrap_or_default();
+        if slot.commits > 0 {
+            let commits = count(usize::try_from(slot.commits).unwrap_or(usize::MAX), "commit");
+            lines.push(format!("{commits} on {}", paint(STRONG, branch)));
+        }
+        let other = |aside: &String| format!("more on {}, beside {branch}", paint(STRONG, aside));
+        lines.extend(slot.aside.iter().map(other));
+    }
+    lines
 }

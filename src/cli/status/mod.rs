@@ -1,6 +1,7 @@
 //! `status`: everything at a glance, from counters.
 
 mod data;
+mod page;
 mod view;
 mod watch;
 
@@ -157,7 +158,7 @@ impl<'a> Status<'a> {
 /// Runs `status`.
 pub fn status(app: &App, args: &StatusArgs, ui: Ui) -> CliResult<Answer> {
     let quiet = args.watch.map(|_| app.quietly());
-    let look = |width: usize| -> CliResult<Answer> {
+    let look = |width: usize, room: Option<usize>| -> CliResult<Answer> {
         let app = quiet.as_ref().unwrap_or(app);
         let store = app.store()?;
         let known = Known::read(app, &store)?;
@@ -166,11 +167,11 @@ pub fn status(app: &App, args: &StatusArgs, ui: Ui) -> CliResult<Answer> {
         Ok(if ui.json {
             Answer::new(data::document(&status), "")
         } else {
-            Answer::new(Value::Null, Text::block(&view::text(&status, args, width)))
+            Answer::new(Value::Null, Text::block(&view::text(&status, args, width, room)))
         })
     };
     match args.watch {
         Some(seconds) => watch::watch(ui, seconds, app.env.no_color, look),
-        None => look(text::terminal_width(&std::io::stdout())),
+        None => look(text::terminal_width(&std::io::stdout()), None),
     }
 }

@@ -6,6 +6,7 @@ use super::super::grid::{Cell, Grid, cut};
 use super::super::output::{BAD, FAINT, GOOD, STRONG, WARN, paint};
 use super::super::text as words;
 use super::data::{is_own, items_of};
+use super::page::page;
 use super::{By, Status, StatusArgs, Worker};
 use crate::model::figures::{Group, Measure, share};
 use crate::model::session::SessionState;
@@ -16,8 +17,8 @@ const CONFLICTS: f64 = 0.01;
 /// Attempts should end well in at least this share.
 const SUCCESS: f64 = 0.95;
 
-/// Everything, in so many columns.
-pub fn text(status: &Status, args: &StatusArgs, width: usize) -> String {
+/// Everything, in so many columns, and in so many lines if they are limited.
+pub fn text(status: &Status, args: &StatusArgs, width: usize, room: Option<usize>) -> String {
     let workers: Vec<&Worker> = status
         .workers
         .iter()
@@ -26,26 +27,27 @@ pub fn text(status: &Status, args: &StatusArgs, width: usize) -> String {
     // A screen that stays the same must say why. Without --watch it is said beside the numbers.
     let stale = status.stale.filter(|_| args.watch.is_some()).map(|last| {
         let when = last.map_or_else(|| "last".to_owned(), words::ago);
-        format!("{}\n\n", paint(WARN, format!("the remote was not reached; this was known {when}")))
+        format!("{}\n", paint(WARN, format!("the remote was not reached; this was known {when}")))
     });
-    let text = match args.by {
-        None => overview(status, &workers, width),
-        Some(By::Session) if workers.is_empty() => NOBODY.to_owned(),
-        Some(By::Session) => records(status, &workers, width),
-        Some(by) => work(status, by, width),
-    };
-    [stale.unwrap_or_default(), text, summary(status, width)].concat()
+    let mut tables = vec![stale.unwrap_or_default()];
+    match args.by {
+        None => tables.extend(overview(status, &workers, width)),
+        Some(By::Session) if workers.is_empty() => tables.push(NOBODY.to_owned()),
+        Some(By::Session) => tables.push(records(status, &workers, width)),
+        Some(by) => tables.push(work(status, by, width)),
+    }
+    page(tables, summary(status, width), room)
 }
 
 const NOBODY: &str = "no session is at work; start one: git coord session start NAME\n";
 
-fn overview(status: &Status, workers: &[&Worker], width: usize) -> String {
-    let mut text = if workers.is_empty() { NOBODY.to_owned() } else { sessions(status, workers, width) };
+fn overview(status: &Status, workers: &[&Worker], width: usize) -> Vec<String> {
+    let nobody = workers.is_empty();
+    let mut tables = vec![if nobody { NOBODY.to_owned() } else { sessions(status, workers, width) }];
     if status.all.counts.total() > 0 {
-        text.push('\n');
-        text.push_str(&work(status, most_useful(status), width));
+        tables.push(work(status, most_useful(status), width));
     }
-    text
+    tables
 }
 
 /// What tells most about the work: the queues, or what a single one consists of.
@@ -265,7 +267,7 @@ fn summary(status: &Status, width: usize) -> String {
     if !parts.is_empty() {
         text.push_str(&sentence(&parts, width));
     }
-    if text.is_empty() { text } else { format!("\n{text}") }
+    text
 }
 
 /// A figure; where it misses its target, the target.

@@ -20,8 +20,8 @@ use super::super::text;
 /// How often keys, the size of the window and Ctrl-C are looked at.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Shows what `look` says for a width, every so many seconds, until the user leaves or nobody
-/// reads any more.
+/// Shows what `look` says for a width and a height, every so many seconds, until the user leaves or
+/// nobody reads any more.
 ///
 /// # Errors
 /// From `look`.
@@ -29,7 +29,7 @@ pub fn watch(
     ui: Ui,
     seconds: u64,
     no_color: bool,
-    look: impl Fn(usize) -> CliResult<Answer>,
+    look: impl Fn(usize, Option<usize>) -> CliResult<Answer>,
 ) -> CliResult<Answer> {
     let pause = Duration::from_secs(seconds);
     let colors = anstream::AutoStream::choice(&stdout()) != anstream::ColorChoice::Never;
@@ -41,7 +41,7 @@ pub fn watch(
     let mut screen = Screen::enter()?;
     loop {
         let size = size();
-        let answer = look(size.0)?;
+        let answer = look(size.0, Some(room(size.1)))?;
         screen.draw(&frame(&answer.text.to_string(), size, colors, seconds));
         match screen.wait(pause, size, &stop) {
             Then::Leave => return Ok(Answer::default()),
@@ -51,9 +51,13 @@ pub fn watch(
 }
 
 /// Prints it each time. Ends when nobody reads any more.
-fn print(ui: Ui, pause: Duration, look: impl Fn(usize) -> CliResult<Answer>) -> CliResult<Answer> {
+fn print(
+    ui: Ui,
+    pause: Duration,
+    look: impl Fn(usize, Option<usize>) -> CliResult<Answer>,
+) -> CliResult<Answer> {
     loop {
-        let answer = look(text::terminal_width(&stdout()))?;
+        let answer = look(text::terminal_width(&stdout()), None)?;
         let told = if ui.json {
             let document = json!({ "schema": 1, "ok": true, "data": answer.data });
             writeln!(stdout().lock(), "{document}").and_then(|()| stdout().flush())
@@ -76,10 +80,15 @@ fn size() -> (usize, usize) {
     }
 }
 
-/// The text as it fills the screen: cut to its height, over what was there before, with a last
-/// line that tells how to leave.
+/// Lines that a screen of so many has for the text: not the last one, nor the one before.
+fn room(rows: usize) -> usize {
+    rows.saturating_sub(2).max(1)
+}
+
+/// The text as it fills the screen: over what was there before, with a last line that tells how to
+/// leave. A text that is longer all the same is cut: the screen must not scroll.
 fn frame(text: &str, (columns, rows): (usize, usize), colors: bool, seconds: u64) -> String {
-    let room = rows.saturating_sub(2).max(1);
+    let room = room(rows);
     let lines: Vec<&str> = text.lines().collect();
     let hidden = lines.len().saturating_sub(room);
     let mut foot = format!("every {}, q leaves", text::length(i64::try_from(seconds).unwrap_or(i64::MAX)));

@@ -84,8 +84,7 @@ pub fn in_push(repo: &HostRepo, remote: &str, pushed: &[Pushed]) -> Result<Vec<C
         stdin.push_str(&id);
         stdin.push('\n');
     }
-    let named = !remote.is_empty()
-        && repo.git().args(["config", "--get"]).arg(format!("remote.{remote}.url")).optional()?.is_some();
+    let named = !remote.is_empty() && repo.has_remote(remote)?;
     let remotes = if named { format!("--remotes={remote}") } else { "--remotes".to_owned() };
     parse_log(&log(repo.git()).args(["--stdin", "--not", &remotes]).stdin(stdin).run()?)
 }

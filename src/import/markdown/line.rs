@@ -315,7 +315,7 @@ mod tests {
     #[test]
     fn paths_are_told_from_other_words() {
         let of = |text: &str| {
-            let places = Places::new(std::path::Path::new("/repo"));
+            let places = Places::new(std::path::Path::new("/repo"), None);
             files(text, &places).into_iter().map(String::from).collect::<Vec<_>>()
         };
         assert_eq!(of("in `src/a.rs:12`, `tests/` and `Makefile.am`"), ["src/a.rs", "tests", "Makefile.am"]);

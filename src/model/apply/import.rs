@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::super::event::Event;
-use super::super::needs::{PREVIOUS, RANGE_MAX, Range};
+use super::super::needs::{PREVIOUS, RANGE_MAX, Range, is_special};
 use super::super::outcome::Outcome;
 use super::super::segment::Note;
 use super::super::view::ViewError;
@@ -14,19 +14,29 @@ use super::super::{
 use super::Context;
 use super::cycle::Cycles;
 
+/// How items are taken in.
+#[derive(Debug, Clone, Copy)]
+pub struct Intake<'a> {
+    /// Who, for the log.
+    pub session: Option<&'a SessionName>,
+    /// The queue of items that name none.
+    pub queue: &'a QueueName,
+    /// What is done is new work, under an id that follows from its own.
+    pub again: bool,
+}
+
 /// Adds the items that are not known, in order; one atomic act, however many.
 ///
 /// # Errors
 /// When the state cannot be read.
 pub(super) fn import(
     txn: &mut Txn<'_>,
-    session: Option<&SessionName>,
     items: &[NewItem],
-    default_queue: &QueueName,
+    intake: Intake<'_>,
     context: &Context,
 ) -> Result<Outcome, ViewError> {
     let mut index = ids::Index::default();
-    let fresh = match new_items(txn, &mut index, items)? {
+    let fresh = match new_items(txn, &mut index, items, intake.again)? {
         Ok(found) => found,
         Err(refused) => return Ok(refused),
     };
@@ -50,7 +60,7 @@ pub(super) fn import(
     sets::add(txn, &members)?;
     let mut groups: BTreeMap<(&QueueName, u32), Vec<&Item>> = BTreeMap::new();
     for (item, new) in &fresh {
-        let queue = new.queue.as_ref().unwrap_or(default_queue);
+        let queue = new.queue.as_ref().unwrap_or(intake.queue);
         groups.entry((queue, new.priority)).or_default().push(item);
     }
     let mut queues: BTreeMap<&QueueName, u64> = BTreeMap::new();
@@ -81,7 +91,7 @@ pub(super) fn import(
     head::next_generation(txn)?;
     let queues: BTreeMap<&str, u64> = queues.iter().map(|(q, n)| (q.as_str(), *n)).collect();
     txn.record(
-        Event::new(context.now, session, "import")
+        Event::new(context.now, intake.session, "import")
             .with("added", added)
             .with("known", known)
             .with("queues", queues),
@@ -101,6 +111,7 @@ fn new_items<'a>(
     txn: &Txn<'_>,
     index: &mut ids::Index,
     items: &'a [NewItem],
+    again: bool,
 ) -> Result<Result<Fresh<'a>, Outcome>, ViewError> {
     let ids: HashSet<&ItemId> = items.iter().map(|new| &new.item.id).collect();
     let mut fresh: Fresh<'a> = Vec::new();
@@ -110,17 +121,40 @@ fn new_items<'a>(
     let mut last: HashMap<&str, ItemId> = HashMap::new();
     for new in items {
         let item = &new.item;
-        if seen.insert(&item.id) && index.find(txn, &item.id)?.is_none() {
-            match resolved(txn, index, &ids, &last, item)? {
-                Ok(item) => fresh.push((item, new)),
-                Err(refused) => return Ok(Err(refused)),
-            }
-            if let Some(group) = &item.group {
-                last.insert(group, item.id.clone());
-            }
+        let id = match seen.insert(&item.id) {
+            true => free_id(txn, index, &item.id, again)?,
+            false => None,
+        };
+        let Some(id) = id else { continue };
+        match resolved(txn, index, &ids, &last, item)? {
+            Ok(item) if item.id == id => fresh.push((item, new)),
+            Ok(item) => fresh.push((Cow::Owned(Item { id: id.clone(), ..item.into_owned() }), new)),
+            Err(refused) => return Ok(Err(refused)),
+        }
+        if let Some(group) = &item.group {
+            last.insert(group, id);
         }
     }
     Ok(Ok(fresh))
+}
+
+/// The id under which an item is new, or `None` when it is known: its own, and if that is done and may be
+/// work again, the first of those that follow from it which is not done, too.
+fn free_id(
+    txn: &Txn<'_>,
+    index: &mut ids::Index,
+    own: &ItemId,
+    again: bool,
+) -> Result<Option<ItemId>, ViewError> {
+    let following = (2..).map_while(|n| own.again(n));
+    for id in std::iter::once(own.clone()).chain(following) {
+        match index.find(txn, &id)? {
+            None => return Ok(Some(id)),
+            Some(slot) if again && queue::standing(txn, &slot)?.0 == ItemState::Done => {}
+            Some(_) => break,
+        }
+    }
+    Ok(None)
 }
 
 /// The item with its needs as ids: ranges written out, `previous` named.
@@ -131,8 +165,7 @@ fn resolved<'a>(
     last: &HashMap<&str, ItemId>,
     item: &'a Item,
 ) -> Result<Result<Cow<'a, Item>, Outcome>, ViewError> {
-    let special = |need: &ItemId| need.as_str() == PREVIOUS || Range::parse(need).is_some();
-    if !item.needs.iter().any(special) {
+    if !item.needs.iter().any(is_special) {
         return Ok(Ok(Cow::Borrowed(item)));
     }
     let mut needs: Vec<ItemId> = Vec::new();
@@ -233,13 +266,19 @@ mod tests {
     }
 
     fn import(state: &mut MemView, items: &[NewItem]) {
+        take_in(state, items, false);
+    }
+
+    fn take_in(state: &mut MemView, items: &[NewItem], again: bool) -> u64 {
         let mut txn = Txn::new(state);
         let context = Context::local(jiff::Timestamp::UNIX_EPOCH);
         let queue = QueueName::parse("main").expect("valid");
-        let outcome = apply_import(&mut txn, None, items, &queue, &context).expect("memory can be read");
-        assert!(!outcome.is_refusal(), "{outcome:?}");
+        let intake = Intake { session: None, queue: &queue, again };
+        let outcome = apply_import(&mut txn, items, intake, &context).expect("memory can be read");
+        let Outcome::Imported { added, .. } = outcome else { panic!("{outcome:?}") };
         let (changes, _) = txn.finish();
         state.commit(changes);
+        added
     }
 
     fn needs(state: &MemView, id: &str) -> String {
@@ -248,16 +287,40 @@ mod tests {
         crate::model::needs::shown(&queue::item(state, &slot).expect("readable").needs)
     }
 
+    fn empty() -> MemView {
+        let mut state = MemView::default();
+        let mut txn = Txn::new(&state);
+        txn.put_json(head::KEY, &Head::new("store".into()));
+        let (changes, _) = txn.finish();
+        state.commit(changes);
+        state
+    }
+
+    #[test]
+    fn what_is_done_is_new_work_when_that_is_wanted_and_once_only() {
+        let mut state = empty();
+        let file = items(&["z1"]);
+        assert_eq!(take_in(&mut state, &file, true), 1, "nothing of it is known");
+        for n in 2..5 {
+            assert_eq!(take_in(&mut state, &file, true), 0, "it is still to be done");
+            let id = if n == 2 { "z1".to_owned() } else { format!("z1.{}", n - 1) };
+            let slot = ids::find(&state, &ItemId::parse(&id).expect("valid")).expect("readable").expect(&id);
+            let mut txn = Txn::new(&state);
+            queue::transition(&mut txn, &slot, ItemState::Done, |_| ()).expect("readable");
+            let (changes, _) = txn.finish();
+            state.commit(changes);
+            assert_eq!(take_in(&mut state, &file, false), 0, "done is done");
+            assert_eq!(take_in(&mut state, &file, true), 1);
+        }
+        assert!(ids::find(&state, &ItemId::parse("z1.4").expect("valid")).expect("readable").is_some());
+    }
+
     #[test]
     fn batches_do_not_change_what_previous_means() {
         // a1 and a2 are known, and a3 comes between them in the file.
         let file = items(&["a1", "a3", "z1", "a2", "a4", "z2", "a1", "a5"]);
         for cut in 0..=file.len() {
-            let mut state = MemView::default();
-            let mut txn = Txn::new(&state);
-            txn.put_json(head::KEY, &Head::new("store".into()));
-            let (changes, _) = txn.finish();
-            state.commit(changes);
+            let mut state = empty();
             import(&mut state, &items(&["a1", "a2"]));
             import(&mut state, &file[..cut]);
             import(&mut state, &file[cut..]);

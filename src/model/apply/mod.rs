@@ -23,6 +23,7 @@ mod settings;
 mod update;
 
 pub use claim::{blockers_of, expiry};
+pub use import::Intake;
 pub use pool::apply_ready;
 use std::collections::BTreeSet;
 pub use update::preview_update;
@@ -31,7 +32,7 @@ use jiff::Timestamp;
 
 use super::event::Event;
 use super::view::ViewError;
-use super::{NewItem, Op, Outcome, QueueName, SessionName, Txn, head, session as sessions};
+use super::{NewItem, Op, Outcome, SessionName, Txn, head, session as sessions};
 
 /// What an operation needs to know beyond the state.
 #[derive(Debug, Clone)]
@@ -74,13 +75,12 @@ pub fn apply(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, V
 /// As [`apply`].
 pub fn apply_import(
     txn: &mut Txn<'_>,
-    session: Option<&SessionName>,
     items: &[NewItem],
-    queue: &QueueName,
+    intake: Intake<'_>,
     context: &Context,
 ) -> Result<Outcome, ViewError> {
-    let alive: Vec<&SessionName> = session.into_iter().collect();
-    guarded(txn, &alive, context, |txn| import::import(txn, session, items, queue, context))
+    let alive: Vec<&SessionName> = intake.session.into_iter().collect();
+    guarded(txn, &alive, context, |txn| import::import(txn, items, intake, context))
 }
 
 /// Shows a state as it will be when something that was accepted without the remote has gone out.
@@ -152,7 +152,10 @@ fn dispatch(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, Vi
         Op::HandOut(out) => pool::hand_out(txn, out, context),
         Op::Finish { session, items, how } => finish::finish(txn, session, items, how, context),
         Op::Renew { session, what, ttl } => leases::renew(txn, session, what, *ttl, context),
-        Op::Import { session, items, queue } => import::import(txn, session.as_ref(), items, queue, context),
+        Op::Import { session, items, queue } => {
+            let intake = Intake { session: session.as_ref(), queue, again: false };
+            import::import(txn, items, intake, context)
+        }
         Op::Sweep => Ok(Outcome::Done),
         Op::Record { session, event, data } => {
             head::next_generation(txn)?;

@@ -2,10 +2,10 @@
 
 use super::super::event::Event;
 use super::super::op::{Assign, StartSession};
-use super::super::outcome::{Blocker, Outcome};
+use super::super::outcome::Outcome;
 use super::super::session::{Session, SessionState};
 use super::super::view::ViewError;
-use super::super::{ItemState, RepoPath, SessionName, Txn, head, queue, session as sessions};
+use super::super::{ItemState, SessionName, Txn, head, queue, session as sessions};
 use super::leases::{free, put, renew_due};
 use super::{Context, granted};
 
@@ -19,21 +19,8 @@ pub(super) fn start(txn: &mut Txn<'_>, op: &StartSession, context: &Context) -> 
     if known.as_ref().is_some_and(|k| k.pool) {
         return Ok(is_a_pool(&op.name));
     }
-    if let Some(known) = &known {
-        // One without a token was only assigned to: no worktree is bound to it, in no clone.
-        let bound = known.state == SessionState::Active && !known.token.is_empty();
-        let elsewhere = bound && known.token != op.token && !op.abandoned;
-        if elsewhere {
-            return Ok(Outcome::Held {
-                blockers: vec![Blocker {
-                    path: RepoPath::root(),
-                    held: RepoPath::root(),
-                    session: op.name.clone(),
-                    expires: known.leases.iter().map(|l| l.expires()).max(),
-                    reason: known.worktree.as_ref().map(|w| format!("it is at work in {w}")),
-                }],
-            });
-        }
+    if let Some(known) = known.as_ref().filter(|k| k.is_bound() && k.token != op.token && !op.abandoned) {
+        return Ok(known.held_elsewhere());
     }
     let mut session = known.unwrap_or_else(|| new(&op.name, context));
     let before = session.clone();
@@ -173,7 +160,7 @@ mod tests {
     use super::*;
     use crate::model::head::{Head, KEY};
     use crate::model::op::ClaimPaths;
-    use crate::model::{Context, MemView, Op, QueueName, apply, claim::Mode, to_json};
+    use crate::model::{Context, MemView, Op, QueueName, RepoPath, apply, claim::Mode, to_json};
     use jiff::Timestamp;
 
     fn name(text: &str) -> SessionName {

@@ -4,6 +4,9 @@
 pub(super) const DAMAGED_HERE: &str =
     "its state is whole, but objects of this clone are damaged; first: git coord doctor --repair";
 
+/// Why it was not, when the user has renamed or removed it.
+pub(super) const NOT_CONFIGURED: &str = "this repository has no remote of that name any more";
+
 /// Why the remote could not be used. In every case but [`RemoteError::Unknown`] nothing was
 /// changed there.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +89,16 @@ pub enum RemoteError {
 }
 
 impl RemoteError {
+    /// True when the user's repository does not know the remote any more.
+    pub fn is_not_configured(&self) -> bool {
+        match self {
+            RemoteError::Unreachable { reason, .. } | RemoteError::Unknown { reason, .. } => {
+                reason == NOT_CONFIGURED
+            }
+            _ => false,
+        }
+    }
+
     /// The remote's state is whole, and what this clone has fetched of it is not.
     pub(crate) fn damaged_here(remote: &str) -> Self {
         RemoteError::Unreachable { remote: remote.to_owned(), reason: DAMAGED_HERE.to_owned() }

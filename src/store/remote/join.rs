@@ -7,11 +7,11 @@ use crate::model::{Txn, head, queue, session};
 
 use super::super::authority::Authority;
 use super::super::cas::{self, Swap};
-use super::super::lock::StoreLock;
 use super::super::room::Room;
 use super::super::write::Writer;
 use super::super::{STATE_REF, Store, StoreError, durable, lock};
 use super::RemoteError;
+use super::Turn;
 use super::link::{Fetched, Link};
 use super::report::Pushed;
 
@@ -52,6 +52,11 @@ impl Store {
                 self.forget_push()?;
                 self.begin(&guard, &room, None)?
             }
+            // The one before does not answer, or the user has renamed it. What became of the last
+            // push to it, the next command finds out where the state is then.
+            Err(StoreError::Remote(
+                RemoteError::Unreachable { .. } | RemoteError::Unknown { .. } | RemoteError::Vanished { .. },
+            )) if Authority::peek(self.path())?.is_some_and(|a| a.remote != remote) => Turn::begin(self)?,
             other => other?,
         };
         if turn.authority().is_some_and(|a| a.remote == remote) {
@@ -71,13 +76,13 @@ impl Store {
             let there = match link.fetch()? {
                 // A move whose answer came too late, or that died: this clone has gone on since.
                 Fetched::Tip(tip) if tip != old && !discard && self.is_ahead(old, tip)? => Some(tip),
-                Fetched::Tip(tip) => return self.take_over(&link, &guard, tip, discard),
+                Fetched::Tip(tip) => return self.take_over(&link, &turn, tip, discard),
                 Fetched::Absent => None,
                 Fetched::Unreachable(reason) => return Err(not_reached(remote, reason, doubt)),
             };
             match link.push(there, old)? {
                 Pushed::Won => {
-                    Authority::write(self.path(), remote)?;
+                    self.point_at(&turn, remote)?;
                     return Ok(Joined::Gave);
                 }
                 // Another clone was first, or the answer got lost: the next look tells.
@@ -92,10 +97,20 @@ impl Store {
         }
     }
 
+    /// Makes `remote`, which has the state that this clone knows, the authority.
+    fn point_at(&self, turn: &Turn, remote: &str) -> Result<(), StoreError> {
+        crash_point!("state at the remote");
+        match turn.authority() {
+            Some(before) => before.point_at(self.path(), remote)?,
+            None => Authority::write(self.path(), remote)?,
+        };
+        Ok(())
+    }
+
     fn take_over(
         &self,
         link: &Link,
-        _guard: &StoreLock,
+        turn: &Turn,
         tip: ObjectId,
         discard: bool,
     ) -> Result<Joined, StoreError> {
@@ -106,6 +121,8 @@ impl Store {
         } else if same {
             // A clone that had left, or whose own push has just arrived.
             self.adopt(link.remote(), tip)?;
+            self.point_at(turn, link.remote())?;
+            return Ok(Joined::Took);
         } else {
             let view = self.view_of(old)?;
             let sessions = session::all(&view)?.len();
@@ -115,6 +132,7 @@ impl Store {
             }
             self.replace_state(old, tip)?;
         }
+        crash_point!("state taken over");
         Authority::write(self.path(), link.remote())?;
         Ok(Joined::Took)
     }
@@ -173,19 +191,6 @@ impl Store {
         self.forget_push()?;
         Authority::remove(self.path())?;
         Ok(true)
-    }
-
-    /// Removes a store that nobody has used yet, and that no remote knows of.
-    ///
-    /// # Errors
-    /// When it cannot be looked at or removed.
-    pub fn remove_unused(&self) -> Result<(), StoreError> {
-        let _guard = lock::lock(&self.lock_path())?;
-        let is_first = self.parent_of(self.require_tip()?).is_none();
-        if Authority::peek(self.path())?.is_some() || !is_first {
-            return Ok(());
-        }
-        std::fs::remove_dir_all(self.path()).map_err(StoreError::io("remove the unused store", self.path()))
     }
 
     /// True when a remote decides and the last exchange with it is older than `age`.

@@ -11,6 +11,7 @@ use gix::ObjectId;
 use crate::git::{self, Exchange, Git, GitOutput};
 
 use super::super::{STATE_REF, Store, StoreError};
+use super::error::NOT_CONFIGURED;
 use super::report::{self, Pushed};
 
 /// The file that tells of the last time when the remote could not be reached.
@@ -140,6 +141,7 @@ impl Link {
         let (stdout, stderr) = texts(&output);
         Ok(match report::read(name, &stdout, &stderr) {
             Pushed::Unreachable(reason) => {
+                let reason = self.why(reason)?;
                 self.note_down(&reason);
                 Pushed::Unreachable(reason)
             }
@@ -182,7 +184,7 @@ impl Link {
             }
             let late = if output.status.is_none() { "no answer in time: " } else { "" };
             let words = report::damage(&stderr).unwrap_or_else(|| report::last_words(&stderr));
-            let reason = format!("{late}{words}");
+            let reason = self.why(format!("{late}{words}"))?;
             self.note_down(&reason);
             return Ok(Fetched::Unreachable(reason));
         }
@@ -197,6 +199,16 @@ impl Link {
     fn fetching(&self, options: &[&str]) -> Git {
         let options = [&["--write-fetch-head"], options].concat();
         self.exchange().fetch(&options, &[STATE_REF.to_owned()])
+    }
+
+    /// Why git got no answer from the remote that decides: it takes a name that it does not know for
+    /// a path. Of other remotes, which are asked from elsewhere, git's own words are told.
+    fn why(&self, reason: String) -> Result<String, StoreError> {
+        if self.store.parent() != Some(&self.common) {
+            return Ok(reason);
+        }
+        let url = self.git().args(["config", "--get", &format!("remote.{}.url", self.remote)]);
+        Ok(if url.optional()?.is_some() { reason } else { NOT_CONFIGURED.to_owned() })
     }
 
     /// Notes that the remote could not be reached, for the acts that wait in line behind this one:
@@ -275,15 +287,20 @@ impl Link {
         Ok(git.output_within(left)?)
     }
 
-    /// git on the store, with the user's remotes.
-    fn exchange(&self) -> Exchange {
+    /// git on the store, with the user's configuration.
+    fn git(&self) -> Git {
         let common = self.common.as_path();
         let mut include = std::ffi::OsString::from("include.path=");
         include.push(common.join("config"));
-        let remote = &self.remote;
         // A remote with a relative path is meant from the main worktree's top folder.
         let top = if common.ends_with(".git") { common.parent().unwrap_or(common) } else { common };
-        let mut git = Git::new(top).arg("--git-dir").arg(&self.store).arg("-c").arg(include);
+        Git::new(top).arg("--git-dir").arg(&self.store).arg("-c").arg(include)
+    }
+
+    /// The way to the remote, which the user's configuration knows.
+    fn exchange(&self) -> Exchange {
+        let remote = &self.remote;
+        let mut git = self.git();
         if !git::is_address(remote) {
             // Nothing of the store is fetched lazily, whatever the user's own objects are.
             git = git.arg("-c").arg(format!("remote.{remote}.promisor=false"));

@@ -25,6 +25,7 @@ use super::super::cas::{self, Swap};
 use super::super::write::Writer;
 use super::super::{Store, StoreError, durable};
 use super::advance::random_below;
+use super::error::NOT_CONFIGURED;
 use super::link::{Fetched, Link};
 use super::protocol::{self, Exchange, Standing, Step, Verdict};
 use super::report::Pushed;
@@ -171,7 +172,13 @@ impl Store {
                         exchange.found(self.standing(authority, sent, tip)?)
                     }
                     Fetched::Absent => exchange.absent(),
-                    Fetched::Unreachable(reason) => exchange.silent(reason),
+                    Fetched::Unreachable(reason) => {
+                        let is_final = reason == NOT_CONFIGURED;
+                        match exchange.silent(reason) {
+                            Step::Wait if is_final => return Ok(exchange.give_up()),
+                            step => step,
+                        }
+                    }
                 },
                 Step::Fence => exchange.fenced(self.fence(authority, link, found)?),
                 Step::Wait | Step::Again if link.is_over() => return Ok(exchange.give_up()),

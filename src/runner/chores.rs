@@ -1,0 +1,165 @@
+//! What git does in the worktree of a slot, watched over as a command is.
+//!
+//! Whatever looks at files or writes them may run filters (`.gitattributes`), which are programs of
+//! the user as hooks are, and may take long or hang. So such a git has a time limit, dies with the
+//! run, and hears of it when the run is stopped. Terminals do not reach it: a Ctrl-C is for the run.
+
+use std::cell::Cell;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{Read as _, Seek as _};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::git::{Git, GitError};
+
+use super::RunnerError;
+use super::guardian::Guardian;
+use super::supervise::{End, GRACE, Order, Stop, supervise};
+
+/// Time for everything in a worktree that is there.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// Time for making a worktree: all files are written, and may have to be fetched.
+const LIMIT_NEW: Duration = Duration::from_secs(3600);
+
+/// So much of what git complains of is read.
+const COMPLAINTS: u64 = 64 * 1024;
+
+/// How git ended and what it said.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub(super) end: End,
+    pub(super) out: Vec<u8>,
+    pub(super) err: Vec<u8>,
+}
+
+/// Runs git to its end as `watch` has it, with a file to read from.
+///
+/// # Errors
+/// Those of `watch`, and when there is no place for what git says.
+pub(super) fn listen(
+    git: &Git,
+    stdin: &Path,
+    watch: impl FnOnce(Order<'_>) -> Result<End, RunnerError>,
+) -> Result<Said, RunnerError> {
+    let command = git.command();
+    let dir = command.get_current_dir().unwrap_or(Path::new("."));
+    let io = || RunnerError::io("read what git says in", dir);
+    let words: Vec<OsString> =
+        [command.get_program()].into_iter().chain(command.get_args()).map(OsString::from).collect();
+    let env: Vec<(OsString, OsString)> =
+        command.get_envs().filter_map(|(k, v)| Some((k.to_owned(), v?.to_owned()))).collect();
+    let (mut out, mut err) = (scratch().map_err(io())?, scratch().map_err(io())?);
+    let log = out.try_clone().map_err(io())?;
+    let complaints = Some(err.try_clone().map_err(io())?);
+    let end = watch(Order { words: &words, dir, env: &env, stdin, log, complaints })?;
+    Ok(Said {
+        end,
+        out: read(&mut out, u64::MAX).map_err(io())?,
+        err: read(&mut err, COMPLAINTS).map_err(io())?,
+    })
+}
+
+/// A file without a name, to which is only ever added.
+fn scratch() -> std::io::Result<File> {
+    Ok(tempfile::Builder::new().append(true).tempfile()?.into_file())
+}
+
+fn read(file: &mut File, most: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.rewind()?;
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Who watches over what git does for the run itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Chores<'a> {
+    guardian: &'a Guardian,
+    stop: &'a Stop,
+    limit: Duration,
+}
+
+impl<'a> Chores<'a> {
+    pub(super) fn new(guardian: &'a Guardian, stop: &'a Stop) -> Self {
+        Chores { guardian, stop, limit: LIMIT }
+    }
+
+    /// The same with the time that it takes to make a worktree.
+    pub(super) fn patient(self) -> Self {
+        Chores { limit: LIMIT_NEW, ..self }
+    }
+
+    /// Runs git and returns what it prints.
+    ///
+    /// # Errors
+    /// When git fails or does not end in time, and [`RunnerError::Halted`] when the run is stopped: what
+    /// a run that is stopped has to tidy up may take a moment, and no longer.
+    pub(super) fn run(&self, git: &Git) -> Result<Vec<u8>, RunnerError> {
+        let asked = Cell::new(None);
+        let stop = || match self.stop.level() {
+            0 => 0,
+            1 => {
+                let at = asked.get().unwrap_or_else(Instant::now);
+                asked.set(Some(at));
+                u8::from(at.elapsed() >= GRACE)
+            }
+            more => more,
+        };
+        let watch = |order: Order<'_>| supervise(order, Some(self.limit), self.guardian, stop, || Ok(None));
+        let said = listen(git, Path::new("/dev/null"), watch)?;
+        let (command, dir) = (git.words(), git.dir().to_owned());
+        let status = match said.end {
+            End::Exit(0) => return Ok(said.out),
+            End::Exit(status) => Some(status),
+            End::Stopped => return Err(RunnerError::Halted),
+            End::TimeLimit => {
+                return Err(RunnerError::Slow { command, dir, seconds: self.limit.as_secs() });
+            }
+            End::Signal(_) | End::Lost(_) | End::NotStarted(_) => None,
+        };
+        let stderr = String::from_utf8_lossy(&said.err).trim().to_owned();
+        Err(GitError::Failed { command, dir, status, stderr }.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of a git that never ends.
+    fn endless(stop: &Stop, limit: Duration) -> RunnerError {
+        let guardian = Guardian::start().unwrap();
+        let chores = Chores { guardian: &guardian, stop, limit };
+        let git = Git::new(Path::new("/")).args(["-c", "alias.s=!exec sleep 1000", "s"]);
+        chores.run(&git).unwrap_err()
+    }
+
+    #[test]
+    fn a_git_that_hangs_is_ended() {
+        let stop = Stop::default();
+        let error = endless(&stop, Duration::from_millis(300)).to_string();
+        assert!(error.contains("sleep 1000 s` in / did not come to an end in 0s"), "{error}");
+        stop.ask();
+        let began = Instant::now();
+        assert!(matches!(endless(&stop, LIMIT), RunnerError::Halted));
+        assert!(began.elapsed() >= GRACE, "tidying up may take a moment");
+        stop.ask();
+        let began = Instant::now();
+        assert!(matches!(endless(&stop, LIMIT), RunnerError::Halted));
+        assert!(began.elapsed() < GRACE, "the second Ctrl-C does not wait");
+    }
+
+    #[test]
+    fn output_and_complaints_are_told_apart() {
+        let (guardian, stop) = (Guardian::start().unwrap(), Stop::default());
+        let chores = Chores::new(&guardian, &stop);
+        let git = |script: &str| {
+            Git::new(Path::new("/")).args(["-c", &format!("alias.s=!echo out; echo err >&2; {script}"), "s"])
+        };
+        assert_eq!(chores.run(&git("true")).unwrap(), b"out\n");
+        let error = chores.run(&git("exit 3")).unwrap_err().to_string();
+        assert!(error.ends_with("failed in / (exit 3): err"), "{error}");
+    }
+}

@@ -1,0 +1,108 @@
+//! A clone that dies while it meets a remote, or before it meets it again under another name.
+
+use super::clones::sessions;
+use crate::common::TestEnv;
+use crate::common::clones::Hub;
+
+/// Whether its last push has come through is found out under the new name.
+#[test]
+fn a_push_that_was_cut_off_is_settled_under_the_remotes_new_name() {
+    let hub = Hub::new(2);
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    sessions(&hub, &["alice", "bob"]);
+    for n in 1..40 {
+        let path = format!("p{n}");
+        let call = a.run(&a.root).args(["claim", &path]).crash_at(n).call();
+        let (old, new) = if n % 2 == 1 { ("origin", "hub") } else { ("hub", "origin") };
+        a.git(&["remote", "rename", old, new]);
+        a.coord(&["init", "--remote", new]).ok();
+        a.coord(&["claim", &path]).ok();
+        b.coord(&["claim", &path]).fails(4, "held");
+        if !call.crashed() {
+            // And where the server is a new one.
+            let fresh = hub.bare.with_extension("fresh");
+            a.git_in(a.temp(), &["init", "-q", "--bare", fresh.to_str().unwrap()]);
+            let crashed = a.run(&a.root).args(["claim", "last"]).crash_at(n / 2).call();
+            assert!(crashed.crashed());
+            a.git(&["remote", "set-url", new, fresh.to_str().unwrap()]);
+            a.git(&["remote", "rename", new, "fresh"]);
+            a.coord(&["init", "--remote", "fresh"]).ok();
+            a.coord(&["claim", "last"]).ok();
+            a.check("on a new server");
+            return hub.clones[1].check("at the end");
+        }
+    }
+    panic!("a claim takes more than 40 steps");
+}
+
+/// Joins in four ways, and dies at each step of them; then the same call makes up for it.
+#[test]
+fn joining_can_be_repeated_after_a_death_at_any_step() {
+    joining_survives("the first clone", |_, _| {}, &[]);
+    joining_survives(
+        "a clone that has worked by itself",
+        |a, _| {
+            a.coord(&["init"]).ok();
+            a.coord(&["session", "start", "alice"]).ok();
+            a.coord(&["claim", "kept"]).ok();
+        },
+        &[],
+    );
+    joining_survives(
+        "a new clone beside others",
+        |_, b| {
+            b.coord(&["init", "--remote", "origin"]).ok();
+            b.coord(&["session", "start", "bob"]).ok();
+            b.coord(&["claim", "theirs"]).ok();
+        },
+        &[],
+    );
+    joining_survives(
+        "a clone that gives up what it has",
+        |a, b| {
+            a.coord(&["init"]).ok();
+            a.coord(&["session", "start", "gone"]).ok();
+            b.coord(&["init", "--remote", "origin"]).ok();
+            b.coord(&["session", "start", "bob"]).ok();
+            b.coord(&["claim", "theirs"]).ok();
+        },
+        &["--discard"],
+    );
+}
+
+fn joining_survives(what: &str, prepare: fn(&TestEnv, &TestEnv), more: &[&str]) {
+    let join = [&["init", "--remote", "origin"], more].concat();
+    for n in 1..60 {
+        let when = format!("{what}: died at {n}");
+        let hub = Hub::unjoined(2, &[]).unwrap();
+        let [a, b] = &hub.clones[..] else { unreachable!() };
+        prepare(a, b);
+        let had_store = a.store_dir().exists();
+        let call = a.run(&a.root).args(&join).crash_at(n).call();
+        // A store that was not there before never decides by itself.
+        let (store, authority) = (a.store_dir().exists(), a.store_dir().join("authority.json").exists());
+        assert!(!store || authority || had_store, "{when}");
+        assert_eq!(a.coord(&join).ok()["remote"], "origin", "{when}");
+        a.coord(&["hooks", "status"]).ok();
+        b.coord(&["init", "--remote", "origin"]).ok();
+        a.coord(&["session", "start", "alice"]).ok();
+        b.coord(&["session", "start", "bob"]).ok();
+        a.coord(&["claim", "x"]).ok();
+        b.coord(&["claim", "x"]).fails(4, "held");
+        let held: Vec<String> = a.claimed().into_iter().map(|(path, _)| path).collect();
+        let kept = ["kept", "theirs"].into_iter().find(|path| held.iter().any(|h| h == path));
+        let expected = match what {
+            "the first clone" => None,
+            "a clone that has worked by itself" => Some("kept"),
+            _ => Some("theirs"),
+        };
+        assert_eq!(kept, expected, "{when}");
+        a.coord(&["doctor", "--remote"]).ok();
+        hub.check(&when);
+        if !call.crashed() {
+            assert!(n > 3, "{what}: only {n} steps");
+            return;
+        }
+    }
+    panic!("{what}: more than 60 steps");
+}
