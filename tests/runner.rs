@@ -55,6 +55,7 @@ mod suite {
     mod splits;
     mod status;
     mod storm;
+    mod terminal;
     mod untouched;
     mod updates;
     mod upkeep;

@@ -15,7 +15,7 @@ use crate::store::{Batches, Import, Store, StoreError, StoreOptions};
 use super::args::Global;
 use super::env::Env;
 use super::error::{CliError, CliResult, NAME_ANOTHER, exit};
-use super::output::Ui;
+use super::output::{Text, Ui};
 
 /// The repository that a command runs in, and how it was called.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ impl App {
     pub fn new(global: &Global, env: Env) -> CliResult<Self> {
         let repo = HostRepo::discover(&start_dir(global), &env.git)?;
         let settings = Settings::read(&repo.common_dir).map_err(|e| {
-            CliError::failed("settings", e.to_string())
+            CliError::failed("settings", Text::block(&e.to_string()))
                 .hint("mend it, for example: git config coord.ttl 30m, git config coord.durable true, git config coord.pool 10")
         })?;
         Ok(App {
@@ -195,9 +195,9 @@ impl App {
     pub fn unless_away<T>(&self, result: Result<T, StoreError>, but: &str) -> CliResult<Option<T>> {
         match result {
             Err(StoreError::Remote(e @ (RemoteError::Unreachable { .. } | RemoteError::Unknown { .. }))) => {
-                self.ui.narrate(&format!("git coord: {e}{but}"));
+                self.ui.narrate(Text::block(&format!("git coord: {e}{but}")));
                 if e.is_not_configured() {
-                    self.ui.narrate(&format!("     hint: {NAME_ANOTHER}"));
+                    self.ui.narrate(format!("     hint: {NAME_ANOTHER}"));
                 }
                 Ok(None)
             }

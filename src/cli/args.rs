@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use super::output::Ui;
 use super::text::parse_duration;
 use super::{
-    check, claims, demo, doctor, generate, hook, hooks, init, items, log, next, queue, remote, run, server,
-    session, status, uninstall, verify,
+    check, claims, demo, doctor, generate, help, hook, hooks, init, items, log, next, queue, remote, run,
+    server, session, status, uninstall, verify,
 };
 
 /// Coordinate many coding sessions on one repository
@@ -128,11 +128,21 @@ pub enum Command {
     Upkeep,
     /// Run git on the store
     Git(init::GitArgs),
+    /// Explain a command
+    Help(help::HelpArgs),
     /// Print a completion script for a shell
     Completions(generate::CompletionsArgs),
     /// Write man pages or the reference (for packagers, and for docs/cli.md)
     #[command(hide = true)]
     Generate(generate::GenerateArgs),
+}
+
+/// Parses `--limit`. 0 might be taken for all or for nothing, so it is neither.
+///
+/// # Errors
+/// When it is no number that can be a limit.
+pub fn parse_limit(word: &str) -> Result<u64, String> {
+    word.parse().ok().filter(|n| *n > 0).ok_or_else(|| "write a number from 1".into())
 }
 
 /// `--ttl`, for commands that grant leases.

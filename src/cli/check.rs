@@ -66,7 +66,7 @@ pub fn check(app: &App, args: &CheckArgs) -> CliResult<Answer> {
     let session = app.alive(&store, &name)?;
     let verdict = store.read(|view| guard::judge(view, &session, &paths))?;
     if !verdict.is_fine() {
-        return Err(refusal(&verdict));
+        return Err(refusal(&verdict, NOT_CLAIMED));
     }
     let text = format!("{} {}", paint(GOOD, "fine:"), text::count(verdict.checked, "path"));
     Ok(Answer::new(json!({ "checked": verdict.checked }), text))
@@ -113,12 +113,13 @@ fn shell_word(text: &str) -> String {
     if quoted.starts_with('-') { format!("./{quoted}") } else { quoted }
 }
 
-/// The refusal of a change: what is not claimed, and by whom it is.
-pub fn refusal(verdict: &Verdict) -> CliError {
-    let mut lines = vec![format!(
-        "{} not claimed by this session:",
-        text::count(verdict.unclaimed.len(), "changed path")
-    )];
+/// How the paths of a change stand to a session that has not claimed them.
+pub const NOT_CLAIMED: &str = "not claimed by this session";
+
+/// The refusal of a change: what is not claimed, and by whom it is. `how` tells how these paths
+/// stand to whoever made the change.
+pub fn refusal(verdict: &Verdict, how: &str) -> CliError {
+    let mut lines = vec![format!("{} {how}:", text::count(verdict.unclaimed.len(), "changed path"))];
     for path in verdict.unclaimed.iter().take(SHOWN) {
         let mut line = format!("  {path}");
         if let Some(holder) = verdict.holders.iter().find(|h| h.path == *path) {
@@ -147,7 +148,7 @@ pub fn refusal(verdict: &Verdict) -> CliError {
     } else {
         format!("claim what is free: git coord claim {}", list(&free))
     };
-    CliError { exit: exit::REFUSED, ..CliError::failed("refused", lines.join("\n")) }
+    CliError { exit: exit::REFUSED, ..CliError::failed("refused", lines) }
         .hint(hint)
         .detail("rule", json!("unclaimed"))
         .detail("unclaimed", json!(verdict.unclaimed))
@@ -181,7 +182,7 @@ pub fn range_refusal(faults: &[Fault]) -> CliError {
     unclaimed.sort();
     unclaimed.dedup();
     let holders: Vec<_> = faults.iter().flat_map(|f| f.holders.clone()).collect();
-    CliError { exit: exit::REFUSED, ..CliError::failed("refused", lines.join("\n")) }
+    CliError { exit: exit::REFUSED, ..CliError::failed("refused", lines) }
         .hint("claim these paths, see that nobody has changed them meanwhile, then repeat")
         .detail("rule", json!("unclaimed"))
         .detail("unclaimed", json!(unclaimed))

@@ -13,7 +13,8 @@ use crate::model::{Op, Outcome, RepoPath, View, ViewError, expiry};
 use super::app::App;
 use super::args::Ttl;
 use super::error::{CliError, CliResult};
-use super::output::{Answer, FAINT, GOOD, STRONG, paint};
+use super::output::{Answer, FAINT, GOOD, STRONG, Text, paint};
+use super::safe::visible;
 use super::text;
 
 /// See the command's help.
@@ -93,7 +94,7 @@ pub fn claim(app: &App, args: &ClaimArgs) -> CliResult<Answer> {
         })
         .collect();
     let list: Vec<Value> = claims.iter().map(claim_json).collect();
-    let answer = Answer::new(json!({ "claims": list }), lines.join("\n"));
+    let answer = Answer::new(json!({ "claims": list }), lines);
     Ok(match claims.iter().any(|c| c.path.is_root()) {
         true => answer.note("this is the whole repository: nobody else can claim anything"),
         false => answer,
@@ -109,7 +110,7 @@ pub fn release(app: &App, args: &ReleaseArgs) -> CliResult<Answer> {
     store.touch_session(&session);
     let Outcome::Released { paths } = outcome else { return Err(CliError::from_refusal(outcome)) };
     let lines: Vec<String> = paths.iter().map(|p| format!("released {p}")).collect();
-    let text = if lines.is_empty() { "nothing to release".to_owned() } else { lines.join("\n") };
+    let text = if lines.is_empty() { Text::from("nothing to release") } else { lines.into() };
     Ok(Answer::new(json!({ "released": paths }), text))
 }
 
@@ -127,7 +128,8 @@ pub fn claims(app: &App, args: &ClaimsArgs) -> CliResult<Answer> {
         held.retain(|h| h.session == *session);
     }
     held.sort_by(|a, b| (&a.path, &a.session).cmp(&(&b.path, &b.session)));
-    let width = held.iter().map(|h| h.path.as_str().len()).max().unwrap_or(0).min(60);
+    let path = |held: &Held| visible(held.path.as_str());
+    let width = held.iter().map(|h| path(h).len()).max().unwrap_or(0).min(60);
     let lines: Vec<String> = held
         .iter()
         .map(|h| {
@@ -137,13 +139,13 @@ pub fn claims(app: &App, args: &ClaimsArgs) -> CliResult<Answer> {
             let why = h.reason.as_ref().map(|r| format!(": {r}")).unwrap_or_default();
             format!(
                 "{:width$}  {}{shared}{item}{why} {}",
-                h.path.to_string(),
+                path(h),
                 paint(STRONG, &h.session),
                 paint(FAINT, left)
             )
         })
         .collect();
-    let text = if lines.is_empty() { "nothing is claimed".to_owned() } else { lines.join("\n") };
+    let text = if lines.is_empty() { Text::from("nothing is claimed") } else { lines.into() };
     let list: Vec<Value> = held.iter().map(claim_json).collect();
     Ok(Answer::new(json!({ "claims": list }), text))
 }

@@ -8,7 +8,7 @@ use crate::process;
 
 use super::app::App;
 use super::error::{CliError, CliResult};
-use super::output::{Answer, BAD, FAINT, GOOD, STRONG, WARN, paint};
+use super::output::{Answer, BAD, FAINT, GOOD, STRONG, Text, WARN, paint};
 use super::text::count;
 
 /// See the command's help.
@@ -38,7 +38,7 @@ pub fn doctor(app: &App, args: &DoctorArgs) -> CliResult<Answer> {
     let findings: Vec<Value> = report.findings.iter().map(|f| finding_json(app, f)).collect();
     if report.is_well() {
         let mut answer = Answer::new(json!({ "findings": findings }), well(app, &report));
-        answer.notes = notes(&report);
+        answer.notes = notes(&report).into_iter().map(Text::from).collect();
         return Ok(answer);
     }
     let left: Vec<&Finding> = report.findings.iter().filter(|f| !f.repaired).collect();
@@ -79,7 +79,7 @@ fn finding_json(app: &App, finding: &Finding) -> Value {
     })
 }
 
-fn well(app: &App, report: &Report) -> String {
+fn well(app: &App, report: &Report) -> Vec<String> {
     let seen = report.looked_at;
     let looked = format!(
         "{}, {}, {}, {}, {}",
@@ -90,31 +90,27 @@ fn well(app: &App, report: &Report) -> String {
         count(seen.worktrees, "worktree")
     );
     if report.findings.is_empty() {
-        return format!("{}: {looked} looked at", paint(GOOD, "all is well"));
+        return vec![format!("{}: {looked} looked at", paint(GOOD, "all is well"))];
     }
     let mut text = lines(app, report);
-    text.push_str(&format!("{}: {} mended", paint(GOOD, "all is well"), report.findings.len()));
+    text.push(format!("{}: {} mended", paint(GOOD, "all is well"), report.findings.len()));
     text
 }
 
-fn unwell(app: &App, report: &Report, left: usize) -> String {
+fn unwell(app: &App, report: &Report, left: usize) -> Vec<String> {
     let mended = report.findings.len() - left;
-    let mut text = match mended {
+    let mut text = vec![match mended {
         0 => count(left, "finding"),
         _ => format!("{}, {mended} mended", count(left, "finding")),
-    };
-    text.push('\n');
-    text.push_str(&lines(app, report));
-    for note in notes(report) {
-        text.push_str(&note);
-        text.push('\n');
-    }
+    }];
+    text.extend(lines(app, report));
+    text.extend(notes(report));
     text
 }
 
 /// Two lines or more for each finding: what it is and where; then the message.
-fn lines(app: &App, report: &Report) -> String {
-    let mut text = String::new();
+fn lines(app: &App, report: &Report) -> Vec<String> {
+    let mut text = Vec::new();
     for finding in &report.findings {
         let word = match (finding.repaired, finding.repairable) {
             (true, _) => paint(GOOD, "mended"),
@@ -122,10 +118,8 @@ fn lines(app: &App, report: &Report) -> String {
             (false, false) => paint(BAD, "beyond"),
         };
         let (_, place) = place(app, finding);
-        text.push_str(&format!("{word} {} {}\n", paint(STRONG, finding.code), place));
-        for line in wrap(&finding.message) {
-            text.push_str(&format!("       {line}\n"));
-        }
+        text.push(format!("{word} {} {}", paint(STRONG, finding.code), place));
+        text.extend(wrap(&finding.message).iter().map(|line| format!("       {line}")));
     }
     text
 }
@@ -159,7 +153,7 @@ impl From<DoctorError> for CliError {
             DoctorError::Store(e) => e.into(),
             DoctorError::Git(e) => e.into(),
             DoctorError::Hook(e) => {
-                CliError::failed("hooks", e.to_string()).hint("see: git coord hooks status")
+                CliError::failed("hooks", Text::block(&e.to_string())).hint("see: git coord hooks status")
             }
         }
     }

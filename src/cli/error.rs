@@ -9,6 +9,8 @@ use crate::model::{NameError, PathError, ViewError};
 use crate::store::StoreError;
 use crate::store::remote::RemoteError;
 
+use super::output::Text;
+
 /// Exit statuses; see `cli.md` in the documentation.
 pub mod exit {
     /// It failed: bad state, bad input, I/O.
@@ -35,7 +37,7 @@ pub struct CliError {
     /// The exit status.
     pub exit: u8,
     /// What failed and why.
-    pub message: String,
+    pub message: Text,
     /// One step that helps.
     pub hint: Option<String>,
     /// Particulars for programs.
@@ -47,7 +49,7 @@ pub type CliResult<T> = Result<T, CliError>;
 
 impl CliError {
     /// An error with exit status 1.
-    pub fn failed(code: &str, message: impl Into<String>) -> Self {
+    pub fn failed(code: &str, message: impl Into<Text>) -> Self {
         CliError {
             code: code.to_owned(),
             exit: exit::FAILED,
@@ -58,17 +60,17 @@ impl CliError {
     }
 
     /// An error in the words of the call.
-    pub fn usage(message: impl Into<String>) -> Self {
+    pub fn usage(message: impl Into<Text>) -> Self {
         CliError { exit: exit::USAGE, ..Self::failed("usage", message) }
     }
 
     /// A rule that says no.
-    pub fn refused(message: impl Into<String>) -> Self {
+    pub fn refused(message: impl Into<Text>) -> Self {
         CliError { exit: exit::REFUSED, ..Self::failed("refused", message) }
     }
 
     /// A remote that could not be used; nothing was changed there.
-    pub fn remote(message: impl Into<String>) -> Self {
+    pub fn remote(message: impl Into<Text>) -> Self {
         CliError { exit: exit::REMOTE, ..Self::failed("remote", message) }
             .hint("try again when the remote can be reached")
             .detail("outcome", Value::String("unchanged".to_owned()))
@@ -125,7 +127,7 @@ fn held(blockers: Vec<Blocker>) -> CliError {
     if blockers.len() > 10 {
         lines.push(format!("and {} more", blockers.len() - 10));
     }
-    CliError { exit: exit::HELD, ..CliError::failed("held", lines.join("\n")) }
+    CliError { exit: exit::HELD, ..CliError::failed("held", lines) }
         .hint("take something else, or stay in line with --wait 10m")
         .detail("holders", holders_json(&blockers))
 }
@@ -147,7 +149,7 @@ fn lost(losses: &[Loss], holders: Vec<Blocker>) -> CliError {
         format!("{what} is not yours{any_more}: {}{now}", loss.why)
     };
     let lines: Vec<String> = losses.iter().map(line).collect();
-    CliError { exit: exit::LOST, ..CliError::failed("lost", lines.join("\n")) }
+    CliError { exit: exit::LOST, ..CliError::failed("lost", lines) }
         .hint("nothing was changed; see what you hold with: git coord claims --mine")
         .detail("lost", serde_json::to_value(losses).unwrap_or_default())
         .detail("holders", holders_json(&holders))
@@ -163,8 +165,8 @@ fn unknown(what: &str, name: &str) -> CliError {
     }
 }
 
-/// The chain of causes as one text.
-fn chain(error: &dyn std::error::Error) -> String {
+/// The chain of causes as one text. What git and servers say may have several lines.
+fn chain(error: &dyn std::error::Error) -> Text {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -175,7 +177,7 @@ fn chain(error: &dyn std::error::Error) -> String {
         }
         source = cause.source();
     }
-    text
+    Text::block(&text)
 }
 
 /// What helps when the user has renamed or removed the remote that decides.
@@ -183,7 +185,7 @@ pub const NAME_ANOTHER: &str =
     "name the remote that decides now (git remote lists them): git coord init --remote NAME";
 
 /// The error of a remote that could not be used.
-fn remote(error: &RemoteError, message: String) -> CliError {
+fn remote(error: &RemoteError, message: Text) -> CliError {
     let outcome = |outcome: &str, hint: &str| {
         CliError { exit: exit::REMOTE, ..CliError::failed("remote", message.clone()) }
             .hint(hint)

@@ -5,6 +5,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::output::{FAINT, paint};
+use super::safe::visible;
 
 /// Columns between two columns.
 const GAP: usize = 2;
@@ -19,7 +20,7 @@ pub struct Cell {
 impl Cell {
     /// A cell in a style.
     pub fn new(style: Style, text: impl ToString) -> Self {
-        Cell { text: text.to_string(), style }
+        Cell { text: visible(&text.to_string()), style }
     }
 
     /// A cell without one.
@@ -117,8 +118,16 @@ impl Grid {
                 }
             }
         }
-        table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+        drawn(&table)
     }
+}
+
+/// The lines of a table, each ended.
+pub fn drawn(table: &Table) -> String {
+    // comfy-table ends the styles of a cell that it takes for styled, which is not ours to print:
+    // they have been ended.
+    let line = |line: String| format!("{}\n", line.replace("\x1b[0m", "").trim_end());
+    table.lines().map(line).collect()
 }
 
 /// Widths of bars.
@@ -176,6 +185,7 @@ impl Line {
     /// the text can still be recognised.
     pub fn fit(&self, width: Option<usize>) -> String {
         let Line { before, text, after } = self;
+        let text = &visible(text);
         let seen = |part: &str| anstream::adapter::strip_str(part).to_string().width();
         match width {
             Some(width) => {

@@ -4,11 +4,15 @@
 //! and summaries are those of the commands, and a command that no group names stands under
 //! "More", so that none can be forgotten.
 
+use std::ffi::OsString;
+
 use clap::error::ErrorKind;
-use clap::{Command, CommandFactory as _};
+use clap::{Args, Command, CommandFactory as _};
+use serde_json::json;
 
 use super::args::Cli;
-use super::output::{STRONG, paint};
+use super::error::{CliError, CliResult};
+use super::output::{Answer, STRONG, Text, paint};
 
 /// Groups of commands, in the order in which one comes to need them.
 const GROUPS: [(&str, &[&str]); 4] = [
@@ -25,14 +29,55 @@ const MORE: &str = "More";
 const WIDTH: usize = 80;
 
 /// The short help, when these words ask for it; `None` when they ask for any other help.
-pub fn short(words: &[std::ffi::OsString]) -> Option<clap::Error> {
+pub fn short(words: &[OsString]) -> Option<clap::Error> {
     if words.iter().any(|w| w == "--help") {
         return None;
     }
-    let text = text(&Cli::command());
+    let text = Text::from(lines(&Cli::command())).to_string();
     // Only the help of the program itself is replaced; that of its commands stays clap's.
     let error = Cli::command().override_help(text).try_get_matches_from(words).err()?;
     (error.kind() == ErrorKind::DisplayHelp).then_some(error)
+}
+
+/// See the command's help.
+#[derive(Debug, Args)]
+pub struct HelpArgs {
+    /// Which one, such as: queue list [default: all, on one screen]
+    #[arg(value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+/// Runs `help`: the same that `-h` shows.
+pub fn help(args: &HelpArgs) -> CliResult<Answer> {
+    let mut program = Cli::command();
+    program.build();
+    let mut command = &program;
+    for word in &args.command {
+        let Some(inner) = command.find_subcommand(word) else {
+            return Err(CliError::usage(format!("there is no command {}", args.command.join(" ")))
+                .hint("see which there are: git coord help"));
+        };
+        command = inner;
+    }
+    let text = match &args.command[..] {
+        [] => Text::from(lines(&program)),
+        _ => Text::from(command.clone().render_help()),
+    };
+    Ok(Answer::new(json!({ "text": text.words() }), text))
+}
+
+/// Where the help is that a call with these words should have looked at. `git coord --help` is
+/// none: git looks for a man page then.
+pub fn place(words: &[OsString]) -> String {
+    let program = Cli::command();
+    let (mut command, mut place) = (&program, "git coord".to_owned());
+    for word in words.iter().skip(1).filter_map(|word| word.to_str()) {
+        if let Some(inner) = command.find_subcommand(word).filter(|inner| !inner.is_hide_set()) {
+            command = inner;
+            place = format!("{place} {word}");
+        }
+    }
+    format!("{place} -h")
 }
 
 /// The groups with the commands that there are; those without a group come last.
@@ -47,7 +92,7 @@ pub fn groups(program: &Command) -> Vec<(&'static str, Vec<&Command>)> {
     list
 }
 
-fn text(program: &Command) -> String {
+fn lines(program: &Command) -> Vec<String> {
     let mut lines = vec![summary(program), "Usage: git coord [OPTIONS] <COMMAND>".to_owned(), String::new()];
     let wide = program.get_subcommands().map(|c| c.get_name().len()).max().unwrap_or(0);
     for (title, commands) in groups(program) {
@@ -66,7 +111,7 @@ fn text(program: &Command) -> String {
     lines.extend(folded("Flags", &flags(program), "  "));
     lines.push(String::new());
     lines.push("git coord COMMAND -h explains a command; git coord demo shows all of it at work.".into());
-    lines.join("\n")
+    lines
 }
 
 /// The first line of what a command says of itself.
@@ -114,13 +159,20 @@ pub fn takes_value(arg: &clap::Arg) -> bool {
     arg.get_action().takes_values()
 }
 
-/// The value of an option as its help writes it, with a space before it: ` NAME`.
+/// The value of an option as its help writes it, with what stands before it: ` NAME`, `[=NAME]`.
 pub fn value_of(arg: &clap::Arg) -> String {
     if !takes_value(arg) {
         return String::new();
     }
     let names = arg.get_value_names().unwrap_or_default();
-    format!(" {}", names.iter().map(|n| n.as_str()).collect::<Vec<_>>().join(" "))
+    let names = names.iter().map(|n| n.as_str()).collect::<Vec<_>>().join(" ");
+    let optional = arg.get_num_args().is_some_and(|n| n.min_values() == 0) && !arg.is_positional();
+    match (optional, arg.is_require_equals_set()) {
+        (true, true) => format!("[={names}]"),
+        (true, false) => format!(" [{names}]"),
+        (false, true) => format!("={names}"),
+        (false, false) => format!(" {names}"),
+    }
 }
 
 #[cfg(test)]
@@ -128,7 +180,7 @@ mod tests {
     use super::*;
 
     fn plain() -> String {
-        anstream::adapter::strip_str(&text(&Cli::command())).to_string()
+        Text::from(lines(&Cli::command())).words()
     }
 
     #[test]

@@ -16,13 +16,14 @@ use crate::guard::{self, trailers};
 use crate::hook::{self, Hook};
 use crate::model::session::{self, Session, SessionState};
 use crate::model::{Op, RepoPath, SessionName};
-use crate::notes;
+use crate::notes::{self, NoteError};
 use crate::store::{Store, StoreError};
 
 use super::app::App;
-use super::check::{range_refusal, refusal};
+use super::check::{NOT_CLAIMED, range_refusal, refusal};
 use super::error::{CliError, CliResult};
-use super::output::Answer;
+use super::output::{Answer, Text};
+use super::safe::visible;
 
 /// See the command's help.
 #[derive(Debug, Args)]
@@ -53,7 +54,7 @@ pub fn run(app: &App, args: &HookArgs) -> CliResult<Answer> {
     if app.env.displaced
         && let Ok(program) = crate::process::own_program()
     {
-        hook::install(&app.repo, &program).map_err(|e| CliError::failed("hooks", e.to_string()))?;
+        hook::install(&app.repo, &program).map_err(CliError::from)?;
     }
     let arg = |n: usize| args.args.get(n).map(OsString::as_os_str).unwrap_or_default();
     match which {
@@ -72,7 +73,7 @@ pub fn run(app: &App, args: &HookArgs) -> CliResult<Answer> {
 
 /// What has happened cannot be refused any more: a failure is told and the hook succeeds.
 fn only_record(result: CliResult<Answer>) -> CliResult<Answer> {
-    result.or_else(|e| Ok(Answer::default().note(format!("git coord: not recorded: {}", e.message))))
+    result.or_else(|e| Ok(Answer::default().note(e.message.after("git coord: not recorded: "))))
 }
 
 /// The session of this worktree, if it has one. One that has ended may not go on.
@@ -125,12 +126,9 @@ fn judge(app: &App, store: &Store, session: Option<&Session>, paths: &[RepoPath]
     };
     match (verdict.is_fine(), session) {
         (true, _) => Ok(Answer::default()),
-        (false, Some(_)) => Err(refusal(&verdict)),
-        (false, None) => Err(CliError {
-            message: refusal(&verdict).message.replacen("not claimed by this session", "held by sessions", 1),
-            ..refusal(&verdict)
-        }
-        .hint("take these files out of the commit (git restore --staged), or wait until they are free")),
+        (false, Some(_)) => Err(refusal(&verdict, NOT_CLAIMED)),
+        (false, None) => Err(refusal(&verdict, "held by sessions")
+            .hint("take these files out of the commit (git restore --staged), or wait until they are free")),
     }
 }
 
@@ -252,7 +250,12 @@ fn record_commit(app: &App, store: &Store) -> CliResult<Answer> {
 
 /// Adds a line to the session's note on a commit.
 pub fn write_note(app: &App, session: &SessionName, commit: &str, line: &str) -> CliResult<()> {
-    notes::append(&app.repo, session, commit, line).map_err(|e| CliError::failed("notes", e.to_string()))
+    // Notes are read with git, which shows them as they are.
+    notes::append(&app.repo, session, commit, &visible(line)).map_err(|e| note_error(&e))
+}
+
+fn note_error(error: &NoteError) -> CliError {
+    CliError::failed("notes", Text::block(&error.to_string()))
 }
 
 /// `post-rewrite`: notes go along when an amend or rebase replaces commits.
@@ -265,8 +268,7 @@ fn record_rewrite(app: &App) -> CliResult<Answer> {
     for line in input.lines() {
         let mut words = line.split_whitespace();
         if let (Some(from), Some(to)) = (words.next(), words.next()) {
-            notes::copy(&app.repo, &session, from, to)
-                .map_err(|e| CliError::failed("notes", e.to_string()))?;
+            notes::copy(&app.repo, &session, from, to).map_err(|e| note_error(&e))?;
         }
     }
     Ok(Answer::default())

@@ -72,7 +72,7 @@ pub fn installed_json(list: &[Installed]) -> Value {
 }
 
 /// The hooks for people: what is new, and what runs beside them.
-pub fn installed_text(list: &[Installed]) -> String {
+pub fn installed_text(list: &[Installed]) -> Vec<String> {
     let mut lines = Vec::new();
     let mut folders: Vec<_> = list.iter().filter_map(|i| i.path.parent()).collect();
     folders.sort();
@@ -86,7 +86,7 @@ pub fn installed_text(list: &[Installed]) -> String {
             }
         }
     }
-    lines.join("\n")
+    lines
 }
 
 fn uninstall(app: &App) -> CliResult<Answer> {
@@ -105,7 +105,7 @@ fn uninstall(app: &App) -> CliResult<Answer> {
     if lines.is_empty() {
         lines.push("no hooks to remove".into());
     }
-    Ok(Answer::new(json!({ "hooks": rows }), lines.join("\n")))
+    Ok(Answer::new(json!({ "hooks": rows }), lines))
 }
 
 fn state_text(status: &HookStatus) -> String {
@@ -145,7 +145,7 @@ fn status(app: &App) -> CliResult<Answer> {
         .collect();
     let active = list.iter().all(HookStatus::is_active);
     let data = json!({ "hooks": rows, "active": active, "worktree": app.repo.root });
-    let lines: Vec<String> = list
+    let mut lines: Vec<String> = list
         .iter()
         .map(|s| {
             let chained =
@@ -154,9 +154,10 @@ fn status(app: &App) -> CliResult<Answer> {
         })
         .collect();
     if !active {
-        return Err(CliError::refused(format!("not all hooks run here\n{}", lines.join("\n")))
+        lines.insert(0, "not all hooks run here".to_owned());
+        return Err(CliError::refused(lines)
             .hint("git coord hooks install")
             .detail("hooks", data["hooks"].clone()));
     }
-    Ok(Answer::new(data, lines.join("\n")))
+    Ok(Answer::new(data, lines))
 }

@@ -2,21 +2,22 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::import::{Format, Options, Partition, Report, Rules, Spool, read};
+use crate::import::{Format, ImportError, Options, Partition, Report, Rules, RulesError, Spool, read};
 use crate::model::known::{Named, Survey};
 use crate::model::{ItemId, Outcome, QueueName, needs};
 use crate::store::Import;
 
 use super::app::App;
 use super::error::{CliError, CliResult};
-use super::output::{Answer, GOOD, Ui, paint};
+use super::output::{Answer, GOOD, Text, Ui, paint};
 use super::progress::Progress;
+use super::safe::visible;
 use super::text;
 
 /// Queue of items that name none.
@@ -24,6 +25,9 @@ const DEFAULT_QUEUE: &str = "main";
 
 /// Needs that nobody has imported of which people and programs are told the names.
 const UNKNOWN_SHOWN: usize = 10;
+
+/// Bad lines that people are shown.
+const BAD_SHOWN: usize = 20;
 
 /// See the command's help.
 #[derive(Debug, Args)]
@@ -137,11 +141,16 @@ fn read_all(
     spool: &mut Spool,
 ) -> CliResult<(Report, Progress)> {
     let name = args.file.display();
-    let unreadable = |reason: &dyn std::fmt::Display| {
-        CliError::failed("bad-input", format!("{name}: {reason}"))
-            .hint("nothing was imported; mend the file, or name its format, such as: --format csv")
+    let unreadable = |error: ImportError| {
+        let hint = match &error {
+            ImportError::Read(cause) => unreadable_hint(cause),
+            ImportError::Spool(_) => NO_ROOM,
+            ImportError::UnknownFormat => "mend the file, or name its format, such as: --format csv",
+        };
+        CliError::failed("bad-input", format!("{name}: {error}"))
+            .hint(format!("nothing was imported; {hint}"))
     };
-    let (input, bytes) = open(app, &args.file).map_err(|e| unreadable(&e))?;
+    let (input, bytes) = open(app, &args.file).map_err(|e| unreadable(ImportError::Read(e)))?;
     let mut progress = Progress::new(ui, bytes);
     let input = BufReader::with_capacity(1 << 18, progress.reader(input));
     let mut kept = Ok(());
@@ -154,10 +163,10 @@ fn read_all(
             kept = spool.push(item);
         }
     });
-    let report = report.map_err(|e| unreadable(&e))?;
+    let report = report.map_err(unreadable)?;
     kept.map_err(|e| {
         CliError::failed("io", format!("{name}: cannot keep its items in a temporary file: {e}"))
-            .hint("nothing was imported; see that the folder for temporary files has room (TMPDIR)")
+            .hint(format!("nothing was imported; {NO_ROOM}"))
     })?;
     Ok((report, progress))
 }
@@ -177,10 +186,33 @@ fn current_dir(app: &App) -> PathBuf {
     app.repo.root.join(app.repo.prefix.to_native())
 }
 
+/// What helps when items cannot be kept.
+const NO_ROOM: &str = "see that the folder for temporary files has room (TMPDIR)";
+
+/// What helps when a file cannot be read.
+fn unreadable_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::NotFound => "see that the name is right; it is relative to the current folder",
+        ErrorKind::PermissionDenied => "see that you may read it",
+        ErrorKind::IsADirectory => "name a file in this folder",
+        // What gzip has compressed tells when something of it is missing or is another than it was.
+        ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput => {
+            "the file is damaged or not all there; make it again, or copy it again"
+        }
+        _ => "see that the file can be read",
+    }
+}
+
 fn read_rules(app: &App, file: &Path) -> CliResult<Rules> {
     Rules::read(&current_dir(app).join(file)).map_err(|e| {
-        CliError::failed("bad-input", format!("{}: {}", file.display(), e.to_string().trim_end()))
-            .hint("a rule reads: [[rule]] match = { path = \"src/**\" } set = { queue = \"src\" }")
+        let message = format!("{}: {}", visible(&file.to_string_lossy()), e.to_string().trim_end());
+        let hint = match &e {
+            RulesError::Read(cause) => unreadable_hint(cause),
+            RulesError::Toml(_) | RulesError::Rule { .. } => {
+                "a rule reads: [[rule]] match = { path = \"src/**\" } set = { queue = \"src\" }"
+            }
+        };
+        CliError::failed("bad-input", Text::block(&message)).hint(format!("nothing was imported; {hint}"))
     })
 }
 
@@ -210,7 +242,7 @@ fn answer(added: u64, known: u64, unknown: &BTreeSet<ItemId>, report: &Report) -
     }
     if report.bad_total > 0 {
         let lines = text::count(report.bad_total as usize, "bad line");
-        answer = answer.note(format!("{lines} left out:\n{}", bad_lines(report)));
+        answer = answer.note(bad_lines(format!("{lines} left out:"), report));
     }
     answer
 }
@@ -267,19 +299,21 @@ fn bad_json(report: &Report) -> Value {
     report.bad.iter().map(|b| json!({ "line": b.line, "reason": b.reason })).collect()
 }
 
-fn bad_lines(report: &Report) -> String {
-    let mut lines: Vec<String> =
-        report.bad.iter().take(20).map(|b| format!("  line {}: {}", b.line, b.reason)).collect();
-    if report.bad_total > lines.len() as u64 {
-        lines.push(format!("  and {} more", report.bad_total - lines.len() as u64));
+/// The first bad lines of a report below a headline.
+fn bad_lines(head: String, report: &Report) -> Vec<String> {
+    let first = &report.bad[..report.bad.len().min(BAD_SHOWN)];
+    let mut lines = vec![head];
+    lines.extend(first.iter().map(|b| format!("  line {}: {}", b.line, b.reason)));
+    if report.bad_total > first.len() as u64 {
+        lines.push(format!("  and {} more", report.bad_total - first.len() as u64));
     }
-    lines.join("\n")
+    lines
 }
 
 fn bad_input(file: &Path, report: &Report) -> CliError {
     let what = text::count(report.bad_total as usize, "bad line");
-    let message = format!("{}: {what}, nothing was imported\n{}", file.display(), bad_lines(report));
-    CliError::failed("bad-input", message)
+    let head = format!("{}: {what}, nothing was imported", file.display());
+    CliError::failed("bad-input", bad_lines(head, report))
         .hint("mend them, or import the rest with --skip-bad")
         .detail("bad", bad_json(report))
         .detail("bad_total", json!(report.bad_total))

@@ -73,16 +73,14 @@ pub fn init(app: &App, args: &InitArgs) -> CliResult<Answer> {
     let hooks = hooks::install(app)?;
     let remote = store.authority()?.map(|a| a.remote);
     let word = if fresh { "set up" } else { "already set up" };
-    let mut text = format!("{} in {}\n", paint(GOOD, word), store.path().display());
-    if let Some(joined) = shared {
-        text.push_str(&format!("{joined}\n"));
-    }
+    let mut lines = vec![format!("{} in {}", paint(GOOD, word), store.path().display())];
+    lines.extend(shared);
     if left {
-        text.push_str("this clone decides by itself again\n");
+        lines.push("this clone decides by itself again".to_owned());
     }
-    text.push_str(&hooks::installed_text(&hooks));
+    lines.extend(hooks::installed_text(&hooks));
     let data = json!({ "hooks": hooks::installed_json(&hooks), "remote": remote, "created": fresh });
-    let answer = Answer::new(data, text);
+    let answer = Answer::new(data, lines);
     Ok(match app.session_if_any() {
         Ok(None) => answer.note("next: git coord session start NAME"),
         _ => answer,

@@ -94,7 +94,7 @@ fn finish(app: &App, items: &[ItemId], how: Finish) -> CliResult<Answer> {
     let lines: Vec<String> =
         items.iter().map(|(id, state)| format!("{} {id}", paint(state_style(*state), state))).collect();
     let list: Vec<Value> = items.iter().map(|(id, state)| json!({ "id": id, "state": state })).collect();
-    let mut answer = Answer::new(json!({ "items": list, "unblocked": unblocked }), lines.join("\n"));
+    let mut answer = Answer::new(json!({ "items": list, "unblocked": unblocked }), lines);
     if !unblocked.is_empty() {
         answer = answer.note(format!("{} can start now", text::count(unblocked.len(), "item")));
     }

@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use anstyle::Style;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::output::{Ui, paint};
+use super::output::{Text, Ui, paint};
 use super::text;
 
 /// Bars and lines on stderr.
@@ -46,9 +46,14 @@ impl Lines {
     pub(super) fn say(&self, line: &str) {
         match &self.bars {
             // A bar that scrolls away is no reason to stop.
-            Some(bars) => drop(bars.println(line)),
+            Some(bars) => drop(bars.println(shown(line))),
             None => self.ui.narrate(line),
         }
+    }
+
+    /// Words on a bar.
+    pub(super) fn set(&self, bar: &ProgressBar, words: &str) {
+        bar.set_message(shown(words));
     }
 
     /// A text in lines that leave `margin` columns free.
@@ -62,4 +67,8 @@ impl Lines {
             let _ = bars.clear();
         }
     }
+}
+
+fn shown(line: &str) -> String {
+    Text::from(line).to_string()
 }

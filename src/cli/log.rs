@@ -7,17 +7,22 @@ use crate::model::event::Event;
 use crate::model::{ItemId, Op, Outcome, SessionName, ids};
 
 use super::app::App;
+use super::args::parse_limit;
 use super::error::{CliError, CliResult};
+use super::grid::Line;
 use super::hook::write_note;
-use super::output::{Answer, FAINT, GOOD, STRONG, paint};
+use super::output::{Answer, FAINT, GOOD, STRONG, Text, paint};
 use super::text;
+
+/// Lines of a terminal that an event takes at the most.
+const LINES: usize = 3;
 
 /// See the command's help.
 #[derive(Debug, Args)]
 pub struct LogArgs {
     /// Show at most this many events
-    #[arg(long, value_name = "N", default_value_t = 30)]
-    limit: usize,
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = parse_limit)]
+    limit: u64,
 }
 
 /// See the command's help.
@@ -43,17 +48,18 @@ pub fn log(app: &App, args: &LogArgs, session: Option<&str>) -> CliResult<Answer
         if session.is_none() || event.session == session {
             events.push(event);
         }
-        events.len() < args.limit
+        (events.len() as u64) < args.limit
     })?;
-    events.truncate(args.limit);
     let width = events.iter().map(|e| text::ago(e.time).len()).max().unwrap_or(0);
-    let lines: Vec<String> = events.iter().map(|e| line(e, width)).collect();
+    // A reason is what one looks for here, so that it may take some lines; but not the whole screen.
+    let columns = text::columns(&std::io::stdout()).map(|columns| LINES * columns);
+    let lines: Vec<String> = events.iter().map(|e| line(e, width).fit(columns)).collect();
     let list: Vec<Value> = events.iter().map(|e| Value::Object(e.to_value())).collect();
-    let text = if lines.is_empty() { "nothing has happened yet".into() } else { lines.join("\n") };
+    let text = if lines.is_empty() { Text::from("nothing has happened yet") } else { lines.into() };
     Ok(Answer::new(json!({ "events": list }), text))
 }
 
-fn line(event: &Event, width: usize) -> String {
+fn line(event: &Event, width: usize) -> Line {
     let headline = event.headline();
     let (who, what) = match &event.session {
         Some(name) => {
@@ -63,7 +69,11 @@ fn line(event: &Event, width: usize) -> String {
     };
     let reason = event.data.get("reason").and_then(Value::as_str).map(|r| format!(": {r}"));
     let reason = reason.or_else(|| refused(event)).unwrap_or_default();
-    format!("{}  {who} {what}{reason}", paint(FAINT, format!("{:>width$}", text::ago(event.time))))
+    Line {
+        before: format!("{}  {who} ", paint(FAINT, format!("{:>width$}", text::ago(event.time)))),
+        text: format!("{what}{reason}"),
+        after: String::new(),
+    }
 }
 
 /// What was accepted without the remote and then refused, and why.

@@ -26,8 +26,10 @@ mod queue;
 mod remote;
 mod rules;
 mod run;
+mod safe;
 mod server;
 mod session;
+mod show;
 mod split;
 mod status;
 mod sync;
@@ -39,6 +41,7 @@ mod why;
 mod worktree;
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -111,6 +114,7 @@ fn dispatch(cli: Cli) -> CliResult<Answer> {
         Command::Uninstall(args) => uninstall::uninstall(&app()?, &args),
         Command::Upkeep => init::upkeep(&app()?),
         Command::Git(args) => init::git(&app()?, &args),
+        Command::Help(args) => help::help(&args),
         Command::Completions(args) => generate::completions(&args),
         Command::Generate(args) => generate::generate(&args),
     }
@@ -123,13 +127,21 @@ fn usage(words: &[OsString], error: &clap::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let json = words.iter().take_while(|w| *w != "--").any(|w| w == "--json");
+    let hint = format!("see: {}", help::place(words));
     if json {
         let message = error.to_string();
         let line = message.lines().next().unwrap_or_default();
         let line = line.strip_prefix("error: ").unwrap_or(line);
-        Ui { json, quiet: true }.error(&CliError::usage(line).hint("see: git coord -h"));
+        Ui { json, quiet: true }.error(&CliError::usage(line).hint(hint));
     } else {
-        let _ = error.print();
+        // Its last line names `--help`, with which git looks for a man page.
+        let text = error.render().ansi().to_string();
+        let kept = text.lines().filter(|line| !line.starts_with("For more information"));
+        let told: Vec<&str> = kept.collect();
+        // Who has named no command is shown all of them, and needs no hint.
+        let all = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+        let hint = if all { String::new() } else { format!("\n\n{hint}") };
+        let _ = writeln!(anstream::stderr().lock(), "{}{hint}", told.join("\n").trim_end());
     }
     ExitCode::from(error::exit::USAGE)
 }

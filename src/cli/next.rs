@@ -14,6 +14,7 @@ use crate::store::Store;
 use super::app::App;
 use super::args::Ttl;
 use super::error::{CliError, CliResult, holders_json};
+use super::grid::Line;
 use super::output::{Answer, FAINT, STRONG, paint};
 use super::text;
 
@@ -33,7 +34,8 @@ pub struct NextArgs {
     /// Take only items of this rule; may be given several times
     #[arg(long = "rule", value_name = "R")]
     rules: Vec<String>,
-    /// Take only items whose files lie here; may be given several times
+    /// Take only items whose files lie here, from the top of the repository; may be given several
+    /// times
     #[arg(long = "area", value_name = "PATTERN")]
     areas: Vec<String>,
     /// Take exactly this item
@@ -88,7 +90,10 @@ pub fn next(app: &App, args: &NextArgs) -> CliResult<Answer> {
     let mut lines: Vec<String> = items.iter().flat_map(|taken| item_lines(taken, args.explain)).collect();
     let list: Vec<Value> = items.iter().map(|taken| taken_json(taken, args.explain)).collect();
     let reason = match &reason {
-        Some(reason) => Some(reason_text(reason) + &without_share(&store, &session, reason)?),
+        Some(reason) => {
+            let text = empty_text(&store, &session, args, reason)?;
+            Some(text + &without_share(&store, &session, reason)?)
+        }
         None => None,
     };
     let mut data = json!({ "items": list, "empty_reason": reason });
@@ -96,9 +101,9 @@ pub fn next(app: &App, args: &NextArgs) -> CliResult<Answer> {
         data["passed"] = passed.iter().map(passed_json).collect();
         lines.extend(passed.iter().map(passed_line));
     }
-    let answer = Answer::new(data, lines.join("\n"));
-    Ok(match reason {
-        Some(reason) if items.is_empty() || args.explain => answer.note(reason),
+    let answer = Answer::new(data, lines);
+    Ok(match &reason {
+        Some(reason) if items.is_empty() || args.explain => answer.note(reason.as_str()),
         _ => answer,
     })
 }
@@ -130,8 +135,12 @@ fn item_lines(taken: &Taken, explain: bool) -> Vec<String> {
     let again = if taken.attempt > 1 { format!(", attempt {}", taken.attempt) } else { String::new() };
     let help = if taken.help { ", to help others" } else { "" };
     let facts = format!("({}, for {}{again}{help})", taken.queue, text::until(taken.expires));
-    let mut lines =
-        vec![format!("{}  {} {}", paint(STRONG, &taken.item.id), taken.item.title, paint(FAINT, facts))];
+    let line = Line {
+        before: format!("{}  ", paint(STRONG, &taken.item.id)),
+        text: taken.item.title.clone(),
+        after: format!(" {}", paint(FAINT, facts)),
+    };
+    let mut lines = vec![line.fit(text::columns(&std::io::stdout()))];
     if explain {
         let why = match taken.because {
             Because::Named => "you asked for it".to_owned(),
@@ -143,10 +152,7 @@ fn item_lines(taken: &Taken, explain: bool) -> Vec<String> {
         };
         lines.push(paint(FAINT, format!("    {why}")));
     }
-    lines.extend(taken.item.files.iter().map(|f| match taken.item.line {
-        Some(line) if taken.item.files.first() == Some(f) => format!("    {f}:{line}"),
-        _ => format!("    {f}"),
-    }));
+    lines.extend(super::show::files(&taken.item));
     lines
 }
 
@@ -184,7 +190,24 @@ fn passed_line(passed: &Passed) -> String {
     format!("{} {}  {}", paint(FAINT, "not"), passed.id, paint(FAINT, why))
 }
 
-/// Why there is nothing to take, in words.
+/// Why there is nothing to take, in words. A queue that does not exist is named: it may be a slip.
+fn empty_text(
+    store: &Store,
+    session: &SessionName,
+    args: &NextArgs,
+    reason: &EmptyReason,
+) -> CliResult<String> {
+    let own = || store.read(|view| session::get(view, session)).map(|s| s.map(|s| s.queues));
+    let wanted = if args.queues.is_empty() { own()?.unwrap_or_default() } else { args.queues.clone() };
+    Ok(match (super::queue::missing(store, &wanted)?, reason) {
+        (None, _) => reason_text(reason),
+        (Some(missing), EmptyReason::NoQueue) => {
+            format!("{missing}; to take from another: git coord session start {session} --queue Q")
+        }
+        (Some(missing), _) => format!("{}; {missing}", reason_text(reason)),
+    })
+}
+
 fn reason_text(reason: &EmptyReason) -> String {
     match reason {
         EmptyReason::NoQueue => "there is no queue; fill one with: git coord queue import FILE".into(),

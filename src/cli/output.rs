@@ -1,6 +1,5 @@
 //! What a command prints: the answer on stdout, everything else on stderr.
 
-use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, BufRead as _, Seek as _, Write as _};
 
@@ -8,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use super::error::CliError;
+pub use super::safe::{Text, paint};
 
 /// Emphasis for what matters most in a line.
 pub const STRONG: Style = Style::new().bold();
@@ -19,11 +19,6 @@ pub const WARN: Style = AnsiColor::Yellow.on_default();
 pub const BAD: Style = AnsiColor::Red.on_default().bold();
 /// For what may be overlooked.
 pub const FAINT: Style = Style::new().dimmed();
-
-/// Puts a style around a text. Colours are taken out again where the output cannot show them.
-pub fn paint(style: Style, text: impl Display) -> String {
-    format!("{style}{text}{style:#}")
-}
 
 /// The two output streams.
 #[derive(Debug, Clone, Copy)]
@@ -40,22 +35,22 @@ pub struct Answer {
     /// The `data` of the JSON document.
     pub data: Value,
     /// The answer for people.
-    pub text: String,
+    pub text: Text,
     /// Narration for people: not part of the answer.
-    pub notes: Vec<String>,
+    pub notes: Vec<Text>,
     /// Instead of the others: a file of JSON lines, too many for memory.
     pub lines: Option<File>,
 }
 
 impl Answer {
     /// An answer with both forms.
-    pub fn new(data: Value, text: impl Into<String>) -> Self {
+    pub fn new(data: Value, text: impl Into<Text>) -> Self {
         Answer { data, text: text.into(), ..Answer::default() }
     }
 
-    /// Adds a line of narration.
-    pub fn note(mut self, line: impl Into<String>) -> Self {
-        self.notes.push(line.into());
+    /// Adds narration.
+    pub fn note(mut self, words: impl Into<Text>) -> Self {
+        self.notes.push(words.into());
         self
     }
 }
@@ -72,28 +67,24 @@ impl Ui {
             return;
         }
         if !answer.text.is_empty() {
-            let mut out = anstream::stdout().lock();
-            let newline = if answer.text.ends_with('\n') { "" } else { "\n" };
-            let _ = write!(out, "{}{newline}", answer.text);
+            let _ = writeln!(anstream::stdout().lock(), "{}", answer.text);
         }
         for note in &answer.notes {
-            self.narrate(note);
+            self.narrate(note.clone());
         }
     }
 
-    /// Prints a line to stderr, unless asked to be quiet.
-    pub fn narrate(self, line: &str) {
+    /// Prints to stderr, unless asked to be quiet.
+    pub fn narrate(self, words: impl Into<Text>) {
         if !self.quiet {
-            let _ = writeln!(anstream::stderr().lock(), "{line}");
+            let _ = writeln!(anstream::stderr().lock(), "{}", words.into());
         }
     }
 
     /// Prints an error: JSON on stdout, or text on stderr.
     pub fn error(self, error: &CliError) {
         if self.json {
-            // Colours are for people.
-            let message = anstream::adapter::strip_str(&error.message).to_string();
-            let mut body = json!({ "code": error.code, "message": message });
+            let mut body = json!({ "code": error.code, "message": error.message.words() });
             if let Some(hint) = &error.hint {
                 body["hint"] = json!(hint);
             }
@@ -103,12 +94,14 @@ impl Ui {
         }
         let mut err = anstream::stderr().lock();
         let mut lines = error.message.lines();
-        let _ = writeln!(err, "{} {}", paint(BAD, "git coord:"), lines.next().unwrap_or_default());
+        let name = Text::from(paint(BAD, "git coord:"));
+        let _ = writeln!(err, "{name} {}", lines.next().unwrap_or_default());
         for line in lines {
             let _ = writeln!(err, "           {line}");
         }
         if let Some(hint) = &error.hint {
-            let _ = writeln!(err, "{} {hint}", paint(STRONG, "     hint:"));
+            let hint = Text::from(hint.as_str());
+            let _ = writeln!(err, "{} {hint}", Text::from(paint(STRONG, "     hint:")));
         }
     }
 

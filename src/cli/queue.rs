@@ -5,19 +5,19 @@ use serde_json::{Value, json};
 
 use crate::model::queue::{self, Slot};
 use crate::model::segment;
-use crate::model::{
-    ItemId, ItemState, Outcome, QueueName, SessionName, View, ViewError, document, ids, needs, why,
-};
+use crate::model::{ItemState, Outcome, QueueName, SessionName, View, ViewError, document};
 use crate::store::Store;
 
 use super::app::App;
+use super::args::parse_limit;
 use super::error::{CliError, CliResult};
 use super::export::ExportArgs;
 use super::grid::Line;
 use super::import::ImportArgs;
 use super::items::state_style;
-use super::output::{Answer, FAINT, STRONG, Ui, paint};
+use super::output::{Answer, FAINT, STRONG, Text, Ui, paint};
 use super::rules::SetArgs;
+use super::show::ShowArgs;
 use super::split::SplitArgs;
 use super::text;
 use super::update::UpdateArgs;
@@ -57,8 +57,8 @@ pub struct ListArgs {
     #[arg(long)]
     mine: bool,
     /// Show at most this many
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    limit: usize,
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = parse_limit)]
+    limit: u64,
 }
 
 pub(super) fn parse_state(word: &str) -> Result<ItemState, String> {
@@ -68,13 +68,6 @@ pub(super) fn parse_state(word: &str) -> Result<ItemState, String> {
         .ok_or_else(|| "write pending, blocked, claimed, done or failed".into())
 }
 
-/// See the command's help.
-#[derive(Debug, Args)]
-pub struct ShowArgs {
-    /// Its id
-    item: ItemId,
-}
-
 /// Runs `queue …`.
 pub fn run(app: &App, ui: Ui, command: &QueueCommand) -> CliResult<Answer> {
     match command {
@@ -82,7 +75,7 @@ pub fn run(app: &App, ui: Ui, command: &QueueCommand) -> CliResult<Answer> {
         QueueCommand::Export(args) => super::export::export(app, args),
         QueueCommand::Set(args) => super::rules::set(app, args),
         QueueCommand::List(args) => list(app, args),
-        QueueCommand::Show(args) => show(app, args),
+        QueueCommand::Show(args) => super::show::show(app, args),
         QueueCommand::Why(args) => super::why::why(app, args),
         QueueCommand::Update(args) => super::update::update(app, args),
         QueueCommand::Split(args) => super::split::split(app, args),
@@ -92,7 +85,7 @@ pub fn run(app: &App, ui: Ui, command: &QueueCommand) -> CliResult<Answer> {
 /// An item with where it stands, for JSON and for people.
 pub(super) struct Row {
     pub json: Value,
-    line: Line,
+    pub line: Line,
 }
 
 /// `None` when the item is in no known state.
@@ -117,7 +110,7 @@ pub(super) fn row(item: &crate::model::Item, slot: &Slot, states: &segment::Stat
     if let Some(why) = &note.why {
         map.insert("why".into(), json!(why));
     }
-    let by = by.map(|s| format!(" {s}")).unwrap_or_default();
+    let by = by.map(|s| format!(", {s}")).unwrap_or_default();
     let line = Line {
         before: format!("{}  {}  ", paint(state_style(state), format!("{state:7}")), paint(STRONG, &item.id)),
         text: item.title.clone(),
@@ -134,18 +127,23 @@ fn list(app: &App, args: &ListArgs) -> CliResult<Answer> {
         app.alive(&store, session)?;
     }
     require_queue(&store, args.queue.as_ref())?;
-    let rows = store.read(|view| match &session {
+    let Listed { rows, total } = store.read(|view| match &session {
         Some(session) => held(view, session, args),
         None => all(view, args),
     })?;
+    let more = total.saturating_sub(rows.len() as u64);
     let text = if rows.is_empty() {
-        "no items".to_owned()
+        Text::from("no items")
     } else {
         let width = text::columns(&std::io::stdout());
-        rows.iter().map(|r| r.line.fit(width)).collect::<Vec<_>>().join("\n")
+        rows.iter().map(|r| r.line.fit(width)).collect::<Vec<_>>().into()
     };
     let items: Vec<Value> = rows.into_iter().map(|r| r.json).collect();
-    Ok(Answer::new(json!({ "items": items }), text))
+    let answer = Answer::new(json!({ "items": items, "more": more }), text);
+    Ok(match more {
+        0 => answer,
+        _ => answer.note(format!("and {more} more; to see all: --limit {total}")),
+    })
 }
 
 /// Refuses the name of a queue that does not exist.
@@ -159,82 +157,71 @@ pub(super) fn require_queue(store: &Store, name: Option<&QueueName>) -> CliResul
     }
 }
 
-fn held(view: &dyn View, session: &SessionName, args: &ListArgs) -> Result<Vec<Row>, ViewError> {
-    let mut rows = Vec::new();
-    let Some(record) = crate::model::session::get(view, session)? else { return Ok(rows) };
+/// Queues that are named when one does not exist.
+const NAMED: usize = 10;
+
+/// What there is to say of these queues: which of them do not exist, and which do. `None` when
+/// all of them exist.
+pub(super) fn missing(store: &Store, wanted: &[QueueName]) -> CliResult<Option<String>> {
+    let known: Vec<QueueName> = store.read(|view| queue::all(view))?.into_iter().map(|q| q.name).collect();
+    let missing: Vec<&QueueName> = wanted.iter().filter(|name| !known.contains(name)).collect();
+    if missing.is_empty() {
+        return Ok(None);
+    }
+    let names = |list: &[&QueueName]| {
+        let more = if list.len() > NAMED { ", …" } else { "" };
+        let first: Vec<&str> = list.iter().take(NAMED).map(|name| name.as_str()).collect();
+        first.join(", ") + more
+    };
+    let there = match &known.iter().collect::<Vec<_>>()[..] {
+        [] => "there is none yet".to_owned(),
+        known => format!("there are: {}", names(known)),
+    };
+    Ok(Some(format!("no queue is called {}; {there}", names(&missing))))
+}
+
+/// Items as they are listed, and how many there are.
+#[derive(Default)]
+struct Listed {
+    rows: Vec<Row>,
+    total: u64,
+}
+
+fn held(view: &dyn View, session: &SessionName, args: &ListArgs) -> Result<Listed, ViewError> {
+    let mut listed = Listed::default();
+    let Some(record) = crate::model::session::get(view, session)? else { return Ok(listed) };
     for item in record.leases.iter().filter_map(|l| l.item.as_ref()) {
         let slot = &item.slot;
-        if rows.len() >= args.limit || args.queue.as_ref().is_some_and(|q| *q != slot.queue) {
+        if args.queue.as_ref().is_some_and(|q| *q != slot.queue) {
             continue;
         }
         let states = queue::states(view, &slot.queue, slot.segment)?;
-        if args.state.is_none() || states.get(slot.index) == args.state {
-            rows.extend(row(&queue::item(view, slot)?, slot, &states));
+        if args.state.is_some() && states.get(slot.index) != args.state {
+            continue;
+        }
+        listed.total += 1;
+        if listed.total <= args.limit {
+            listed.rows.extend(row(&queue::item(view, slot)?, slot, &states));
         }
     }
-    Ok(rows)
+    Ok(listed)
 }
 
-fn all(view: &dyn View, args: &ListArgs) -> Result<Vec<Row>, ViewError> {
-    let mut rows = Vec::new();
-    for record in queue::all(view)? {
+fn all(view: &dyn View, args: &ListArgs) -> Result<Listed, ViewError> {
+    let Listed { mut rows, mut total } = Listed::default();
+    for mut record in queue::all(view)? {
         if args.queue.as_ref().is_some_and(|q| *q != record.name) {
             continue;
         }
-        let full = queue::each_item(view, &record.name, args.state, |item, slot, states| {
-            if rows.len() < args.limit {
+        // Counted already, so that what is not shown need not be read.
+        total += args.state.map_or(record.counts.total(), |state| *record.counts.of(state));
+        let room = |rows: &Vec<Row>| (rows.len() as u64) < args.limit;
+        if room(&rows) {
+            queue::each_item(view, &record.name, args.state, |item, slot, states| {
                 rows.extend(row(&item, &slot, states));
-            }
-            Ok(rows.len() >= args.limit)
-        })?;
-        if full {
-            break;
+                Ok(!room(&rows))
+            })?;
         }
     }
-    Ok(rows)
-}
-
-fn show(app: &App, args: &ShowArgs) -> CliResult<Answer> {
-    let store = app.store()?;
-    app.sweep(&store)?;
-    let found = store.read(|view| find(view, &args.item))?;
-    let Some((item, slot, states)) = found else {
-        return Err(CliError::from_refusal(Outcome::Unknown {
-            what: "item".into(),
-            name: args.item.to_string(),
-        }));
-    };
-    let Some(row) = row(&item, &slot, &states) else {
-        return Err(CliError::failed("damaged", format!("item {} has no state", args.item))
-            .hint("run: git coord doctor"));
-    };
-    let note = states.note(slot.index);
-    let mut lines = vec![row.line.fit(None)];
-    lines.extend(item.files.iter().map(|f| format!("    {f}")));
-    if !item.needs.is_empty() {
-        lines.push(format!("    needs {}", needs::shown(&item.needs)));
-    }
-    if let Some(why) = note.why {
-        lines.push(format!("    last attempt: {why}"));
-    }
-    let mut json = row.json;
-    if states.get(slot.index) == Some(ItemState::Failed) {
-        let held = store.read(|view| why::held_up(view, &args.item))?;
-        if held.total > 0 {
-            lines.push(format!("    holds up {}", super::why::held_up_text(&held)));
-        }
-        json["held_up"] = super::why::held_up_json(&held);
-    }
-    if let Some(payload) = &item.payload {
-        lines.push(format!("    {payload}"));
-    }
-    Ok(Answer::new(json!({ "item": json }), lines.join("\n")))
-}
-
-type Found = (crate::model::Item, Slot, segment::States);
-
-fn find(view: &dyn View, id: &ItemId) -> Result<Option<Found>, ViewError> {
-    let Some(slot) = ids::find(view, id)? else { return Ok(None) };
-    let states = queue::states(view, &slot.queue, slot.segment)?;
-    Ok(Some((queue::item(view, &slot)?, slot, states)))
+    Ok(Listed { rows, total })
 }

@@ -97,7 +97,7 @@ fn show(app: &App) -> CliResult<Answer> {
             "refresh": app.settings.refresh, "pool": app.settings.pool,
         },
     });
-    let answer = Answer::new(data, lines.join("\n"));
+    let answer = Answer::new(data, lines);
     Ok(match state {
         "in-step" | "behind" | "unreachable" => answer,
         _ => answer.note("see what can be mended with: git coord doctor --remote"),
@@ -142,11 +142,12 @@ fn try_out(app: &App, args: &ProbeArgs) -> CliResult<Answer> {
     let patience = Duration::from_secs(app.settings.remote_timeout);
     let found = probe::probe(&app.repo.common_dir, sha256, &name, patience)?;
     let data = probe_json(&name, &found);
-    let text = probe_text(app, &name, &found)?;
+    let mut lines = probe_text(app, &name, &found)?;
     if found.is_fit() {
-        return Ok(Answer::new(data, text));
+        return Ok(Answer::new(data, lines));
     }
-    Err(CliError::refused(format!("{name} cannot be the arbiter\n{text}"))
+    lines.insert(0, format!("{name} cannot be the arbiter"));
+    Err(CliError::refused(lines)
         .hint(
             "use another server, or a bare repository of your own; git coord works in one clone without any",
         )
@@ -184,7 +185,7 @@ fn probe_json(name: &str, probe: &Probe) -> Value {
     data
 }
 
-fn probe_text(app: &App, name: &str, probe: &Probe) -> CliResult<String> {
+fn probe_text(app: &App, name: &str, probe: &Probe) -> CliResult<Vec<String>> {
     let mut lines = Vec::new();
     if probe.is_fit() {
         let url = url(app, name)?.unwrap_or_default();
@@ -225,7 +226,7 @@ fn probe_text(app: &App, name: &str, probe: &Probe) -> CliResult<String> {
             advice.iter().map(|(key, seconds)| format!("advised: git config coord.{key} {seconds}s")),
         ),
     }
-    Ok(lines.join("\n"))
+    Ok(lines)
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ fn rules_json(queue: &Queue) -> Value {
     })
 }
 
-fn rules_text(queue: &Queue) -> String {
+fn rules_text(queue: &Queue) -> Vec<String> {
     let rules = &queue.rules;
     let time = |seconds: u64| text::length(i64::try_from(seconds).unwrap_or(i64::MAX));
     let or = |value: Option<String>, none: &str| value.unwrap_or_else(|| none.to_owned());
@@ -106,6 +106,6 @@ fn rules_text(queue: &Queue) -> String {
         ("lease", or(rules.ttl.map(time), "as coord.ttl says")),
         ("at once", or(rules.max_held.map(|n| format!("{n} for each session")), "any number")),
     ];
-    let rows = lines.map(|(name, value)| format!("  {name:12}  {value}"));
-    format!("{}\n{}", paint(STRONG, &queue.name), rows.join("\n"))
+    let rows = lines.iter().map(|(name, value)| format!("  {name:12}  {value}"));
+    [paint(STRONG, &queue.name)].into_iter().chain(rows).collect()
 }

@@ -45,7 +45,7 @@ impl From<ServerError> for CliError {
             ServerError::Changes(e) => e.into(),
             ServerError::Store(e) => {
                 let error = CliError::from(e);
-                let message = format!("the state of this repository cannot be read: {}", error.message);
+                let message = error.message.after("the state of this repository cannot be read: ");
                 CliError { message, ..error }.hint("in a clone: git coord doctor --remote")
             }
         }
@@ -110,16 +110,16 @@ fn status(bare: &Bare) -> CliResult<Answer> {
         Ok(None) => (Value::Null, "none: nobody shares a state here yet".to_owned()),
         Err(e) => (json!({ "error": e.to_string() }), paint(BAD, format!("cannot be read: {e}"))),
     };
-    let mut text = format!("hook   {shown}\n       {}\n", hook.path.display());
+    let mut lines = vec![format!("hook   {shown}"), format!("       {}", hook.path.display())];
     if let Some(chained) = &hook.chained {
-        text.push_str(&format!("       runs first: {}\n", chained.display()));
+        lines.push(format!("       runs first: {}", chained.display()));
     }
-    text.push_str(&format!("state  {line}"));
+    lines.push(format!("state  {line}"));
     let data = json!({
         "hook": { "path": hook.path, "state": word, "version": hook.version, "chained": hook.chained },
         "state": state,
     });
-    Ok(Answer::new(data, text))
+    Ok(Answer::new(data, lines))
 }
 
 /// Runs `hook server-update REF OLD NEW`. What it says on stderr, the pusher reads.
@@ -156,7 +156,7 @@ fn state_refusal(name: &str, refusal: &Refusal) -> CliError {
 fn commits_refusal(name: &str, faults: &[Fault]) -> CliError {
     let refusal = range_refusal(faults);
     let branch = name.strip_prefix("refs/heads/").unwrap_or(name);
-    let message = format!("{branch} was not changed: {}", refusal.message);
+    let message = refusal.message.after(&format!("{branch} was not changed: "));
     let outsiders = faults.iter().all(|f| f.session.is_none());
     let refusal = CliError { message, ..refusal };
     if outsiders {

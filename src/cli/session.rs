@@ -17,7 +17,7 @@ use crate::store::{Store, random_hex};
 
 use super::app::App;
 use super::error::{CliError, CliResult};
-use super::output::{Answer, FAINT, GOOD, STRONG, paint};
+use super::output::{Answer, FAINT, GOOD, STRONG, Text, paint};
 use super::text;
 use super::worktree;
 
@@ -49,7 +49,8 @@ pub struct StartArgs {
     /// Offer it work from this queue only; may be given several times
     #[arg(long = "queue", value_name = "Q")]
     queues: Vec<QueueName>,
-    /// Files that are its own to edit and that its items must touch; may be given several times
+    /// Files that are its own to edit and that its items must touch, from the top of the
+    /// repository; may be given several times
     #[arg(long = "area", value_name = "PATTERN")]
     areas: Vec<String>,
     /// Offer it only its part of the items, by their files: 2/5 is the second of five, 1/1 is all
@@ -176,7 +177,9 @@ fn start(app: &App, args: &StartArgs) -> CliResult<Answer> {
     );
     notes.extend(session.without_share());
     let mut answer = Answer::new(json!({ "session": session_json(&session, &store) }), text);
-    answer.notes = notes;
+    // They may be made later.
+    notes.extend(super::queue::missing(&store, &session.queues)?);
+    answer.notes = notes.into_iter().map(Text::from).collect();
     Ok(answer)
 }
 
@@ -187,7 +190,7 @@ fn at_work(held: CliError, known: &Session, clone: Option<&str>) -> CliError {
     let host = known.host.as_deref().unwrap_or("another machine");
     let whose = if other { format!(" of another clone, on {host}") } else { String::new() };
     let place = known.worktree.as_deref().unwrap_or("a worktree");
-    CliError { message: format!("session {name} is at work in {place}{whose}"), ..held }
+    CliError { message: format!("session {name} is at work in {place}{whose}").into(), ..held }
         .hint(format!("take another name, or end it first: git coord session end {name}"))
 }
 
@@ -235,7 +238,7 @@ fn list(app: &App) -> CliResult<Answer> {
     sessions.retain(|s| !s.pool);
     let width = sessions.iter().map(|s| s.name.as_str().len()).max().unwrap_or(0);
     let lines: Vec<String> = sessions.iter().map(|s| line(s, &store, width)).collect();
-    let text = if lines.is_empty() { "no session has been started".to_owned() } else { lines.join("\n") };
+    let text = if lines.is_empty() { Text::from("no session has been started") } else { lines.into() };
     let data: Vec<Value> = sessions.iter().map(|s| session_json(s, &store)).collect();
     Ok(Answer::new(json!({ "sessions": data }), text))
 }
@@ -287,7 +290,7 @@ fn show(app: &App, args: &NameArgs) -> CliResult<Answer> {
         let what = what.or_else(|| loss.item.as_ref().map(|i| format!("item {i}"))).unwrap_or_default();
         lines.push(format!("  lost     {what}: {}", loss.why));
     }
-    Ok(Answer::new(json!({ "session": session_json(&session, &store) }), lines.join("\n")))
+    Ok(Answer::new(json!({ "session": session_json(&session, &store) }), lines))
 }
 
 fn named(app: &App, args: &NameArgs) -> CliResult<SessionName> {

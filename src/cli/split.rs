@@ -112,7 +112,7 @@ fn answer(args: &SplitArgs, names: &[SessionName], parts: &[Part], retired: &[Re
             args.sessions
         ),
     };
-    Answer::new(data, lines.join("\n")).note(hint)
+    Answer::new(data, lines).note(hint)
 }
 
 fn retired_line((name, held): &Retired) -> String {

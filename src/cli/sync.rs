@@ -7,7 +7,7 @@ use crate::notes::{NoteError, exchange};
 
 use super::app::App;
 use super::error::{CliError, CliResult};
-use super::output::{Answer, GOOD, WARN, paint};
+use super::output::{Answer, GOOD, Text, WARN, paint};
 use super::text;
 
 /// Runs `sync`: what waits goes out, what is new comes in, then the notes of all sessions.
@@ -37,7 +37,7 @@ pub fn sync(app: &App) -> CliResult<Answer> {
     let own: Vec<_> = sessions.into_iter().filter(|s| !elsewhere(s)).map(|s| s.name).collect();
     let patience = app.store_options().patience;
     let notes = exchange::exchange(&app.repo, &authority.remote, &own, patience).map_err(|e| {
-        let message = format!("the notes were not exchanged: {e}");
+        let message = Text::block(&format!("the notes were not exchanged: {e}"));
         match e {
             NoteError::Remote(_) => CliError::remote(message),
             NoteError::Git(_) | NoteError::Objects { .. } | NoteError::Contended { .. } => {
@@ -48,21 +48,21 @@ pub fn sync(app: &App) -> CliResult<Answer> {
     })?;
     let pushed = sent + notes.pushed;
     let fetched = usize::from(is_new) + notes.fetched;
-    let line = format!(
+    let mut lines = vec![format!(
         "{} with {}: {} and {} sent, {} received",
         paint(GOOD, "exchanged"),
         authority.remote,
         text::count(sent, "act"),
         text::count(notes.pushed, "note ref"),
         text::count(notes.fetched, "note ref"),
-    );
-    let refusals = match refused {
-        0 => String::new(),
-        n => format!("\n{}; why: git coord log", paint(WARN, format!("{n} of these acts refused"))),
-    };
+    )];
+    if refused > 0 {
+        let many = format!("{refused} of these acts refused");
+        lines.push(format!("{}; why: git coord log", paint(WARN, many)));
+    }
     let data = json!({
         "pushed": pushed, "fetched": fetched, "remote": authority.remote,
         "acts": sent, "refused": refused, "notes_pushed": notes.pushed, "notes_fetched": notes.fetched,
     });
-    Ok(Answer::new(data, line + &refusals))
+    Ok(Answer::new(data, lines))
 }

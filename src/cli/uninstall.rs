@@ -12,7 +12,7 @@ use crate::uninstall::{Footprint, UninstallError, footprint, give_back, refs_on,
 
 use super::app::App;
 use super::error::{CliError, CliResult};
-use super::output::{Answer, GOOD, WARN, paint};
+use super::output::{Answer, GOOD, Text, WARN, paint};
 use super::text::count;
 
 /// See the command's help.
@@ -73,18 +73,18 @@ fn end_there(app: &App, there: &There, arbiter: Option<&str>) -> Result<Vec<Sess
 }
 
 /// What is to be said of the sessions that were ended on the remote.
-fn told_there(ended: &Result<Vec<SessionName>, StoreError>, arbiter: Option<&str>) -> Option<String> {
+fn told_there(ended: &Result<Vec<SessionName>, StoreError>, arbiter: Option<&str>) -> Option<Text> {
     let remote = arbiter.unwrap_or("the remote");
     match ended {
         Ok(names) if names.is_empty() => None,
         Ok(names) => {
             let names: Vec<&str> = names.iter().map(SessionName::as_str).collect();
-            Some(format!("ended at {remote}, with all they held: {}", names.join(", ")))
+            Some(format!("ended at {remote}, with all they held: {}", names.join(", ")).into())
         }
-        Err(error) => Some(format!(
+        Err(error) => Some(Text::block(&format!(
             "{error}; what sessions of this clone hold at {remote} becomes free there when its leases run out,\n  \
              or at once by this in another clone: git coord session end NAME"
-        )),
+        ))),
     }
 }
 
@@ -98,13 +98,14 @@ pub fn uninstall(app: &App, args: &UninstallArgs) -> CliResult<Answer> {
         return Ok(nothing(app, &found));
     }
     if !args.yes {
-        let mut all = lines(app, &found);
+        let mut all = vec!["this would remove".to_owned()];
+        all.extend(lines(app, &found));
         all.extend(line_there(&there));
-        let message = format!("this would remove\n{}{}", all.join("\n"), at_work(&found));
+        all.extend(at_work(&found));
         let more = if args.remote.is_some() { " --remote" } else { "" };
         let mut would = listing(app, &found);
         would["remote_refs"] = names_there(&there);
-        return Err(CliError::refused(message)
+        return Err(CliError::refused(all)
             .hint(format!("to do it: git coord uninstall --yes{more}"))
             .detail("would_remove", would)
             .detail("waiting", json!(found.waiting))
@@ -117,7 +118,8 @@ pub fn uninstall(app: &App, args: &UninstallArgs) -> CliResult<Answer> {
     if removed.is_empty() && there.refs.is_empty() {
         return Ok(nothing(app, &removed));
     }
-    let mut all = lines(app, &removed);
+    let mut all = vec![paint(GOOD, "removed")];
+    all.extend(lines(app, &removed));
     all.extend(line_there(&there));
     let mut list = listing(app, &removed);
     list["remote_refs"] = names_there(&there);
@@ -125,15 +127,17 @@ pub fn uninstall(app: &App, args: &UninstallArgs) -> CliResult<Answer> {
     if let Ok(names) = &ended {
         data["ended"] = json!(names);
     }
-    let mut answer = Answer::new(data, format!("{}\n{}", paint(GOOD, "removed"), all.join("\n")));
+    let mut answer = Answer::new(data, all);
     if let Some(told) = told_there(&ended, arbiter.as_deref()) {
         answer = answer.note(told);
     }
     if let (Some(remote), None) = (&arbiter, &args.remote) {
-        answer = answer.note(format!(
-            "{remote} keeps refs/coord/* and refs/notes/coord/* for other clones; to delete them for all:\n  \
-             git coord uninstall --yes --remote={remote}"
-        ));
+        answer = answer.note(vec![
+            format!(
+                "{remote} keeps refs/coord/* and refs/notes/coord/* for other clones; to delete them for all:"
+            ),
+            format!("  git coord uninstall --yes --remote={remote}"),
+        ]);
     }
     if removed.waiting > 0 {
         answer = answer.note(format!(
@@ -216,19 +220,15 @@ fn lines(app: &App, found: &Footprint) -> Vec<String> {
     lines
 }
 
-fn at_work(found: &Footprint) -> String {
-    let list: Vec<String> = found
-        .at_work
-        .iter()
-        .map(|(name, leases)| {
-            format!("\n{} {name} holds {}", paint(WARN, "at work:"), count(*leases, "lease"))
-        })
-        .collect();
+fn at_work(found: &Footprint) -> Vec<String> {
+    let list = found.at_work.iter().map(|(name, leases)| {
+        format!("{} {name} holds {}", paint(WARN, "at work:"), count(*leases, "lease"))
+    });
     let waiting = (found.waiting > 0).then(|| {
         let acts = count(found.waiting, "act");
-        format!("\n{} {acts} for the remote; first: git coord sync", paint(WARN, "waiting:"))
+        format!("{} {acts} for the remote; first: git coord sync", paint(WARN, "waiting:"))
     });
-    list.concat() + &waiting.unwrap_or_default()
+    list.chain(waiting).collect()
 }
 
 impl From<UninstallError> for CliError {
@@ -236,7 +236,7 @@ impl From<UninstallError> for CliError {
         match error {
             UninstallError::Store(e) => e.into(),
             UninstallError::Git(e) => e.into(),
-            UninstallError::Hook(e) => CliError::failed("hooks", e.to_string()),
+            UninstallError::Hook(e) => CliError::failed("hooks", Text::block(&e.to_string())),
             UninstallError::Binding(e) => CliError::failed("io", e.to_string()),
         }
         .hint("mend that, then repeat: git coord uninstall --yes")

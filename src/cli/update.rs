@@ -9,9 +9,11 @@ use crate::model::{Context, Op, Outcome, QueueName, preview_update, queue};
 use crate::store::Store;
 
 use super::app::App;
+use super::args::parse_limit;
 use super::error::{CliError, CliResult};
 use super::grid::Line;
 use super::output::{Answer, FAINT, GOOD, STRONG, paint};
+use super::safe::Text;
 use super::text;
 
 /// Categories or phases that are told when a condition names none of them.
@@ -23,9 +25,9 @@ const NAMES_SHOWN: usize = 10;
     group(ArgGroup::new("change").required(true).multiple(true)
         .args(["priority", "queue", "category", "cancel", "requeue"])),
     after_help = "Conditions: FIELD=VALUE, FIELD!=VALUE, FIELD~PART, with the fields id, title, category,\n\
-                        severity, rule, file (a pattern: 'file=src/**'), queue, state, phase, group.\n\
-                        As in the rules of an import, category and rule may be patterns ('rule=D*'), and\n\
-                        'severity=error' is CRITICAL.\n\
+                        severity, rule, file, queue, state, phase, group. A file is a pattern from the top of\n\
+                        the repository: 'file=src/**'. As in the rules of an import, category and rule may be\n\
+                        patterns ('rule=D*'), and 'severity=error' is CRITICAL.\n\
                         What is done, and what a session holds, stays as it is."
 )]
 pub struct UpdateArgs {
@@ -48,7 +50,7 @@ pub struct UpdateArgs {
     #[arg(long)]
     requeue: bool,
     /// Change at most so many
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_limit)]
     limit: Option<u64>,
     /// Only show what would be changed
     #[arg(long)]
@@ -87,7 +89,7 @@ pub fn update(app: &App, args: &UpdateArgs) -> CliResult<Answer> {
         }
     };
     let mut answer = answer(&updated, args.dry_run);
-    answer.notes.splice(0..0, notes);
+    answer.notes.splice(0..0, notes.into_iter().map(Text::from));
     Ok(answer)
 }
 
@@ -133,7 +135,7 @@ fn answer(updated: &Updated, dry: bool) -> Answer {
             lines.push(paint(FAINT, format!("  and {more} more")));
         }
     }
-    let answer = Answer::new(data, lines.join("\n"));
+    let answer = Answer::new(data, lines);
     if updated.held == 0 {
         return answer;
     }

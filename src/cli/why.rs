@@ -3,11 +3,16 @@
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use crate::model::choice::Choice;
+use crate::model::filter::Filter;
+use crate::model::op::TakeNext;
 use crate::model::why::{self, HeldUp, Stands, Wait, Why};
-use crate::model::{ItemId, ItemState, Outcome, document};
+use crate::model::{Context, ItemId, ItemState, Op, Outcome, SessionName, Txn, apply, document};
+use crate::store::Store;
 
 use super::app::App;
 use super::error::{CliError, CliResult, holders_json};
+use super::grid::Line;
 use super::items::state_style;
 use super::output::{Answer, FAINT, STRONG, paint};
 use super::text;
@@ -34,7 +39,45 @@ pub fn why(app: &App, args: &WhyArgs) -> CliResult<Answer> {
         }));
     };
     let held = store.read(|view| why::held_up(view, &args.item))?;
-    Ok(Answer::new(why_json(&why, &held), why_text(&why, &held)))
+    let turn = turn(app, &store, &why, asking.as_ref())?;
+    Ok(Answer::new(why_json(&why, &held, &turn), why_text(&why, &held, &turn)))
+}
+
+/// When a free item is handed out.
+enum Turn {
+    /// The session that asks would get it now.
+    Now(SessionName),
+    /// Others come before it.
+    Later,
+    /// No session asks, and what a session would get depends on which one it is.
+    Unknown,
+}
+
+fn turn(app: &App, store: &Store, why: &Why, asking: Option<&SessionName>) -> CliResult<Turn> {
+    let Some(session) = asking else { return Ok(Turn::Unknown) };
+    if !is_free(why) {
+        return Ok(Turn::Later);
+    }
+    let clone = store.authority()?.map(|authority| authority.clone);
+    let context = Context { clone, ..Context::local(crate::clock::now()) };
+    let op = Op::Next(TakeNext {
+        session: session.clone(),
+        queues: Vec::new(),
+        count: 1,
+        ttl: app.settings.ttl,
+        filter: Filter::default(),
+        choice: Choice { skips: store.hints(session), ..Choice::default() },
+    });
+    // Tried out on what is read, and never written.
+    let outcome = store.read(|view| apply(&mut Txn::new(view), &op, &context))?;
+    Ok(match outcome {
+        Outcome::Taken { items, .. } if items.first().is_some_and(|taken| taken.item.id == why.item.id) => {
+            Turn::Now(session.clone())
+        }
+        Outcome::Taken { .. } => Turn::Later,
+        // A session that has ended gets nothing.
+        _ => Turn::Unknown,
+    })
 }
 
 /// What an item holds up, for programs.
@@ -81,13 +124,14 @@ fn wait_json(wait: &Wait) -> Value {
     Value::Object(map)
 }
 
-fn why_json(why: &Why, held: &HeldUp) -> Value {
+fn why_json(why: &Why, held: &HeldUp, turn: &Turn) -> Value {
     let mut item = document::item(&why.item, &why.slot.queue, why.priority);
     item.insert("state".into(), json!(why.state));
     let holder = why.holder.as_ref();
     json!({
         "item": item,
         "free": is_free(why),
+        "next": matches!(turn, Turn::Now(_)),
         "reasons": reasons(why),
         "session": holder.map(|(session, _)| session),
         "expires": holder.and_then(|(_, until)| until.map(|t| t.to_string())),
@@ -139,16 +183,19 @@ fn reasons(why: &Why) -> Vec<String> {
     list
 }
 
-fn why_text(why: &Why, held: &HeldUp) -> String {
-    let mut lines = vec![format!(
-        "{}  {}  {} {}",
-        paint(STRONG, &why.item.id),
-        paint(state_style(why.state), why.state),
-        why.item.title,
-        paint(FAINT, format!("({}, priority {})", why.slot.queue, why.priority))
-    )];
+fn why_text(why: &Why, held: &HeldUp, turn: &Turn) -> Vec<String> {
+    let head = Line {
+        before: format!("{}  {}  ", paint(STRONG, &why.item.id), paint(state_style(why.state), why.state)),
+        text: why.item.title.clone(),
+        after: paint(FAINT, format!(" ({}, priority {})", why.slot.queue, why.priority)),
+    };
+    let mut lines = vec![head.fit(text::columns(&std::io::stdout()))];
     if is_free(why) {
-        lines.push("  it is free: it comes when what is more urgent has been taken".to_owned());
+        lines.push(match turn {
+            Turn::Now(session) => format!("  it is free, and what {session} gets next: git coord next"),
+            Turn::Later => "  it is free: it comes when what is more urgent has been taken".to_owned(),
+            Turn::Unknown => "  it is free: the most urgent comes first".to_owned(),
+        });
     }
     lines.extend(reasons(why).iter().take(SHOWN).map(|reason| format!("  {reason}")));
     lines.extend(wait_lines(&why.waits));
@@ -163,7 +210,7 @@ fn why_text(why: &Why, held: &HeldUp) -> String {
     if held.total > 0 && why.state != ItemState::Done {
         lines.push(format!("  it holds up {}", held_up_text(held)));
     }
-    lines.join("\n")
+    lines
 }
 
 fn wait_lines(waits: &[Wait]) -> Vec<String> {

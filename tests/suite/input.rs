@@ -182,3 +182,66 @@ fn a_file_of_many_batches_is_checked_as_a_whole_first() {
     import(&chain).fails(5, "refused");
     assert_eq!(env.coord(&["status"]).ok()["queues"][0]["pending"], 2_050, "nothing of it is imported");
 }
+
+/// What people are told on stderr.
+fn told(env: &TestEnv, words: &[&str]) -> String {
+    let output = env.command(crate::common::PROGRAM, &env.root).session("ada").args(words).output().unwrap();
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_not_said_to_be_in_another_format() {
+    let env = TestEnv::new();
+    let packed = env.temp().join("items.gz");
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut gzip, &b"{\"title\":\"one\"}\n".repeat(1000)).unwrap();
+    let bytes = gzip.finish().unwrap();
+    std::fs::write(&packed, &bytes[..bytes.len() - 12]).unwrap();
+    let items = env.temp().join("items.jsonl");
+    std::fs::write(&items, "{\"title\":\"one\"}\n").unwrap();
+    let (packed, items, folder) =
+        (packed.to_str().unwrap(), items.to_str().unwrap(), env.temp().to_str().unwrap().to_owned());
+    for (words, hint) in [
+        (&["no/such/file"] as &[&str], "the name is right"),
+        (&[&folder], "name a file"),
+        (&[packed], "not all there"),
+        (&[items, "--rules", "no/such/file"], "the name is right"),
+        (&[items, "--rules", &folder], "name a file"),
+    ] {
+        let call = refused(&env, &[&["queue", "import"], words].concat(), 1, "bad-input");
+        let said = call.json["error"]["hint"].as_str().unwrap();
+        assert!(said.contains("nothing was imported") && said.contains(hint), "{words:?}: {said}");
+        assert!(!said.contains("--format") && !said.contains("[[rule]]"), "{words:?}: {said}");
+    }
+}
+
+#[test]
+fn no_limit_is_zero() {
+    let env = TestEnv::new();
+    env.sessions(&["ada"]);
+    env.import("{\"id\":\"a\",\"title\":\"t\"}\n").ok();
+    let update = ["queue", "update", "--where", "id=a", "--cancel", "--limit", "0"];
+    for words in [&["queue", "list", "--limit", "0"] as &[&str], &["log", "--limit", "0"], &update] {
+        let call = refused(&env, words, 2, "usage");
+        assert!(call.json["error"]["message"].as_str().unwrap().contains("'0'"), "{}", call.json);
+    }
+}
+
+#[test]
+fn help_is_where_it_is_said_to_be() {
+    let env = TestEnv::new();
+    let all = env.coord(&["help"]).ok()["text"].as_str().unwrap().to_owned();
+    assert!(all.contains("Usage: git coord "), "{all}");
+    let list = env.coord(&["help", "queue", "list"]).ok()["text"].as_str().unwrap().to_owned();
+    assert!(list.contains("Usage: git coord queue list") && list.contains("--limit"), "{list}");
+    env.coord(&["help", "no-such"]).fails(2, "usage");
+    for (words, place) in [
+        (&["queue", "list", "--bad"] as &[&str], "see: git coord queue list -h"),
+        (&["claim"], "see: git coord claim -h"),
+        (&["no-such"], "see: git coord -h"),
+    ] {
+        assert_eq!(env.coord(words).fails(2, "usage")["hint"], place);
+        let said = told(&env, words);
+        assert!(said.contains(place) && !said.contains("--help"), "{said}");
+    }
+}

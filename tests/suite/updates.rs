@@ -53,7 +53,6 @@ fn a_limit_counts_what_changes_and_nothing_else() {
     assert_eq!(update(&["--requeue"]), (0, 0, 0));
     assert_eq!(update(&["--priority", "9", "--limit", "2"]), (2, 2, 4));
     assert_eq!(update(&["--priority", "9", "--limit", "2"]), (2, 2, 4), "the next ones");
-    assert_eq!(update(&["--category", "style", "--limit", "0"]), (0, 0, 0));
     assert_eq!(update(&["--priority", "9"]), (6, 2, 8));
     assert_eq!(update(&["--cancel"]), (10, 2, 12));
 }

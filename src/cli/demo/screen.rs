@@ -108,7 +108,7 @@ impl Screen {
     /// Sets the line of a session: items done, and what it does now.
     fn set(&self, session: &str, now: &str) {
         if let Some((bar, done)) = self.live.as_ref().and_then(|l| l.sessions.get(session)) {
-            bar.set_message(format!("{done:>3} {now}"));
+            self.lines.set(bar, &format!("{done:>3} {now}"));
         }
     }
 

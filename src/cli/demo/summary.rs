@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use crate::demo::{Claim, Shown, Summary};
 
 use super::super::error::{CliError, CliResult};
-use super::super::output::{Answer, BAD, FAINT, GOOD, STRONG, Ui, paint};
+use super::super::grid::drawn;
+use super::super::output::{Answer, BAD, FAINT, GOOD, STRONG, Text, Ui, paint};
 use super::super::text;
 
 /// Most contradictions of a claim that are shown.
@@ -17,14 +18,14 @@ const SHOWN: usize = 5;
 /// The answer, or the error when a claim of the proof does not hold.
 pub(super) fn answer(ui: Ui, summary: &Summary, kept: Option<&Path>) -> CliResult<Answer> {
     let width = text::terminal_width(&std::io::stdout());
-    let body = format!("\n{}\n{}", table(&summary.sessions), proof(summary, width));
+    let body = Text::block(&format!("\n{}\n{}", table(&summary.sessions), proof(summary, width)));
     let mut data = data(summary);
     if let Some(kept) = kept {
         data["kept"] = json!(kept.to_string_lossy());
     }
     if let Some(failed) = summary.proof.iter().find(|c| !c.holds()) {
         if !ui.json {
-            ui.narrate(&body);
+            ui.narrate(body);
         }
         let mut error =
             CliError::failed("proof", format!("does not hold: {}", failed.claim)).hint(match kept {
@@ -43,15 +44,15 @@ pub(super) fn answer(ui: Ui, summary: &Summary, kept: Option<&Path>) -> CliResul
     })
 }
 
-fn look_around(kept: &Path) -> String {
+fn look_around(kept: &Path) -> Text {
     let repo = kept.join("repo");
     let repo = repo.to_string_lossy();
     let repo = shlex::try_quote(&repo).unwrap_or_default();
-    format!(
+    Text::block(&format!(
         "\nlook around:\n  cd {repo}\n  git log --all --oneline --graph\n  ../bin/git-coord log\n\
          and take it away at the end: rm -r {}",
         shlex::try_quote(&kept.to_string_lossy()).unwrap_or_default()
-    )
+    ))
 }
 
 fn data(summary: &Summary) -> Value {
@@ -106,7 +107,7 @@ fn table(sessions: &[Shown]) -> String {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    drawn(&table)
 }
 
 fn proof(summary: &Summary, width: usize) -> String {

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::args::Cli;
 use super::error::{CliError, CliResult};
-use super::output::{Answer, GOOD, paint};
+use super::output::{Answer, GOOD, Text, paint};
 use super::text::count;
 
 /// Name of the program's file.
@@ -55,7 +55,8 @@ pub struct GenerateArgs {
 /// Runs `completions`.
 pub fn completions(args: &CompletionsArgs) -> CliResult<Answer> {
     let script = script(args.shell);
-    Ok(Answer::new(json!({ "shell": args.shell.to_string(), "script": script }), script))
+    let text = Text::block(&script);
+    Ok(Answer::new(json!({ "shell": args.shell.to_string(), "script": script }), text))
 }
 
 fn script(shell: Shell) -> String {

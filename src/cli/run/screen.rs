@@ -94,7 +94,7 @@ impl Screen {
     fn set(&self, slot: usize, now: &str, running: bool) {
         let Some(bar) = self.live.as_ref().and_then(|l| l.slots.get(slot)) else { return };
         bar.reset_elapsed();
-        bar.set_message(now.to_owned());
+        self.lines.set(bar, now);
         if running {
             bar.enable_steady_tick(Duration::from_millis(500));
         } else {
@@ -112,7 +112,7 @@ impl Screen {
         if let Some(rate) = super::summary::per_hour(self.done, self.started.elapsed()) {
             line.push_str(&self.lines.paint(FAINT, &format!(", {rate:.0} an hour")));
         }
-        live.all.set_message(line);
+        self.lines.set(&live.all, &line);
     }
 
     fn ended(&mut self, attempt: &Attempt) {

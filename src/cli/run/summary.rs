@@ -11,7 +11,7 @@ use crate::runner::{Attempt, Job, Plan, Summary, Verdict};
 
 use super::super::app::App;
 use super::super::error::{CliError, CliResult, exit};
-use super::super::output::{Answer, BAD, FAINT, GOOD, STRONG, paint};
+use super::super::output::{Answer, BAD, FAINT, GOOD, STRONG, Text, paint};
 use super::super::text::{self, count};
 
 /// Failed items that are listed for people.
@@ -28,12 +28,12 @@ pub(super) fn answer(app: &App, plan: &Plan, summary: &Summary) -> CliResult<Ans
     lines.extend(branches(summary));
     lines.extend(summary.ended.iter().map(|name| format!("session {name} was ended by somebody else")));
     if summary.stopped {
-        let message = format!("interrupted; {}", lines.join("\n"));
+        let message = Text::from(lines).after("interrupted; ");
         let error = CliError::failed("interrupted", message);
         return Err(CliError { exit: exit::INTERRUPTED, details: data, ..error });
     }
     if !failed.is_empty() {
-        let error = CliError::refused(lines.join("\n"))
+        let error = CliError::refused(lines)
             .hint("the logs tell more; all that failed: git coord queue list --state failed");
         let mut error = CliError { details: data, ..error };
         error.details.insert("rule".into(), json!("items-failed"));
@@ -41,12 +41,12 @@ pub(super) fn answer(app: &App, plan: &Plan, summary: &Summary) -> CliResult<Ans
     }
     if !summary.ended.is_empty() && summary.ended.len() == summary.slots.len() {
         // Nobody was there any more to work to the end.
-        let error = CliError::refused(lines.join("\n")).hint("what is left goes on with the same command");
+        let error = CliError::refused(lines).hint("what is left goes on with the same command");
         let mut error = CliError { details: data, ..error };
         error.details.insert("rule".into(), json!("session-ended"));
         return Err(error);
     }
-    Ok(Answer::new(Value::Object(data), lines.join("\n")))
+    Ok(Answer::new(Value::Object(data), lines))
 }
 
 /// The last attempt at each item, in the order in which they ended.

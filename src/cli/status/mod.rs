@@ -16,7 +16,7 @@ use crate::store::{Store, StoreError};
 
 use super::app::App;
 use super::error::CliResult;
-use super::output::{Answer, Ui};
+use super::output::{Answer, Text, Ui};
 use super::text;
 
 /// By what to show numbers.
@@ -167,7 +167,7 @@ pub fn status(app: &App, args: &StatusArgs, ui: Ui) -> CliResult<Answer> {
         Ok(if ui.json {
             Answer::new(data::document(&status), "")
         } else {
-            Answer::new(Value::Null, view::text(&status, args, width, room))
+            Answer::new(Value::Null, Text::block(&view::text(&status, args, width, room)))
         })
     };
     match args.watch {

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::super::demo::stop_flag;
 use super::super::error::{CliError, CliResult};
-use super::super::output::{Answer, FAINT, Ui, paint};
+use super::super::output::{Answer, FAINT, Text, Ui, paint};
 use super::super::text;
 
 /// How often keys, the size of the window and Ctrl-C are looked at.
@@ -42,7 +42,7 @@ pub fn watch(
     loop {
         let size = size();
         let answer = look(size.0, Some(room(size.1)))?;
-        screen.draw(&frame(&answer.text, size, colors, seconds));
+        screen.draw(&frame(&answer.text.to_string(), size, colors, seconds));
         match screen.wait(pause, size, &stop) {
             Then::Leave => return Ok(Answer::default()),
             Then::Again => {}
@@ -95,7 +95,7 @@ fn frame(text: &str, (columns, rows): (usize, usize), colors: bool, seconds: u64
     if hidden > 0 {
         foot = format!("{} more, {foot}", super::super::text::count(hidden, "line"));
     }
-    let foot = paint(FAINT, super::super::grid::cut(&foot, columns));
+    let foot = Text::from(paint(FAINT, super::super::grid::cut(&foot, columns))).to_string();
     let shown = lines.iter().take(room).copied();
     let all = shown.map(str::to_owned).chain([String::new(), foot]);
     let lines: Vec<String> = all

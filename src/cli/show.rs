@@ -1,0 +1,101 @@
+//! `queue show`: all that is known of an item.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::model::queue::{self, Slot};
+use crate::model::segment::States;
+use crate::model::{Item, ItemId, ItemState, Outcome, View, ViewError, ids, needs, why};
+
+use super::app::App;
+use super::error::{CliError, CliResult};
+use super::output::Answer;
+use super::queue::row;
+use super::text;
+
+/// See the command's help.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// Its id
+    item: ItemId,
+}
+
+/// Runs `queue show`.
+pub fn show(app: &App, args: &ShowArgs) -> CliResult<Answer> {
+    let store = app.store()?;
+    app.sweep(&store)?;
+    let found = store.read(|view| find(view, &args.item))?;
+    let Some((item, slot, states)) = found else {
+        return Err(CliError::from_refusal(Outcome::Unknown {
+            what: "item".into(),
+            name: args.item.to_string(),
+        }));
+    };
+    let Some(row) = row(&item, &slot, &states) else {
+        return Err(CliError::failed("damaged", format!("item {} has no state", args.item))
+            .hint("run: git coord doctor"));
+    };
+    let mut lines = vec![row.line.fit(None)];
+    lines.extend(files(&item));
+    let mut facts = facts(&item);
+    if let Some(why) = states.note(slot.index).why {
+        facts.push(("last attempt".into(), why));
+    }
+    let mut json = row.json;
+    if states.get(slot.index) == Some(ItemState::Failed) {
+        let held = store.read(|view| why::held_up(view, &args.item))?;
+        if held.total > 0 {
+            facts.push(("holds up".into(), super::why::held_up_text(&held)));
+        }
+        json["held_up"] = super::why::held_up_json(&held);
+    }
+    lines.extend(facts.iter().map(|(name, value)| format!("    {name:12}  {value}")));
+    Ok(Answer::new(json!({ "item": json }), lines))
+}
+
+/// The files of an item, the first with the line where it was seen.
+pub(super) fn files(item: &Item) -> impl Iterator<Item = String> {
+    item.files.iter().enumerate().map(|(n, file)| match item.line {
+        Some(line) if n == 0 => format!("    {file}:{line}"),
+        _ => format!("    {file}"),
+    })
+}
+
+/// What else the item says, each with its name.
+fn facts(item: &Item) -> Vec<(String, String)> {
+    let line = item.line.filter(|_| item.files.is_empty()).map(|n| n.to_string());
+    let timeout = item.timeout.map(|s| text::length(i64::try_from(s).unwrap_or(i64::MAX)));
+    let needs = (!item.needs.is_empty()).then(|| needs::shown(&item.needs));
+    let all = [
+        ("line", &line),
+        ("severity", &item.severity),
+        ("category", &item.category),
+        ("rule", &item.rule),
+        ("phase", &item.phase),
+        ("group", &item.group),
+        ("needs", &needs),
+        ("command", &item.run),
+        ("time limit", &timeout),
+    ];
+    let mut list: Vec<(String, String)> =
+        all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))).collect();
+    match &item.payload {
+        Some(Value::Object(map)) => list.extend(map.iter().map(|(name, value)| (name.clone(), word(value)))),
+        Some(other) => list.push(("payload".into(), word(other))),
+        None => {}
+    }
+    list
+}
+
+/// A text as it is, and everything else as JSON.
+fn word(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+type Found = (Item, Slot, States);
+
+fn find(view: &dyn View, id: &ItemId) -> Result<Option<Found>, ViewError> {
+    let Some(slot) = ids::find(view, id)? else { return Ok(None) };
+    let states = queue::states(view, &slot.queue, slot.segment)?;
+    Ok(Some((queue::item(view, &slot)?, slot, states)))
+}
