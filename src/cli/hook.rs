@@ -60,7 +60,11 @@ pub fn run(app: &App, args: &HookArgs) -> CliResult<Answer> {
     match which {
         Hook::PreCommit => guard_commit(app, &store?, &[]),
         Hook::PreMergeCommit => guard_commit(app, &store?, &app.env.merging),
-        Hook::PrepareCommitMsg => prepare_message(app, &store?, Path::new(arg(0))),
+        Hook::PrepareCommitMsg => {
+            // This is what `--amend` passes on, and `-C HEAD`, which begins with the same message.
+            let replaces = arg(1) == "commit" && arg(2) == "HEAD";
+            prepare_message(app, &store?, Path::new(arg(0)), replaces)
+        }
         Hook::CommitMsg => finish_message(app, &store?, Path::new(arg(0))),
         Hook::PrePush => guard_push(app, &store?, &arg(0).to_string_lossy()),
         Hook::PostCommit => only_record(store.map_err(CliError::from).and_then(|s| record_commit(app, &s))),
@@ -134,7 +138,7 @@ fn judge(app: &App, store: &Store, session: Option<&Session>, paths: &[RepoPath]
 
 /// `prepare-commit-msg`: adds the trailers; also guards what git commits without asking
 /// `pre-commit`.
-fn prepare_message(app: &App, store: &Store, file: &Path) -> CliResult<Answer> {
+fn prepare_message(app: &App, store: &Store, file: &Path, replaces: bool) -> CliResult<Answer> {
     let state = |name: &str| app.repo.git_dir.join(name).exists();
     // A rebase makes commits again that have been judged when they were made, under leases that
     // may have ended in good order since; they keep their trailers.
@@ -153,7 +157,7 @@ fn prepare_message(app: &App, store: &Store, file: &Path) -> CliResult<Answer> {
     if is_blank(app, file)? {
         return Ok(Answer::default());
     }
-    write_trailers(app, &session, &paths, file)
+    write_trailers(app, &session, &paths, file, replaces)
 }
 
 /// `commit-msg`: the message is what it will be.
@@ -164,7 +168,7 @@ fn finish_message(app: &App, store: &Store, file: &Path) -> CliResult<Answer> {
     }
     let Some(session) = session_here(app, store)? else { return Ok(Answer::default()) };
     let paths = changes::staged(&app.repo, app.env.git.index_file.as_deref())?.paths;
-    write_trailers(app, &session, &paths, file)
+    write_trailers(app, &session, &paths, file, false)
 }
 
 fn is_blank(app: &App, file: &Path) -> CliResult<bool> {
@@ -178,9 +182,20 @@ fn is_blank(app: &App, file: &Path) -> CliResult<bool> {
     Ok(trailers::is_blank(&text, comments.then_some(sign.as_str())))
 }
 
-fn write_trailers(app: &App, session: &Session, paths: &[RepoPath], file: &Path) -> CliResult<Answer> {
-    let file = app.repo.root.join(file);
-    trailers::write(&app.repo.root, &file, &trailers::for_commit(session, paths))?;
+/// `replaces`: true when it is known that the commit takes the place of the last one.
+fn write_trailers(
+    app: &App,
+    session: &Session,
+    paths: &[RepoPath],
+    file: &Path,
+    replaces: bool,
+) -> CliResult<Answer> {
+    let mut all = trailers::for_commit(session, paths);
+    // With `--amend -m`, git does not tell. But a commit that changes nothing is that, or empty.
+    if replaces || (paths.is_empty() && !app.repo.git_dir.join("MERGE_HEAD").exists()) {
+        trailers::add_those_of_head(&app.repo.root, session, &mut all)?;
+    }
+    trailers::write(&app.repo.root, &app.repo.root.join(file), &all)?;
     Ok(Answer::default())
 }
 

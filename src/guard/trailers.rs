@@ -30,6 +30,39 @@ pub fn for_commit(session: &Session, paths: &[RepoPath]) -> Vec<(&'static str, S
     trailers
 }
 
+/// Adds the trailers of the last commit, if it is of the same session: for a commit that replaces it, and
+/// so changes what that one has changed, under leases that may have ended in good order since.
+///
+/// # Errors
+/// When git fails.
+pub fn add_those_of_head(
+    dir: &Path,
+    session: &Session,
+    trailers: &mut Vec<(&'static str, String)>,
+) -> Result<(), GitError> {
+    let format =
+        [SESSION, ITEM, LEASE].map(|key| format!("%(trailers:key={key},valueonly,unfold,separator=%x1f)"));
+    let format = format!("--format={}", format.join("%x00"));
+    let Some(text) = Git::new(dir).args(["log", "-1", "--no-show-signature", &format, "HEAD"]).optional()?
+    else {
+        return Ok(());
+    };
+    let mut parts =
+        text.split('\0').map(|values| values.split('\x1f').map(str::trim).filter(|v| !v.is_empty()));
+    let mut next = || parts.next().into_iter().flatten().map(str::to_owned);
+    if !next().eq([session.name.as_str()]) {
+        return Ok(());
+    }
+    for (key, values) in [(ITEM, next().collect::<Vec<_>>()), (LEASE, next().collect())] {
+        for value in values {
+            if !trailers.iter().any(|(k, v)| *k == key && *v == value) {
+                trailers.push((key, value));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// True when a message has no text, so that git would refuse it as empty. `comment`: what begins
 /// lines that git will take out.
 pub fn is_blank(message: &str, comment: Option<&str>) -> bool {

@@ -172,6 +172,48 @@ fn a_commit_from_a_subfolder_and_an_amend_are_guarded() {
     });
 }
 
+/// The words of a commit are often mended when its item is done and its files are free.
+#[test]
+fn an_amend_keeps_the_items_and_leases_of_what_it_replaces() {
+    Desk::both(|desk| {
+        desk.env.import("{\"id\":\"T1\",\"title\":\"t\",\"files\":[\"a\"]}\n").ok();
+        let coord = |words: &[&str]| desk.env.coord_in(&desk.dir, words);
+        let base = desk.head();
+        coord(&["next"]).ok();
+        desk.edit("a");
+        desk.passes(&["commit", "-am", "x"]);
+        let trailers = || {
+            let format = "--format=%(trailers:key=Coord-Item,valueonly)%(trailers:key=Coord-Lease,valueonly)";
+            desk.env.git_in(&desk.dir, &["log", "-1", format])
+        };
+        let first = trailers();
+        assert!(first.starts_with("T1\n"), "{first}");
+        coord(&["done", "T1"]).ok();
+        let ways: [&[&str]; 4] = [
+            &["commit", "--amend", "-m", "other words"],
+            &["commit", "--amend", "--no-edit"],
+            &["-c", "core.editor=echo edited >", "commit", "--amend"],
+            &["commit", "--amend", "--no-verify", "-m", "by the way"],
+        ];
+        for words in ways {
+            desk.passes(words);
+            assert_eq!(trailers(), first, "{words:?}");
+            coord(&["check", "--range", &format!("{}..HEAD", base.trim())]).ok();
+        }
+        // With another change under another lease, both are named.
+        desk.claim(&["b"]);
+        desk.edit("b");
+        desk.passes(&["commit", "-a", "--amend", "--no-edit"]);
+        let both = trailers();
+        assert!(first.lines().all(|line| both.lines().any(|l| l == line)) && both != first, "{both}");
+        coord(&["check", "--range", &format!("{}..HEAD", base.trim())]).ok();
+        // The next commit is about the next change only.
+        desk.edit("b");
+        desk.passes(&["commit", "-am", "y"]);
+        assert!(!trailers().contains("T1"), "{}", trailers());
+    });
+}
+
 #[test]
 fn both_sides_of_a_rename_a_deletion_and_a_mode_change_count() {
     Desk::both(|desk| {
