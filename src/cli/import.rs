@@ -99,10 +99,9 @@ pub fn import(app: &App, ui: Ui, args: &ImportArgs) -> CliResult<Answer> {
     progress.storing();
     let outcome = app.import(&store, &import, &mut spool).map_err(|e| explained(e, &report))?;
     progress.finish();
-    let Outcome::Imported { added, known, unknown_needs } = outcome else {
+    let Outcome::Imported { added, known, unknown_needs, survey } = outcome else {
         return Err(CliError::from_refusal(outcome));
     };
-    let survey = if known > 0 { store.survey(&import, &mut spool)? } else { Survey::default() };
     let mut answer = answer(added, known + report.duplicates, &unknown_needs, &report);
     answer.data["known_done"] = named_json(&survey.done);
     answer.data["differing"] = named_json(&survey.differing);

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::queue::{self, Slot};
 use super::segment;
 use super::view::{View, ViewError};
@@ -11,7 +13,7 @@ use super::{ItemId, ItemState, NewItem, ids, needs};
 pub const NAMED: usize = 10;
 
 /// Some items: how many, and the first of them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Named {
     /// How many.
     pub count: u64,
@@ -29,7 +31,7 @@ impl Named {
 }
 
 /// What there is to say of the items of an import that the state has.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Survey {
     /// They are done, and the import has them as something to do.
     pub done: Named,
@@ -38,8 +40,9 @@ pub struct Survey {
 }
 
 impl Survey {
-    /// Compares items with those of the same ids in a state, one segment after the other. What has just
-    /// been added is equal and not done. With `again`, what is done has become new work, and is passed over.
+    /// Compares items with those of the same ids in a state, one segment after the other, if all of them
+    /// are there; false when not. What has just been added is equal and not done. With `again`, what is done
+    /// has become new work, and is passed over.
     ///
     /// # Errors
     /// When the state cannot be read.
@@ -49,16 +52,19 @@ impl Survey {
         index: &mut ids::Index,
         items: &[NewItem],
         again: bool,
-    ) -> Result<(), ViewError> {
+    ) -> Result<bool, ViewError> {
         let mut places: Vec<(Slot, &NewItem)> = Vec::with_capacity(items.len());
         for new in items {
-            places.extend(index.find(view, &new.item.id)?.map(|slot| (slot, new)));
+            match index.find(view, &new.item.id)? {
+                Some(slot) => places.push((slot, new)),
+                None => return Ok(false),
+            }
         }
         places.sort_by(|(a, _), (b, _)| a.cmp(b));
         for group in places.chunk_by(|(a, _), (b, _)| (&a.queue, a.segment) == (&b.queue, b.segment)) {
             self.segment(view, group, again)?;
         }
-        Ok(())
+        Ok(true)
     }
 
     fn segment(&mut self, view: &dyn View, group: &[(Slot, &NewItem)], again: bool) -> Result<(), ViewError> {

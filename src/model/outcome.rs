@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::choice::{Because, Passed, Skips};
 use super::claim::Mode;
+use super::known::Survey;
 use super::session::{Loss, Session};
 use super::update::Updated;
 use super::{Item, ItemId, ItemState, QueueName, RepoPath, SessionName};
@@ -153,6 +154,8 @@ pub enum Outcome {
         known: u64,
         /// What the new items need and nobody has imported. They wait for it.
         unknown_needs: BTreeSet<ItemId>,
+        /// What there is to say of the known ones.
+        survey: Survey,
     },
     /// Many items were changed.
     Updated(Updated),

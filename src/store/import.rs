@@ -67,8 +67,12 @@ impl Store {
     /// When the store cannot be read or written, or the batches cannot be read. Nothing is
     /// imported then.
     pub fn import(&self, import: &Import, batches: &mut dyn Batches) -> Result<Outcome, StoreError> {
-        match self.all_known(import, batches) {
-            Ok(Some(known)) => return Ok(Summary { known, ..Summary::default() }.outcome()),
+        // What is done is not known then, and which items are done is judged under the lock.
+        let all = if import.again { Ok(None) } else { self.all_known(import, batches) };
+        match all {
+            Ok(Some((known, survey))) => {
+                return Ok(Summary { known, survey, ..Summary::default() }.outcome());
+            }
             // Upkeep may remove an old version while it is being read: look again under the lock.
             Ok(None) | Err(StoreError::View(_)) => {}
             Err(error) => return Err(error),
@@ -85,7 +89,7 @@ impl Store {
         loop {
             let old = self.require_tip()?;
             let (commit, outcome) = self.import_onto(old, import, batches, &turn)?;
-            let Some(commit) = commit else { return Ok(outcome) };
+            let Some(commit) = commit else { return Ok(self.surveyed(import, batches, outcome)) };
             crash_point!("before the ref");
             // Reading and writing it may have taken longer than any other act: each push has its
             // full time, and there is an end to them all the same.
@@ -93,7 +97,7 @@ impl Store {
             let end = *end.get_or_insert(Instant::now() + self.options.patience);
             if self.advance(&mut turn, old, commit)? == Swap::Won {
                 crash_point!("after the ref");
-                return Ok(outcome);
+                return Ok(self.surveyed(import, batches, outcome));
             }
             lost += 1;
             if let Some(authority) = turn.authority()
@@ -106,47 +110,35 @@ impl Store {
         }
     }
 
-    /// The number of items, if all of them are known. Known items stay known, so this needs no
-    /// lock: importing again what is there keeps nobody waiting. It ends at the first new one.
-    fn all_known(&self, import: &Import, batches: &mut dyn Batches) -> Result<Option<u64>, StoreError> {
-        if import.again {
-            return Ok(None);
-        }
+    /// The number of items and what there is to say of them, if all are known. Known items stay known,
+    /// so this needs no lock: importing again what is there keeps nobody waiting. It ends with the first
+    /// batch that has a new one.
+    fn all_known(
+        &self,
+        import: &Import,
+        batches: &mut dyn Batches,
+    ) -> Result<Option<(u64, Survey)>, StoreError> {
         let view = self.view_of(self.require_tip()?)?;
-        let mut index = ids::Index::default();
-        let mut known = 0;
+        let (mut known, mut survey, mut index) = (0, Survey::default(), ids::Index::default());
         batches.rewind().map_err(StoreError::Batches)?;
         while let Some(items) = batches.next_batch().map_err(StoreError::Batches)? {
-            for new in items {
-                if index.find(&view, &new.item.id)?.is_none() {
-                    return Ok(None);
-                }
+            if !survey.look(&view, &mut index, items, import.again)? {
+                return Ok(None);
             }
             known += items.len() as u64;
         }
-        Ok(Some(known))
+        Ok(Some((known, survey)))
     }
 
-    /// What there is to say of those items of an import that the state has.
-    ///
-    /// # Errors
-    /// When the store or the batches cannot be read.
-    pub fn survey(&self, import: &Import, batches: &mut dyn Batches) -> Result<Survey, StoreError> {
-        match self.survey_once(import, batches) {
-            // Upkeep may remove an old version while it is being read.
-            Err(StoreError::View(_)) => self.survey_once(import, batches),
-            other => other,
+    /// The outcome with what there is to say of the items that were known. The import is over: if that
+    /// cannot be found out any more, nothing is said.
+    fn surveyed(&self, import: &Import, batches: &mut dyn Batches, mut outcome: Outcome) -> Outcome {
+        if let Outcome::Imported { known: 1.., survey, .. } = &mut outcome
+            && let Ok(Some((_, found))) = self.all_known(import, batches)
+        {
+            *survey = found;
         }
-    }
-
-    fn survey_once(&self, import: &Import, batches: &mut dyn Batches) -> Result<Survey, StoreError> {
-        let view = self.view_of(self.require_tip()?)?;
-        let (mut survey, mut index) = (Survey::default(), ids::Index::default());
-        batches.rewind().map_err(StoreError::Batches)?;
-        while let Some(items) = batches.next_batch().map_err(StoreError::Batches)? {
-            survey.look(&view, &mut index, items, import.again)?;
-        }
-        Ok(survey)
+        outcome
     }
 
     /// Writes the state that results from importing into that of `old`. Returns its commit, to
@@ -179,7 +171,7 @@ impl Store {
             let intake =
                 Intake { session: import.session.as_ref(), queue: &import.queue, again: import.again };
             match apply_import(&mut txn, items, intake, &context)? {
-                Outcome::Imported { added, known, unknown_needs } => {
+                Outcome::Imported { added, known, unknown_needs, .. } => {
                     sum.count(added, known);
                     sum.miss(&txn, items, unknown_needs)?;
                 }
@@ -212,6 +204,7 @@ struct Summary {
     known: u64,
     queues: BTreeMap<String, u64>,
     unknown_needs: BTreeSet<ItemId>,
+    survey: Survey,
     /// What else happened: leases that had run out.
     other: Vec<Event>,
 }
@@ -241,7 +234,8 @@ impl Summary {
 
     fn outcome(&self) -> Outcome {
         let unknown_needs = self.unknown_needs.clone();
-        Outcome::Imported { added: self.added, known: self.known, unknown_needs }
+        let survey = self.survey.clone();
+        Outcome::Imported { added: self.added, known: self.known, unknown_needs, survey }
     }
 
     fn take(&mut self, events: Vec<Event>) {

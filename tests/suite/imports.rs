@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::process::Output;
 
+use git_coord::model::known::Survey;
 use git_coord::model::{NewItem, Outcome, QueueName};
 use git_coord::store::{Batches, Import};
 use serde_json::Value;
@@ -196,8 +197,11 @@ fn an_import_that_loses_the_swap_starts_again_on_the_new_state() {
     let mut moved = Moved { env: &env, to: Some(other), passes: 0, batches, at: 0 };
     let import = Import { session: Some(name("me")), queue: QueueName::parse("main").unwrap(), again: false };
     let outcome = env.store().import(&import, &mut moved).unwrap();
-    assert_eq!(outcome, Outcome::Imported { added: 3, known: 1, unknown_needs: BTreeSet::new() });
-    assert_eq!(moved.passes, 3, "the swap was lost once");
+    assert_eq!(
+        outcome,
+        Outcome::Imported { added: 3, known: 1, unknown_needs: BTreeSet::new(), survey: Survey::default() }
+    );
+    assert_eq!(moved.passes, 4, "a look, a lost swap, a won one, a look at what was known");
     env.check("after a lost swap");
     let held: Vec<String> = env.claimed().into_iter().map(|(path, _)| path).collect();
     assert_eq!((held, totals(&env)), (vec!["a".to_owned()], 3), "on top of what the other writer left");

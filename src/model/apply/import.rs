@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::super::event::Event;
+use super::super::known::Survey;
 use super::super::needs::{PREVIOUS, RANGE_MAX, Range, is_special};
 use super::super::outcome::Outcome;
 use super::super::segment::Note;
@@ -43,7 +44,8 @@ pub(super) fn import(
     let added = fresh.len() as u64;
     let known = items.len() as u64 - added;
     if fresh.is_empty() {
-        return Ok(Outcome::Imported { added, known, unknown_needs: BTreeSet::new() });
+        let (unknown_needs, survey) = (BTreeSet::new(), Survey::default());
+        return Ok(Outcome::Imported { added, known, unknown_needs, survey });
     }
     let mut members: BTreeMap<ItemId, Vec<ItemId>> = BTreeMap::new();
     for (item, _) in &fresh {
@@ -96,7 +98,7 @@ pub(super) fn import(
             .with("known", known)
             .with("queues", queues),
     );
-    Ok(Outcome::Imported { added, known, unknown_needs: unknown })
+    Ok(Outcome::Imported { added, known, unknown_needs: unknown, survey: Survey::default() })
 }
 
 fn refused(rule: &str, message: String) -> Outcome {
