@@ -12,7 +12,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use crate::git::changes;
-use crate::guard::{self, trailers};
+use crate::guard;
 use crate::hook::{self, Hook};
 use crate::model::session::{self, Session, SessionState};
 use crate::model::{Op, RepoPath, SessionName};
@@ -22,6 +22,7 @@ use crate::store::{Store, StoreError};
 use super::app::App;
 use super::check::{NOT_CLAIMED, range_refusal, refusal};
 use super::error::{CliError, CliResult};
+use super::message;
 use super::output::{Answer, Text};
 use super::safe::visible;
 
@@ -61,11 +62,11 @@ pub fn run(app: &App, args: &HookArgs) -> CliResult<Answer> {
         Hook::PreCommit => guard_commit(app, &store?, &[]),
         Hook::PreMergeCommit => guard_commit(app, &store?, &app.env.merging),
         Hook::PrepareCommitMsg => {
-            // This is what `--amend` passes on, and `-C HEAD`, which begins with the same message.
-            let replaces = arg(1) == "commit" && arg(2) == "HEAD";
-            prepare_message(app, &store?, Path::new(arg(0)), replaces)
+            // `--amend` passes this on, as does `-C HEAD`.
+            let like_head = arg(1) == "commit" && arg(2) == "HEAD";
+            message::prepare(app, &store?, Path::new(arg(0)), like_head)
         }
-        Hook::CommitMsg => finish_message(app, &store?, Path::new(arg(0))),
+        Hook::CommitMsg => message::finish(app, &store?, Path::new(arg(0))),
         Hook::PrePush => guard_push(app, &store?, &arg(0).to_string_lossy()),
         Hook::PostCommit => only_record(store.map_err(CliError::from).and_then(|s| record_commit(app, &s))),
         Hook::PostRewrite => only_record(record_rewrite(app)),
@@ -81,7 +82,7 @@ fn only_record(result: CliResult<Answer>) -> CliResult<Answer> {
 }
 
 /// The session of this worktree, if it has one. One that has ended may not go on.
-fn session_here(app: &App, store: &Store) -> CliResult<Option<Session>> {
+pub fn session_here(app: &App, store: &Store) -> CliResult<Option<Session>> {
     let Some(name) = app.session_if_any()? else { return Ok(None) };
     match store.read(|view| session::get(view, &name))? {
         Some(record) if record.state == SessionState::Active => Ok(Some(record)),
@@ -117,7 +118,7 @@ fn guard_branch(app: &App) -> CliResult<()> {
     Ok(())
 }
 
-fn judge(app: &App, store: &Store, session: Option<&Session>, paths: &[RepoPath]) -> CliResult<Answer> {
+pub fn judge(app: &App, store: &Store, session: Option<&Session>, paths: &[RepoPath]) -> CliResult<Answer> {
     if paths.is_empty() {
         return Ok(Answer::default());
     }
@@ -134,69 +135,6 @@ fn judge(app: &App, store: &Store, session: Option<&Session>, paths: &[RepoPath]
         (false, None) => Err(refusal(&verdict, "held by sessions")
             .hint("take these files out of the commit (git restore --staged), or wait until they are free")),
     }
-}
-
-/// `prepare-commit-msg`: adds the trailers; also guards what git commits without asking
-/// `pre-commit`.
-fn prepare_message(app: &App, store: &Store, file: &Path, replaces: bool) -> CliResult<Answer> {
-    let state = |name: &str| app.repo.git_dir.join(name).exists();
-    // A rebase makes commits again that have been judged when they were made, under leases that
-    // may have ended in good order since; they keep their trailers.
-    if state("rebase-merge") || state("rebase-apply") {
-        return Ok(Answer::default());
-    }
-    let Some(session) = session_here(app, store)? else { return Ok(Answer::default()) };
-    let paths = changes::staged(&app.repo, app.env.git.index_file.as_deref())?.paths;
-    // git asks no pre-commit hook for a cherry-pick or revert. It does leave their message where
-    // a merge would leave its own (sequencer.c, do_pick_commit), and a merge has MERGE_HEAD.
-    if state("MERGE_MSG") && !state("MERGE_HEAD") {
-        judge(app, store, Some(&session), &paths)?;
-    }
-    // Trailers in an empty message would keep git from seeing that the user has written nothing.
-    // After an editor, commit-msg adds them.
-    if is_blank(app, file)? {
-        return Ok(Answer::default());
-    }
-    write_trailers(app, &session, &paths, file, replaces)
-}
-
-/// `commit-msg`: the message is what it will be.
-fn finish_message(app: &App, store: &Store, file: &Path) -> CliResult<Answer> {
-    let path = app.repo.root.join(file);
-    if trailers::has_any(&std::fs::read(path).unwrap_or_default()) || is_blank(app, file)? {
-        return Ok(Answer::default());
-    }
-    let Some(session) = session_here(app, store)? else { return Ok(Answer::default()) };
-    let paths = changes::staged(&app.repo, app.env.git.index_file.as_deref())?.paths;
-    write_trailers(app, &session, &paths, file, false)
-}
-
-fn is_blank(app: &App, file: &Path) -> CliResult<bool> {
-    let text = std::fs::read(app.repo.root.join(file)).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let setting = |name: &str| app.repo.git().args(["config", "--get", name]).optional();
-    // What was not written in an editor has no comments, unless the user wants them taken out.
-    let comments = !app.env.no_editor || setting("commit.cleanup")?.is_some_and(|c| c == "strip");
-    let sign = if comments { setting("core.commentChar")? } else { None };
-    let sign = sign.filter(|c| c != "auto").unwrap_or_else(|| "#".into());
-    Ok(trailers::is_blank(&text, comments.then_some(sign.as_str())))
-}
-
-/// `replaces`: true when it is known that the commit takes the place of the last one.
-fn write_trailers(
-    app: &App,
-    session: &Session,
-    paths: &[RepoPath],
-    file: &Path,
-    replaces: bool,
-) -> CliResult<Answer> {
-    let mut all = trailers::for_commit(session, paths);
-    // With `--amend -m`, git does not tell. But a commit that changes nothing is that, or empty.
-    if replaces || (paths.is_empty() && !app.repo.git_dir.join("MERGE_HEAD").exists()) {
-        trailers::add_those_of_head(&app.repo.root, session, &mut all)?;
-    }
-    trailers::write(&app.repo.root, &app.repo.root.join(file), &all)?;
-    Ok(Answer::default())
 }
 
 /// `pre-push`.

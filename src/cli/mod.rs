@@ -19,6 +19,7 @@ mod init;
 mod items;
 mod lines;
 mod log;
+mod message;
 mod next;
 mod output;
 mod progress;

@@ -22,7 +22,7 @@ use crate::model::{PathError, RepoPath};
 use super::cmd::GitError;
 use super::repo::HostRepo;
 
-pub use range::{CommitChanges, Pushed, in_arrival, in_push, in_range, parse_push};
+pub use range::{CommitChanges, Pushed, in_arrival, in_push, in_range, last, parse_push};
 
 /// The paths that a commit in the making changes.
 #[derive(Debug, Clone, PartialEq, Eq)]

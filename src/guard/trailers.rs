@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::git::changes::CommitChanges;
 use crate::git::{Git, GitError};
 use crate::model::RepoPath;
 use crate::model::session::Session;
@@ -13,9 +14,13 @@ pub const ITEM: &str = "Coord-Item";
 /// Trailer that names a lease; one line each.
 pub const LEASE: &str = "Coord-Lease";
 
-/// The trailers of a commit of these paths: the session, and the items and leases that cover them.
-pub fn for_commit(session: &Session, paths: &[RepoPath]) -> Vec<(&'static str, String)> {
-    let mut trailers = vec![(SESSION, session.name.to_string())];
+/// The trailers of a commit of these paths: the session, and the items and leases that cover them. `kept`: those
+/// of the commit that it replaces, which stay if they are of the same session.
+pub fn for_commit(
+    session: &Session,
+    paths: &[RepoPath],
+    kept: Vec<(String, String)>,
+) -> Vec<(String, String)> {
     let mut leases = Vec::new();
     for lease in &session.leases {
         let covers = lease.all_paths().any(|held| paths.iter().any(|p| held.covers(p)));
@@ -25,42 +30,39 @@ pub fn for_commit(session: &Session, paths: &[RepoPath]) -> Vec<(&'static str, S
             leases.push(lease);
         }
     }
-    trailers.extend(leases.iter().filter_map(|l| l.item.as_ref()).map(|i| (ITEM, i.id.to_string())));
-    trailers.extend(leases.iter().map(|l| (LEASE, l.id.to_string())));
-    trailers
-}
-
-/// Adds the trailers of the last commit, if it is of the same session: for a commit that replaces it, and
-/// so changes what that one has changed, under leases that may have ended in good order since.
-///
-/// # Errors
-/// When git fails.
-pub fn add_those_of_head(
-    dir: &Path,
-    session: &Session,
-    trailers: &mut Vec<(&'static str, String)>,
-) -> Result<(), GitError> {
-    let format =
-        [SESSION, ITEM, LEASE].map(|key| format!("%(trailers:key={key},valueonly,unfold,separator=%x1f)"));
-    let format = format!("--format={}", format.join("%x00"));
-    let Some(text) = Git::new(dir).args(["log", "-1", "--no-show-signature", &format, "HEAD"]).optional()?
-    else {
-        return Ok(());
-    };
-    let mut parts =
-        text.split('\0').map(|values| values.split('\x1f').map(str::trim).filter(|v| !v.is_empty()));
-    let mut next = || parts.next().into_iter().flatten().map(str::to_owned);
-    if !next().eq([session.name.as_str()]) {
-        return Ok(());
-    }
-    for (key, values) in [(ITEM, next().collect::<Vec<_>>()), (LEASE, next().collect())] {
-        for value in values {
-            if !trailers.iter().any(|(k, v)| *k == key && *v == value) {
-                trailers.push((key, value));
+    let own = (SESSION.to_owned(), session.name.to_string());
+    let kept = if kept.contains(&own) { kept } else { Vec::new() };
+    let items = leases.iter().filter_map(|l| l.item.as_ref()).map(|i| (ITEM.to_owned(), i.id.to_string()));
+    let leases = leases.iter().map(|l| (LEASE.to_owned(), l.id.to_string()));
+    let mut trailers = vec![own];
+    for key in [ITEM, LEASE] {
+        for trailer in kept.iter().cloned().chain(items.clone()).chain(leases.clone()) {
+            if trailer.0 == key && !trailers.contains(&trailer) {
+                trailers.push(trailer);
             }
         }
     }
-    Ok(())
+    trailers
+}
+
+/// Our trailers of a commit.
+pub fn of(commit: &CommitChanges) -> Vec<(String, String)> {
+    let all = |key: &'static str, values: &[String]| -> Vec<(String, String)> {
+        values.iter().map(|value| (key.to_owned(), value.clone())).collect()
+    };
+    let session: Vec<String> = commit.session.iter().cloned().collect();
+    [all(SESSION, &session), all(ITEM, &commit.items), all(LEASE, &commit.leases)].concat()
+}
+
+/// Our trailers in a message.
+pub fn in_message(message: &[u8]) -> Vec<(String, String)> {
+    let ours = lines(message).filter(|(_, ours)| *ours).map(|(line, _)| String::from_utf8_lossy(line));
+    let parts = ours.filter_map(|line| {
+        let (key, value) = line.split_once(':')?;
+        let key = [SESSION, ITEM, LEASE].into_iter().find(|k| k.eq_ignore_ascii_case(key))?;
+        Some((key.to_owned(), value.trim().to_owned()))
+    });
+    parts.collect()
 }
 
 /// True when a message has no text, so that git would refuse it as empty. `comment`: what begins
@@ -99,7 +101,7 @@ fn is_ours(line: &[u8]) -> bool {
 ///
 /// # Errors
 /// When the file cannot be rewritten or git fails.
-pub fn write(dir: &Path, file: &Path, trailers: &[(&str, String)]) -> Result<(), GitError> {
+pub fn write(dir: &Path, file: &Path, trailers: &[(String, String)]) -> Result<(), GitError> {
     let io = |source| GitError::Missing { source };
     let before = std::fs::read(file).map_err(io)?;
     let kept: Vec<&[u8]> = lines(&before).filter(|(_, ours)| !ours).map(|(line, _)| line).collect();

@@ -16,6 +16,7 @@
 //! - At no instant is an existing hook absent, whenever the process is killed ([`install`] says
 //!   what each point leaves).
 
+pub mod caller;
 mod install;
 mod place;
 mod server;

@@ -60,6 +60,17 @@ pub fn in_range(repo: &HostRepo, range: &str) -> Result<Vec<CommitChanges>, Chan
     parse_log(&log(repo.git()).arg("--end-of-options").args(words).arg("--").run()?)
 }
 
+/// The commit at HEAD; `None` on a branch without commits.
+///
+/// # Errors
+/// When git fails.
+pub fn last(repo: &HostRepo) -> Result<Option<CommitChanges>, ChangesError> {
+    match super::head_from_git(repo)? {
+        Some(id) => Ok(parse_log(&log(repo.git()).args(["-1", &id, "--"]).run()?)?.into_iter().next()),
+        None => Ok(None),
+    }
+}
+
 /// The commits that a push brings to `remote` and that it does not have yet, newest first.
 ///
 /// What the remote has is judged by this clone's remote-tracking branches and by the ids that
