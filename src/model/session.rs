@@ -103,6 +103,11 @@ impl Lease {
         later(self.renewed, self.ttl)
     }
 
+    /// When it would run out, had it been renewed then.
+    pub(crate) fn expires_from(&self, then: Timestamp) -> Timestamp {
+        later(then, self.ttl)
+    }
+
     /// True when more than half of its time has passed, or its clock was set back meanwhile: nobody
     /// knows then how much has, and other clones go by clocks of their own.
     pub fn is_due(&self, now: Timestamp) -> bool {

@@ -21,6 +21,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use gix::ObjectId;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::crash_point;
@@ -76,6 +77,12 @@ impl Guest {
     /// True when it tells what was handed out of the pool.
     pub fn is_handed_out(&self) -> bool {
         self.id.ends_with(HANDED)
+    }
+
+    /// When it was accepted, if nobody waits for the answer: its id begins with that.
+    pub fn accepted(&self) -> Option<Timestamp> {
+        let nanos = self.id.split('-').next().filter(|_| self.is_posted())?;
+        Timestamp::from_nanosecond(nanos.parse().ok()?).ok()
     }
 }
 

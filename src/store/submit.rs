@@ -299,7 +299,8 @@ fn serve(
                 own_waits = false;
             }
             let before = txn.savepoint();
-            match apply(txn, &guest.op, context) {
+            let then = guest.accepted().map(|at| Context { accepted: Some(at), ..context.clone() });
+            match apply(txn, &guest.op, then.as_ref().unwrap_or(context)) {
                 Ok(outcome) if guest.patient && may_change(&outcome) => still.push(guest),
                 Ok(outcome) => {
                     if guest.is_posted() && outcome.is_refusal() {

@@ -124,7 +124,8 @@ impl Sim {
         at.room.retain(|_, guest| guest.out.is_some() || guest.pre.is_some() || guest.alive);
         let turn = at.turn.as_ref().expect("a turn is on");
         let mut acts = Vec::new();
-        let mut serve = |act: Act, op: &Rc<Op>| {
+        let mut serve = |act: Act, op: &Rc<Op>, accepted: Option<Timestamp>| {
+            let context = &Context { accepted, ..context.clone() };
             let before = txn.events().len();
             let outcome = apply(txn, op, context).expect("memory can be read");
             let changed = txn.events()[before..].iter().any(|e| e.event != "expired");
@@ -142,11 +143,12 @@ impl Sim {
         posted.sort_by_key(|(_, guest)| !matches!(*guest.op, Op::HandOut(_)));
         for (id, guest) in posted.into_iter().chain(others) {
             if own.is_none() && guest.owner.is_some() && turn.ticket.is_some_and(|t| t < *id) {
-                own = Some(serve(turn.act, &turn.op));
+                own = Some(serve(turn.act, &turn.op, None));
             }
-            guests.push((*id, serve(guest.act, &guest.op)));
+            let accepted = guest.owner.is_none().then_some(guest.since);
+            guests.push((*id, serve(guest.act, &guest.op, accepted)));
         }
-        let own = own.unwrap_or_else(|| serve(turn.act, &turn.op));
+        let own = own.unwrap_or_else(|| serve(turn.act, &turn.op, None));
         Attempt { own, guests, acts }
     }
 
@@ -206,7 +208,7 @@ impl Sim {
         } else {
             at.watch.stale(steady)
         };
-        Context { now, clone: Some(at.name.clone()), stale, pool: self.config.pool }
+        Context { now, clone: Some(at.name.clone()), stale, pool: self.config.pool, accepted: None }
     }
 
     /// Looks at the leases of other clones.

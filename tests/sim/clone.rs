@@ -118,6 +118,8 @@ pub struct Guest {
     pub owner: Option<usize>,
     /// True while that process lives.
     pub alive: bool,
+    /// When it entered, by the clone's wall clock.
+    pub since: Timestamp,
     pub pre: Option<Answer>,
     pub out: Option<Answer>,
 }

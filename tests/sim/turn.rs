@@ -291,7 +291,10 @@ impl Sim {
     /// Leaves an act in the room.
     pub fn enter(&mut self, clone: usize, act: Act, op: Rc<Op>, owner: Option<usize>) -> u64 {
         let id = self.number();
-        self.clones[clone].room.insert(id, Guest { act, op, owner, alive: true, pre: None, out: None });
+        let since = self.clones[clone].clock.wall(self.now);
+        self.clones[clone]
+            .room
+            .insert(id, Guest { act, op, owner, alive: true, since, pre: None, out: None });
         id
     }
 }

@@ -1,6 +1,8 @@
 //! Leases: running out, being taken back, being renewed.
 
 use super::super::claim;
+use jiff::Timestamp;
+
 use super::super::event::Event;
 use super::super::op::RenewWhat;
 use super::super::outcome::Outcome;
@@ -9,13 +11,18 @@ use super::super::view::ViewError;
 use super::super::{ItemId, ItemState, SessionName, Txn, cooling, head, queue, session as sessions};
 use super::{Context, active, granted};
 
-/// Takes back every lease that has run out, except those of `alive`, which is renewed instead: a
-/// session whose command arrives is not dead, and nobody has taken its place yet. Those of a pool
-/// that is alive stay as they are.
+/// Takes back every lease that has run out, except those of `alive`, which are renewed instead, as of when it
+/// was `seen`: a session whose command arrives is not dead, and nobody has taken its place yet. Those of a
+/// pool that is alive stay as they are.
 ///
 /// # Errors
 /// When the state cannot be read.
-pub(super) fn sweep(txn: &mut Txn<'_>, alive: &[&SessionName], context: &Context) -> Result<(), ViewError> {
+pub(super) fn sweep(
+    txn: &mut Txn<'_>,
+    alive: &[&SessionName],
+    seen: Timestamp,
+    context: &Context,
+) -> Result<(), ViewError> {
     let before = head::read(txn)?.sweep_at;
     if before.is_none_or(|at| context.now < at) && context.stale.is_empty() {
         return Ok(());
@@ -30,19 +37,24 @@ pub(super) fn sweep(txn: &mut Txn<'_>, alive: &[&SessionName], context: &Context
             earliest = earliest.into_iter().chain(session.leases.iter().map(Lease::expires).min()).min();
             continue;
         }
-        let (gone, kept): (Vec<Lease>, Vec<Lease>) =
+        let (out, kept): (Vec<Lease>, Vec<Lease>) =
             session.leases.drain(..).partition(|l| l.has_run_out(context));
         session.leases = kept;
-        changed |= !gone.is_empty();
-        if is_alive && !gone.is_empty() {
-            session.leases.extend(gone.into_iter().map(|mut lease| {
-                lease.renew(context);
+        changed |= !out.is_empty();
+        let (back, gone): (Vec<Lease>, Vec<Lease>) =
+            out.into_iter().partition(|l| is_alive && l.expires_from(seen) > context.now);
+        if !back.is_empty() {
+            let then = Context { now: seen, ..context.clone() };
+            session.leases.extend(back.into_iter().map(|mut lease| {
+                lease.renew(&then);
                 lease
             }));
             session.leases.sort_by_key(|l| l.id);
             sessions::put(txn, &session);
-        } else if !gone.is_empty() {
-            expire(txn, &mut session, gone, alive.first().copied(), context)?;
+        }
+        if !gone.is_empty() {
+            let by = alive.first().copied().filter(|by| **by != session.name).cloned();
+            expire(txn, &mut session, gone, by.as_ref(), context)?;
         }
         let next = session.leases.iter().map(Lease::expires).min();
         earliest = earliest.into_iter().chain(next).min();

@@ -46,12 +46,15 @@ pub struct Context {
     pub stale: BTreeSet<(u64, u64)>,
     /// Items that this clone keeps ready for those who ask for the same, see [`super::pool`].
     pub pool: usize,
+    /// When the operation was accepted, if nobody has waited for it since: what is only recorded tells that
+    /// its session was alive then, and not that it is.
+    pub accepted: Option<Timestamp>,
 }
 
 impl Context {
     /// The context of a store that decides by itself.
     pub fn local(now: Timestamp) -> Self {
-        Context { now, clone: None, stale: BTreeSet::new(), pool: 0 }
+        Context { now, clone: None, stale: BTreeSet::new(), pool: 0, accepted: None }
     }
 }
 
@@ -65,7 +68,16 @@ pub fn apply(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, V
         _ => None,
     };
     let alive: Vec<&SessionName> = op.session().into_iter().chain(pool).collect();
-    guarded(txn, &alive, context, |txn| dispatch(txn, op, context))
+    let seen = match op {
+        Op::Record { .. } => happened(context),
+        _ => context.now,
+    };
+    guarded(txn, &alive, seen, context, |txn| dispatch(txn, op, context))
+}
+
+/// When what is being recorded has happened. A clock that was set back does not make it the future.
+fn happened(context: &Context) -> Timestamp {
+    context.accepted.map_or(context.now, |at| at.min(context.now))
 }
 
 /// Applies [`Op::Import`] to items that stand somewhere else, so that a large import is not
@@ -80,7 +92,7 @@ pub fn apply_import(
     context: &Context,
 ) -> Result<Outcome, ViewError> {
     let alive: Vec<&SessionName> = intake.session.into_iter().collect();
-    guarded(txn, &alive, context, |txn| import::import(txn, items, intake, context))
+    guarded(txn, &alive, context.now, context, |txn| import::import(txn, items, intake, context))
 }
 
 /// Shows a state as it will be when something that was accepted without the remote has gone out.
@@ -100,15 +112,16 @@ pub fn foresee(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<(), View
     Ok(())
 }
 
-/// `alive`: who shows by this that it is at work; the first is the session that acts.
+/// `alive`: who shows by this that it was at work when it was `seen`; the first is the session that acts.
 fn guarded(
     txn: &mut Txn<'_>,
     alive: &[&SessionName],
+    seen: Timestamp,
     context: &Context,
     act: impl FnOnce(&mut Txn<'_>) -> Result<Outcome, ViewError>,
 ) -> Result<Outcome, ViewError> {
     // What has run out goes back first, and stays back even when the operation is refused.
-    leases::sweep(txn, alive, context)?;
+    leases::sweep(txn, alive, seen, context)?;
     let point = txn.savepoint();
     let outcome = act(txn)?;
     if outcome.is_refusal() {
@@ -151,7 +164,7 @@ fn dispatch(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, Vi
         Op::Sweep => Ok(Outcome::Done),
         Op::Record { session, event, data } => {
             head::next_generation(txn)?;
-            let mut entry = Event::new(context.now, session.as_ref(), event);
+            let mut entry = Event::new(happened(context), session.as_ref(), event);
             entry.data = data.clone();
             txn.record(entry);
             Ok(Outcome::Done)

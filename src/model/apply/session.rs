@@ -252,6 +252,31 @@ mod tests {
     }
 
     #[test]
+    fn what_was_only_recorded_is_a_sign_of_life_as_of_then() {
+        let recorded = |then: i64, now: i64| {
+            let mut state = store();
+            run(&mut state, &start("t"), &at(0, None));
+            run(&mut state, &claim(100), &at(0, None));
+            let record =
+                Op::Record { session: Some(name("s")), event: "commit".into(), data: Default::default() };
+            let context = Context { accepted: Some(at(then, None).now), ..at(now, None) };
+            let (_, events) = run(&mut state, &record, &context);
+            let commit = events.iter().find(|e| e.event == "commit").expect("recorded");
+            (state, commit.time)
+        };
+        // It went out with another's act, when the lease was over, and had come too early to change that.
+        let (state, time) = recorded(1, 105);
+        assert_eq!(record(&state).leases.len(), 0);
+        assert_eq!(time, at(1, None).now, "it is dated when it happened");
+        // It shows that the session was alive a while later.
+        let (state, _) = recorded(60, 105);
+        assert_eq!(record(&state).leases[0].expires(), at(160, None).now);
+        // A clock that was set back does not lengthen anything.
+        let (state, _) = recorded(5000, 105);
+        assert_eq!(record(&state).leases[0].expires(), at(205, None).now);
+    }
+
+    #[test]
     fn an_assignment_is_no_sign_of_life() {
         let mut state = store();
         run(&mut state, &start("t"), &at(0, Some("one")));

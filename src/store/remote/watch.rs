@@ -90,7 +90,7 @@ impl Watch {
             self.look(view)?;
         }
         let stale = self.notes.stale(steady_ms());
-        Ok(Context { now: clock::now(), clone: self.clone.clone(), stale, pool: self.pool })
+        Ok(Context { now: clock::now(), clone: self.clone.clone(), stale, pool: self.pool, accepted: None })
     }
 
     /// Looks at the leases of other clones.
