@@ -20,8 +20,10 @@ pub fn prepare(app: &App, store: &Store, file: &Path, like_head: bool) -> CliRes
     let state = |name: &str| app.repo.git_dir.join(name).exists();
     // A rebase makes commits again that have been judged when they were made, under leases that
     // may have ended in good order since; they keep their trailers.
+    let amends = caller::amends();
+    let rebases = state("rebase-merge") || state("rebase-apply");
     let stopped = state("rebase-merge/stopped-sha");
-    if !stopped && (state("rebase-merge") || state("rebase-apply")) {
+    if rebases && !stopped && amends != Some(true) {
         return Ok(Answer::default());
     }
     let Some(session) = session_here(app, store)? else { return Ok(Answer::default()) };
@@ -45,10 +47,15 @@ pub fn prepare(app: &App, store: &Store, file: &Path, like_head: bool) -> CliRes
         return Ok(Answer::default());
     }
     let mut kept = Vec::new();
-    if stopped {
+    if rebases {
         kept = trailers::in_message(&std::fs::read(app.repo.root.join(file)).unwrap_or_default());
+        // What others have made stays theirs.
+        let new = stopped && kept.is_empty();
+        if !new && !trailers::are_of(&kept, &session.name) {
+            return Ok(Answer::default());
+        }
     }
-    write(app, &session, paths, file, (caller::amends().unwrap_or(like_head), kept))
+    write(app, &session, paths, file, (amends.unwrap_or(like_head), kept))
 }
 
 /// `commit-msg`: the message is what it will be.

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::git::changes::CommitChanges;
 use crate::git::{Git, GitError};
-use crate::model::RepoPath;
 use crate::model::session::Session;
+use crate::model::{RepoPath, SessionName};
 
 /// Trailer that names the session.
 pub const SESSION: &str = "Coord-Session";
@@ -30,11 +30,10 @@ pub fn for_commit(
             leases.push(lease);
         }
     }
-    let own = (SESSION.to_owned(), session.name.to_string());
-    let kept = if kept.contains(&own) { kept } else { Vec::new() };
+    let kept = if are_of(&kept, &session.name) { kept } else { Vec::new() };
     let items = leases.iter().filter_map(|l| l.item.as_ref()).map(|i| (ITEM.to_owned(), i.id.to_string()));
     let leases = leases.iter().map(|l| (LEASE.to_owned(), l.id.to_string()));
-    let mut trailers = vec![own];
+    let mut trailers = vec![(SESSION.to_owned(), session.name.to_string())];
     for key in [ITEM, LEASE] {
         for trailer in kept.iter().cloned().chain(items.clone()).chain(leases.clone()) {
             if trailer.0 == key && !trailers.contains(&trailer) {
@@ -43,6 +42,11 @@ pub fn for_commit(
         }
     }
     trailers
+}
+
+/// True for the trailers of a commit of this session.
+pub fn are_of(trailers: &[(String, String)], session: &SessionName) -> bool {
+    trailers.iter().any(|(key, value)| key == SESSION && value == session.as_str())
 }
 
 /// Our trailers of a commit.

@@ -233,6 +233,22 @@ fn an_amend_names_what_is_claimed_by_now() {
     desk.passes(&["commit", "--amend", "--no-edit"]);
     desk.env.coord_in(&desk.dir, &["release", "a"]).ok();
     check().ok();
+    // So with several, and those of others are left as they are.
+    for n in 0..2 {
+        desk.edit("b");
+        desk.passes(&["commit", "--no-verify", "-am", &format!("b{n}")]);
+    }
+    desk.other_commits("exec");
+    let others = desk.env.git_in(&desk.env.temp().join("other"), &["rev-parse", "HEAD"]);
+    desk.passes(&["rebase", "-q", "--onto", others.trim(), base.trim()]);
+    check().fails(5, "refused");
+    desk.claim(&["a", "b"]);
+    desk.passes(&["rebase", "-q", "--exec", "git commit --amend --no-edit --allow-empty", base.trim()]);
+    desk.env.coord_in(&desk.dir, &["release", "--all"]).ok();
+    check().ok();
+    let sessions = "--format=%(trailers:key=Coord-Session,valueonly,separator=)";
+    let range = format!("{}..HEAD", base.trim());
+    assert_eq!(desk.env.git_in(&desk.dir, &["log", sessions, &range]), "me\nme\nme\nother\n");
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub enum By {
 /// See the command's help.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
-    /// Show sessions that have ended, too
+    /// Show sessions that have ended, too; '--by session' always does
     #[arg(long)]
     all: bool,
     /// Show one table with more numbers; without it, sessions and what tells most of the work
