@@ -141,6 +141,26 @@ impl HostRepo {
     /// # Errors
     /// When it is outside the worktree or inside git's folder.
     pub fn repo_path(&self, arg: &Path) -> Result<RepoPath, PathError> {
+        self.below_links(self.path_of(arg)?)
+    }
+
+    /// The same file without symbolic links on the way: git has no files below one, so a claim of such a
+    /// path would protect nothing.
+    fn below_links(&self, path: RepoPath) -> Result<RepoPath, PathError> {
+        let native = path.to_native();
+        let is_link = |folder: &Path| {
+            !folder.as_os_str().is_empty()
+                && self.root.join(folder).symlink_metadata().is_ok_and(|m| m.is_symlink())
+        };
+        let Some(link) = native.ancestors().skip(1).find(|folder| is_link(folder)) else { return Ok(path) };
+        let outside = || PathError::Outside { path: path.as_str().to_owned() };
+        let real = resolve_existing(&self.root.join(link));
+        let rest = native.strip_prefix(link).map_err(|_| outside())?;
+        let below = real.strip_prefix(&self.root).map_err(|_| outside())?.join(rest);
+        RepoPath::from_bytes(std::os::unix::ffi::OsStrExt::as_bytes(below.as_os_str()))
+    }
+
+    fn path_of(&self, arg: &Path) -> Result<RepoPath, PathError> {
         use std::os::unix::ffi::OsStrExt;
         if !arg.is_absolute() {
             let below = RepoPath::from_bytes(arg.as_os_str().as_bytes());

@@ -143,3 +143,22 @@ fn items_touch_files_with_odd_names() {
     env.check("after items with odd names");
     env.fsck("after items with odd names");
 }
+
+/// git has no files below a link: a claim of such a name would protect nothing.
+#[test]
+fn a_path_below_a_link_is_the_file_that_it_leads_to() {
+    let env = TestEnv::new();
+    std::fs::create_dir_all(env.root.join("src/web")).unwrap();
+    std::os::unix::fs::symlink("src/web", env.root.join("link")).unwrap();
+    std::os::unix::fs::symlink(env.temp(), env.root.join("away")).unwrap();
+    env.sessions(&["me", "you"]);
+    env.coord_as("me", &["claim", "src/web/a", "link"]).ok();
+    env.coord_as("you", &["claim", "link/a"]).fails(4, "held");
+    env.run(&env.root.join("link")).session("you").args(["claim", "a"]).call().fails(4, "held");
+    let mut held: Vec<String> = env.claimed().into_iter().map(|(path, _)| path).collect();
+    held.sort();
+    assert_eq!(held, ["link", "src/web/a"], "the link is a file of its own");
+    env.coord_as("you", &["claim", "link/new/b"]).ok();
+    assert!(env.claimed().iter().any(|(path, _)| path == "src/web/new/b"));
+    env.coord_as("you", &["claim", "away/x"]).fails(1, "bad-path");
+}
