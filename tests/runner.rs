@@ -60,6 +60,7 @@ mod suite {
     mod updates;
     mod upkeep;
     mod workers;
+    mod worktrees;
     mod zombies;
 }
 
