@@ -28,6 +28,7 @@ mod suite {
     mod joining;
     mod joining_faults;
     mod leases;
+    mod leaving;
     mod mending;
     mod model;
     mod model_oracle;
