@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::git::{Exchange, GitError, HostRepo, Worktree, listed};
+use crate::git::{Exchange, GitEnv, GitError, HostRepo, Worktree, listed};
 use crate::model::session::{self, Session, SessionState};
 use crate::model::{Op, SessionName};
 use crate::store::{Store, StoreError, host_name};
@@ -21,16 +21,20 @@ pub(super) fn of_this_clone(repo: &HostRepo, store: &Store) -> Result<Vec<Sessio
     sessions.retain(|s| s.state == SessionState::Active);
     if clone.is_some() {
         let trees = repo.worktrees()?;
-        sessions.retain(|s| s.clone == clone || (s.clone.is_none() && is_here(s, &trees)));
+        sessions.retain(|s| s.clone == clone || (s.clone.is_none() && is_here(s, repo, &trees)));
     }
     Ok(sessions)
 }
 
-/// True for a session that works in one of these worktrees. One that was started before a remote
-/// decided names no clone.
-fn is_here(session: &Session, trees: &[Worktree]) -> bool {
+/// True for a session that works in one of these worktrees, as git lists them. One that was started
+/// before a remote decided names no clone.
+fn is_here(session: &Session, repo: &HostRepo, trees: &[Worktree]) -> bool {
     let Some(place) = session.worktree.as_deref().map(Path::new) else { return false };
-    session.host.as_deref() == Some(&host_name()) && trees.iter().any(|tree| tree.path == place)
+    let here = session.host.as_deref() == Some(&host_name());
+    let Some(tree) = trees.iter().find(|tree| here && tree.path == place) else { return false };
+    // In a copy of the folder git lists the worktrees of the original.
+    let is_ours = |found: HostRepo| found.common_dir == repo.common_dir;
+    tree.prunable || HostRepo::discover(place, &GitEnv::default()).is_ok_and(is_ours)
 }
 
 /// What came of giving back.

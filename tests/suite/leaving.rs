@@ -109,6 +109,11 @@ fn uninstalling_gives_back_what_was_held_before_there_was_a_remote() {
     let at_work = |c: &TestEnv| c.coord(&["uninstall"]).fails(5, "refused")["details"]["at_work"].clone();
     assert_eq!(at_work(b), serde_json::json!([]), "they are not this clone's");
     assert_eq!(at_work(a), serde_json::json!(["alice", "carol"]));
+    // Nor a copy's, whose git lists the worktrees of the original.
+    let copy = a.temp().join("copy");
+    crate::common::copy_tree(&a.root, &copy);
+    let would = a.coord_in(&copy, &["uninstall"]).fails(5, "refused")["details"]["at_work"].clone();
+    assert_eq!(would, serde_json::json!([]));
     // One whose worktree is gone goes on elsewhere, as before.
     a.git(&["worktree", "remove", "--force", "../wc"]);
     a.coord(&["session", "start", "carol", "--worktree", "../wd"]).ok();
