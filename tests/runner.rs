@@ -28,6 +28,7 @@ mod suite {
     mod joining;
     mod joining_faults;
     mod leases;
+    mod leaving;
     mod mending;
     mod model;
     mod model_oracle;
@@ -60,6 +61,7 @@ mod suite {
     mod updates;
     mod upkeep;
     mod workers;
+    mod worktrees;
     mod zombies;
 }
 

@@ -7,7 +7,7 @@ use crate::doctor::{DoctorError, Finding, Options, Place, Report, examine};
 use crate::process;
 
 use super::app::App;
-use super::error::{CliError, CliResult};
+use super::error::{CliError, CliResult, NAME_ANOTHER};
 use super::output::{Answer, BAD, FAINT, GOOD, STRONG, Text, WARN, paint};
 use super::text::count;
 
@@ -50,6 +50,10 @@ pub fn doctor(app: &App, args: &DoctorArgs) -> CliResult<Answer> {
 }
 
 fn hint(args: &DoctorArgs, left: &[&Finding]) -> String {
+    // Before all else: what is mended may have to come from there.
+    if left.iter().any(|f| f.code == "remote-unknown") {
+        return NAME_ANOTHER.into();
+    }
     if !args.repair && left.iter().any(|f| f.repairable) {
         let remote = if args.remote { " --remote" } else { "" };
         return format!("mend it with: git coord doctor{remote} --repair");

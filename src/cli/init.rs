@@ -6,8 +6,8 @@ use serde_json::json;
 use crate::crash_point;
 use crate::git::{Git, OLDEST_GIT, version};
 use crate::model::{Op, pool};
-use crate::store::remote::Joined;
-use crate::store::{self, Store};
+use crate::store::remote::{Joined, RemoteError};
+use crate::store::{self, Store, StoreError};
 
 use super::app::App;
 use super::error::{CliError, CliResult};
@@ -54,10 +54,10 @@ pub fn init(app: &App, args: &InitArgs) -> CliResult<Answer> {
     require_git()?;
     let sha256 = app.repo.is_sha256()?;
     let fresh = !app.repo.common_dir.join(store::STORE_DIR).exists();
-    let mut shared = None;
+    let mut shared = Vec::new();
     let mut meet = |store: &Store| -> CliResult<()> {
         if let Some(remote) = &args.remote {
-            shared = Some(join(app, store, remote, args.discard)?);
+            shared = join(app, store, remote, args.discard)?;
         }
         Ok(())
     };
@@ -104,7 +104,7 @@ fn leave(app: &App, store: &Store) -> CliResult<bool> {
 }
 
 /// Makes a remote the arbiter; returns what there is to say about it.
-fn join(app: &App, store: &Store, remote: &str, discard: bool) -> CliResult<String> {
+fn join(app: &App, store: &Store, remote: &str, discard: bool) -> CliResult<Vec<String>> {
     let known = app.repo.git().args(["remote"]).text()?;
     if !known.lines().any(|name| name == remote) {
         let hint = match known.lines().collect::<Vec<_>>()[..] {
@@ -122,14 +122,43 @@ fn join(app: &App, store: &Store, remote: &str, discard: bool) -> CliResult<Stri
         return Err(CliError::failed("several-urls", message)
             .hint("add a remote of its own for the arbiter: git remote add coord URL"));
     }
-    match store.join(remote, discard)? {
-        Joined::Already => Ok(format!("{remote} is the arbiter")),
-        Joined::Took => Ok(format!("{remote} is the arbiter from now on; its state was taken over")),
-        Joined::Gave => Ok(format!("{remote} is the arbiter from now on; this clone's state was moved there")),
+    let before = store.authority()?.map(|a| a.remote).filter(|before| before != remote);
+    let from_now_on = format!("{remote} is the arbiter from now on");
+    match store.join(remote, discard).map_err(|e| not_joined(e, remote))? {
+        Joined::Already => Ok(vec![format!("{remote} is the arbiter")]),
+        Joined::Took => Ok(vec![format!("{from_now_on}; its state was taken over")]),
+        Joined::Gave => {
+            let moved = format!("{from_now_on}; this clone's state was moved there");
+            let others = before.map(|before| {
+                format!(
+                    "{before} goes on deciding for the others; in every other clone: git coord init --remote \
+                     {remote}"
+                )
+            });
+            Ok([moved].into_iter().chain(others).collect())
+        }
         Joined::Differs { sessions, items } => Err(CliError::refused(format!(
             "{remote} has a state already, and this clone has another one ({sessions} sessions, {items} items)"
         ))
         .hint(format!("to give up this clone's: git coord init --remote {remote} --discard"))),
+    }
+}
+
+/// The error of a remote that could not be joined. One that decides so far can be left behind only
+/// by saying that it is gone.
+fn not_joined(error: StoreError, remote: &str) -> CliError {
+    let before = match &error {
+        StoreError::Remote(
+            RemoteError::Unreachable { remote: silent, .. } | RemoteError::Unknown { remote: silent, .. },
+        ) if silent != remote => Some(silent.clone()),
+        _ => None,
+    };
+    match (CliError::from(error), before) {
+        (error, Some(before)) => error.hint(format!(
+            "{before} decides so far: try again when it can be reached; if it is gone for good, first: git \
+             remote remove {before}"
+        )),
+        (error, None) => error,
     }
 }
 

@@ -51,6 +51,12 @@ impl Text {
         anstream::adapter::strip_str(&self.0.join("\n")).to_string()
     }
 
+    /// The same with one more line.
+    pub fn and(mut self, line: String) -> Self {
+        self.0.push(line);
+        self
+    }
+
     /// The same with `words` before the first line.
     pub fn after(mut self, words: &str) -> Self {
         match self.0.first_mut() {

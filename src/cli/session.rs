@@ -13,13 +13,13 @@ use crate::model::op::StartSession;
 use crate::model::session::{self, Session, SessionState};
 use crate::model::share::Share;
 use crate::model::{Op, Outcome, QueueName, SessionName};
-use crate::store::{Store, random_hex};
+use crate::store::{Store, host_name, random_hex};
 
 use super::app::App;
 use super::error::{CliError, CliResult};
 use super::output::{Answer, FAINT, GOOD, STRONG, Text, paint};
 use super::text;
-use super::worktree;
+use super::worktree::{self, Home, Wanted};
 
 /// How long a start waits for a process that writes, before it goes by what is known.
 const LOOK_WAIT: Duration = Duration::from_secs(2);
@@ -113,58 +113,20 @@ fn start(app: &App, args: &StartArgs) -> CliResult<Answer> {
     let mut notes = Vec::new();
     let home = match &args.worktree {
         Some(dir) => {
-            let place = worktree::place(app, dir);
-            match worktree::present(app, &place)? {
-                Some(found) => found,
+            let wanted = Wanted { place: worktree::place(app, dir), branch: args.branch.as_deref() };
+            match worktree::present(app, &wanted)? {
+                Some(found) => Home::found(found),
                 None => {
-                    check_not_at_work(&store, &args.name, &place)?;
-                    let branch = args.branch.as_deref().unwrap_or(args.name.as_str());
-                    worktree::make(app, &store, &place, branch, &mut notes)?
+                    check_not_at_work(&store, &args.name, &wanted.place)?;
+                    worktree::make(app, &store, &wanted, args.name.as_str(), &mut notes)?
                 }
             }
         }
-        None => app.repo.clone(),
+        None => Home::found(app.repo.clone()),
     };
-    // A new worktree may look for its hooks in a folder of its own (core.hooksPath), and tools
-    // such as npm install replace hooks: every start sees to them.
-    super::hooks::install(app)?;
-    let raw = Binding::read(&home).ok().flatten();
-    if let Some(before) = raw.as_ref().filter(|b| b.session != args.name) {
-        notes.push(format!(
-            "this worktree was bound to {0}, which goes on under: --session {0}",
-            before.session
-        ));
-    }
-    let token = match raw {
-        Some(binding) if binding.session == args.name => binding.token,
-        _ => random_hex(16),
-    };
-    let known = store.read(|view| session::get(view, &args.name))?;
-    let clone = store.authority()?.map(|a| a.clone);
-    let op = Op::StartSession(StartSession {
-        name: args.name.clone(),
-        token: token.clone(),
-        worktree: Some(home.root.to_string_lossy().into_owned()),
-        branch: current_branch(&home)?,
-        host: Some(crate::store::host_name()),
-        queues: (!args.queues.is_empty()).then(|| args.queues.clone()),
-        areas: (!args.areas.is_empty()).then(|| args.areas.clone()),
-        share: args.share,
-        help_others: args.help_others,
-        abandoned: known.as_ref().is_some_and(|k| is_free(k, &home.root, clone.as_deref())),
-    });
-    let outcome = match app.submit(&store, &op, None) {
-        Err(e) if e.code == "held" => {
-            // Where it is at work may have been learnt just now.
-            let known = store.read(|view| session::get(view, &args.name))?;
-            return Err(match known {
-                Some(known) => at_work(e, &known, clone.as_deref()),
-                None => e,
-            });
-        }
-        other => other?,
-    };
-    let Outcome::Session { session, .. } = outcome else { return Err(CliError::from_refusal(outcome)) };
+    let begun = begin(app, args, &store, &home.repo, &mut notes);
+    let (session, token) = begun.map_err(|error| home.left_after(error, app, &store))?;
+    let home = home.repo;
     let binding =
         Binding { session: args.name.clone(), token, worktree: home.root.to_string_lossy().into_owned() };
     binding.write(&home).map_err(|e| CliError::failed("io", e.to_string()))?;
@@ -183,10 +145,63 @@ fn start(app: &App, args: &StartArgs) -> CliResult<Answer> {
     Ok(answer)
 }
 
+/// Starts the session in the state. Returns it, and the token that binds its worktree to it.
+fn begin(
+    app: &App,
+    args: &StartArgs,
+    store: &Store,
+    home: &HostRepo,
+    notes: &mut Vec<String>,
+) -> CliResult<(Box<Session>, String)> {
+    // A new worktree may look for its hooks in a folder of its own (core.hooksPath), and tools
+    // such as npm install replace hooks: every start sees to them.
+    super::hooks::install(app)?;
+    let raw = Binding::read(home).ok().flatten();
+    if let Some(before) = raw.as_ref().filter(|b| b.session != args.name) {
+        notes.push(format!(
+            "this worktree was bound to {0}, which goes on under: --session {0}",
+            before.session
+        ));
+    }
+    let token = match raw {
+        Some(binding) if binding.session == args.name => binding.token,
+        _ => random_hex(16),
+    };
+    let known = store.read(|view| session::get(view, &args.name))?;
+    let clone = store.authority()?.map(|a| a.clone);
+    let op = Op::StartSession(StartSession {
+        name: args.name.clone(),
+        token: token.clone(),
+        worktree: Some(home.root.to_string_lossy().into_owned()),
+        branch: worktree::current_branch(home)?,
+        host: Some(host_name()),
+        queues: (!args.queues.is_empty()).then(|| args.queues.clone()),
+        areas: (!args.areas.is_empty()).then(|| args.areas.clone()),
+        share: args.share,
+        help_others: args.help_others,
+        abandoned: known.as_ref().is_some_and(|k| is_free(k, &home.root, clone.as_deref())),
+    });
+    let outcome = match app.submit(store, &op, None) {
+        Err(e) if e.code == "held" => {
+            // Where it is at work may have been learnt just now.
+            let known = store.read(|view| session::get(view, &args.name))?;
+            return Err(match known {
+                Some(known) => at_work(e, &known, clone.as_deref()),
+                None => e,
+            });
+        }
+        other => other?,
+    };
+    match outcome {
+        Outcome::Session { session, .. } => Ok((session, token)),
+        other => Err(CliError::from_refusal(other)),
+    }
+}
+
 /// The error of a session that is bound elsewhere.
 fn at_work(held: CliError, known: &Session, clone: Option<&str>) -> CliError {
     let name = &known.name;
-    let other = known.clone.as_deref() != clone;
+    let other = is_of_another_clone(known, clone);
     let host = known.host.as_deref().unwrap_or("another machine");
     let whose = if other { format!(" of another clone, on {host}") } else { String::new() };
     let place = known.worktree.as_deref().unwrap_or("a worktree");
@@ -209,8 +224,8 @@ fn check_not_at_work(store: &Store, name: &SessionName, place: &Path) -> CliResu
 /// True when a known session may be started at `home` although it is bound elsewhere: its
 /// worktree is gone, or is bound to another session by now.
 fn is_free(known: &Session, home: &Path, clone: Option<&str>) -> bool {
-    if known.clone.as_deref() != clone {
-        // Its worktree is in another clone, where nothing can be seen from here.
+    if is_of_another_clone(known, clone) {
+        // Its worktree is there, where nothing can be seen from here.
         return false;
     }
     let Some(place) = known.worktree.as_ref().map(Path::new) else { return true };
@@ -226,8 +241,12 @@ fn is_free(known: &Session, home: &Path, clone: Option<&str>) -> bool {
     }
 }
 
-fn current_branch(repo: &HostRepo) -> CliResult<Option<String>> {
-    Ok(repo.git().args(["symbolic-ref", "-q", "--short", "HEAD"]).optional()?)
+fn is_of_another_clone(known: &Session, clone: Option<&str>) -> bool {
+    match (known.clone.as_deref(), clone) {
+        // It was started before a remote decided. What is on this machine can be looked at.
+        (None, Some(_)) => known.host.as_deref() != Some(&host_name()),
+        (theirs, ours) => theirs != ours,
+    }
 }
 
 fn list(app: &App) -> CliResult<Answer> {
@@ -248,9 +267,10 @@ fn line(session: &Session, store: &Store, width: usize) -> String {
         SessionState::Active => paint(GOOD, "active"),
         SessionState::Ended => paint(FAINT, "ended "),
     };
-    let seen = store.last_seen(&session.name).map(|t| format!("seen {}", text::ago(t))).unwrap_or_default();
+    // Of those of other clones it is not known here.
+    let seen = store.last_seen(&session.name).map_or_else(|| "-".to_owned(), text::ago);
     let place = session.worktree.as_deref().unwrap_or("-");
-    format!("{:width$}  {state}  {place}  {}", session.name.to_string(), paint(FAINT, seen))
+    format!("{:width$}  {state}  {place}  {}", session.name.to_string(), paint(FAINT, format!("seen {seen}")))
 }
 
 fn show(app: &App, args: &NameArgs) -> CliResult<Answer> {

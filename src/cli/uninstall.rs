@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 
 use crate::git::GitError;
 use crate::model::SessionName;
-use crate::store::StoreError;
-use crate::uninstall::{Footprint, UninstallError, footprint, give_back, refs_on, remove, remove_refs_on};
+use crate::uninstall::{
+    Footprint, GivenBack, UninstallError, footprint, give_back, refs_on, remove, remove_refs_on,
+};
 
 use super::app::App;
-use super::error::{CliError, CliResult};
+use super::error::{CliError, CliResult, NAME_ANOTHER};
 use super::output::{Answer, GOOD, Text, WARN, paint};
 use super::text::count;
 
@@ -41,8 +42,12 @@ fn there(app: &App, args: &UninstallArgs, arbiter: Option<&str>) -> CliResult<Th
         return Err(CliError::usage("which remote? None arbitrates for this clone")
             .hint("name it: git coord uninstall --remote=origin"));
     };
+    if arbiter == Some(remote) && !app.repo.has_remote(remote)? {
+        let message = format!("{remote} decides, and this repository has no remote of that name any more");
+        return Err(CliError::remote(message).hint(NAME_ANOTHER));
+    }
     let refs = refs_on(&app.repo, remote, app.store_options().patience)
-        .map_err(|e| CliError::remote(e.to_string()))?;
+        .map_err(|e| CliError::remote(Text::block(&e.to_string())))?;
     Ok(There { remote: remote.to_owned(), refs })
 }
 
@@ -54,7 +59,8 @@ fn remove_there(app: &App, there: &There) -> CliResult<()> {
     let answered = matches!(error, GitError::Failed { status: Some(_), .. });
     let left = refs_on(&app.repo, &there.remote, patience);
     let same = answered && left.is_ok_and(|left| there.refs.iter().all(|r| left.contains(r)));
-    let told = CliError::remote(format!("the refs on {} were not deleted: {error}", there.remote));
+    let told =
+        CliError::remote(Text::block(&format!("the refs on {} were not deleted: {error}", there.remote)));
     Err(if same {
         told.hint("nothing was changed; without --remote, the refs there stay")
     } else {
@@ -64,16 +70,17 @@ fn remove_there(app: &App, there: &There) -> CliResult<()> {
 }
 
 /// Ends this clone's sessions where the remote decides, unless the state there is deleted for all.
-fn end_there(app: &App, there: &There, arbiter: Option<&str>) -> Result<Vec<SessionName>, StoreError> {
+/// Otherwise what waits goes with the store: `waiting`.
+fn end_there(app: &App, there: &There, arbiter: Option<&str>, waiting: usize) -> GivenBack {
     match app.store() {
-        Ok(store) if arbiter.is_some_and(|arbiter| arbiter != there.remote) => give_back(&store),
+        Ok(store) if arbiter.is_some_and(|arbiter| arbiter != there.remote) => give_back(&app.repo, &store),
         // What cannot be read can be removed all the same.
-        _ => Ok(Vec::new()),
+        _ => GivenBack { ended: Ok(Vec::new()), waiting },
     }
 }
 
 /// What is to be said of the sessions that were ended on the remote.
-fn told_there(ended: &Result<Vec<SessionName>, StoreError>, arbiter: Option<&str>) -> Option<Text> {
+fn told_there(ended: &Result<Vec<SessionName>, UninstallError>, arbiter: Option<&str>) -> Option<Text> {
     let remote = arbiter.unwrap_or("the remote");
     match ended {
         Ok(names) if names.is_empty() => None,
@@ -113,7 +120,7 @@ pub fn uninstall(app: &App, args: &UninstallArgs) -> CliResult<Answer> {
     }
     // Also when nothing was seen: hooks may stand where git does not look any more.
     remove_there(app, &there)?;
-    let ended = end_there(app, &there, arbiter.as_deref());
+    let GivenBack { ended, waiting } = end_there(app, &there, arbiter.as_deref(), found.waiting);
     let removed = remove(&app.repo)?;
     if removed.is_empty() && there.refs.is_empty() {
         return Ok(nothing(app, &removed));
@@ -123,7 +130,7 @@ pub fn uninstall(app: &App, args: &UninstallArgs) -> CliResult<Answer> {
     all.extend(line_there(&there));
     let mut list = listing(app, &removed);
     list["remote_refs"] = names_there(&there);
-    let mut data = json!({ "removed": list, "discarded_acts": removed.waiting });
+    let mut data = json!({ "removed": list, "discarded_acts": waiting });
     if let Ok(names) = &ended {
         data["ended"] = json!(names);
     }
@@ -132,17 +139,19 @@ pub fn uninstall(app: &App, args: &UninstallArgs) -> CliResult<Answer> {
         answer = answer.note(told);
     }
     if let (Some(remote), None) = (&arbiter, &args.remote) {
+        // Under its old name git would not find it.
+        let name = if app.repo.has_remote(remote)? { remote } else { "NAME" };
         answer = answer.note(vec![
             format!(
                 "{remote} keeps refs/coord/* and refs/notes/coord/* for other clones; to delete them for all:"
             ),
-            format!("  git coord uninstall --yes --remote={remote}"),
+            format!("  git coord uninstall --yes --remote={name}"),
         ]);
     }
-    if removed.waiting > 0 {
+    if waiting > 0 {
         answer = answer.note(format!(
             "{} that waited for {} went with the store and will not be done",
-            count(removed.waiting, "act"),
+            count(waiting, "act"),
             arbiter.as_deref().unwrap_or("the remote")
         ));
     }

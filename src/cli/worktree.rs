@@ -4,43 +4,142 @@
 use std::path::{Path, PathBuf};
 
 use crate::binding::Binding;
-use crate::git::{Git, GitEnv, HostRepo, Worktree, resolve_existing};
+use crate::git::{Git, GitEnv, GitError, HostRepo, Worktree, resolve_existing};
 use crate::store::Store;
 
 use super::app::App;
 use super::error::{CliError, CliResult};
+use super::output::Text;
+
+/// What is asked for.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    /// The folder.
+    pub place: PathBuf,
+    /// The branch, if one is named.
+    pub branch: Option<&'a str>,
+}
+
+/// The worktree that a session is started in.
+#[derive(Debug)]
+pub struct Home {
+    /// It as a place to work in.
+    pub repo: HostRepo,
+    /// Set when this call has made it.
+    made: Option<Made>,
+}
+
+/// What a call has made.
+#[derive(Debug)]
+struct Made {
+    place: PathBuf,
+    branch: String,
+    /// The commit at which the branch was made; `None` when it was there before.
+    start: Option<String>,
+}
+
+impl Home {
+    /// One that was there before.
+    pub fn found(repo: HostRepo) -> Self {
+        Home { repo, made: None }
+    }
+
+    /// The error of a session that was not started there. What this call has made goes again, or the
+    /// error names it.
+    pub fn left_after(&self, error: CliError, app: &App, store: &Store) -> CliError {
+        let Some(made) = &self.made else { return error };
+        // The session may be at work there.
+        if error.details.get("outcome").is_some_and(|outcome| outcome == "unknown") {
+            return made.named_in(error, "stays for the repeated call");
+        }
+        let undone = store.worktree_lock().map_err(CliError::from).and_then(|_alone| {
+            // Another start may have found it and taken it.
+            if matches!(Binding::read(&self.repo), Ok(Some(_))) { Ok(()) } else { made.undo(app) }
+        });
+        match undone {
+            Ok(()) => error,
+            Err(why) => made.named_in(error, &format!("cannot be removed again: {}", why.message.words())),
+        }
+    }
+}
+
+impl Made {
+    /// Removes it. A branch that has moved on stays. The caller keeps others from the list of
+    /// worktrees.
+    fn undo(&self, app: &App) -> CliResult<()> {
+        if self.place.join(".git").exists() {
+            app.repo.git().args(["worktree", "remove", "--force", "--"]).arg(&self.place).run()?;
+        }
+        let name = format!("refs/heads/{}", self.branch);
+        let now = app.repo.git().args(["rev-parse", "--verify", "-q", &name]).optional()?;
+        if self.start.is_some() && now == self.start {
+            app.repo.git().args(["branch", "-q", "-D", "--", &self.branch]).run()?;
+        }
+        Ok(())
+    }
+
+    fn named_in(&self, error: CliError, what: &str) -> CliError {
+        let place = self.place.display();
+        let line = format!("the worktree {place} on branch {}, which was made for it, {what}", self.branch);
+        CliError { message: error.message.and(line), ..error }
+    }
+}
 
 /// Where a folder named on the command line is.
 pub fn place(app: &App, dir: &Path) -> PathBuf {
     resolve_existing(&app.repo.root.join(app.repo.prefix.to_native()).join(dir))
 }
 
+/// The branch that is checked out.
+///
+/// # Errors
+/// When git fails.
+pub fn current_branch(repo: &HostRepo) -> CliResult<Option<String>> {
+    Ok(repo.git().args(["symbolic-ref", "-q", "--short", "HEAD"]).optional()?)
+}
+
 /// The worktree of this repository that is there, for example from a start that was cut off.
 ///
 /// # Errors
-/// When what is there cannot be looked at.
-pub fn present(app: &App, place: &Path) -> CliResult<Option<HostRepo>> {
+/// When what is there cannot be looked at, or is on another branch than is wanted.
+pub fn present(app: &App, wanted: &Wanted<'_>) -> CliResult<Option<HostRepo>> {
+    let place = &wanted.place;
     if !place.join(".git").exists() {
         return Ok(None);
     }
     let found = HostRepo::discover(place, &GitEnv::default())?;
-    Ok(Some(found).filter(|found| found.common_dir == app.repo.common_dir && found.root == place))
+    if found.common_dir != app.repo.common_dir || found.root != *place {
+        return Ok(None);
+    }
+    let Some(branch) = wanted.branch else { return Ok(Some(found)) };
+    let on = current_branch(&found)?;
+    if on.as_deref() == Some(branch) {
+        return Ok(Some(found));
+    }
+    let on = on.map_or_else(|| "no branch".to_owned(), |on| format!("branch {on}"));
+    Err(failed(format!("the worktree {} is there already, on {on} and not on {branch}", place.display()))
+        .hint("leave --branch out to start the session there as it is, or name another folder"))
 }
 
-/// Makes a worktree on a branch, which is made, too, if there is none.
+/// Makes a worktree on a branch, which is made, too, if there is none; `name` is that of the
+/// session. One that another start has made meanwhile will do.
 ///
 /// # Errors
-/// When the folder or the branch cannot be had, or git fails.
+/// When the folder or the branch cannot be had, or git fails. Then nothing is left behind.
 pub fn make(
     app: &App,
     store: &Store,
-    place: &Path,
-    branch: &str,
+    wanted: &Wanted<'_>,
+    name: &str,
     notes: &mut Vec<String>,
-) -> CliResult<HostRepo> {
+) -> CliResult<Home> {
+    let (place, branch) = (wanted.place.as_path(), wanted.branch.unwrap_or(name));
     check_name(app, branch)?;
     // `git worktree add` twice at once can fail over git's own files (index.lock, config.lock).
     let _alone = store.worktree_lock()?;
+    if let Some(found) = present(app, wanted)? {
+        return Ok(Home::found(found));
+    }
     let trees = app.repo.worktrees()?;
     check_folder(place, &trees)?;
     let exists = has(app, &format!("refs/heads/{branch}"))?;
@@ -52,7 +151,15 @@ pub fn make(
     let mut git = Git::new(&app.repo.root).args(["worktree", "add", "-q"]);
     git =
         if exists { git.arg("--").arg(place).arg(branch) } else { git.args(["-b", branch, "--"]).arg(place) };
-    git.run()?;
+    let start = (!exists).then(|| app.repo.git().args(["rev-parse", "HEAD"]).text()).transpose()?;
+    let made = Made { place: place.to_owned(), branch: branch.to_owned(), start };
+    if let Err(error) = git.run() {
+        let error = not_added(error, place);
+        return Err(match made.undo(app) {
+            Ok(()) => error,
+            Err(why) => made.named_in(error, &format!("cannot be removed again: {}", why.message.words())),
+        });
+    }
     let home = HostRepo::discover(place, &GitEnv::default())?;
     notes.push(format!(
         "made worktree {} on {} branch {branch}",
@@ -60,7 +167,22 @@ pub fn make(
         if exists { "existing" } else { "new" }
     ));
     notes.extend(seen_by_another(&home, &trees)?);
-    Ok(home)
+    Ok(Home { repo: home, made: Some(made) })
+}
+
+/// The error of a `git worktree add` that failed. Where the worktree is there all the same, git had
+/// come to its end, and only the hook that it runs then has failed.
+fn not_added(error: GitError, place: &Path) -> CliError {
+    let GitError::Failed { status: Some(status), stderr, .. } = &error else { return error.into() };
+    if !place.join(".git").exists() {
+        return error.into();
+    }
+    let said = if stderr.is_empty() { String::new() } else { format!(": {stderr}") };
+    let place = place.display();
+    let message = format!(
+        "no worktree was made at {place}: git's hook post-checkout failed there (exit {status}){said}"
+    );
+    CliError::failed("worktree", Text::block(&message)).hint("mend the hook, then repeat the command")
 }
 
 fn failed(message: String) -> CliError {

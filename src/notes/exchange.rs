@@ -27,7 +27,7 @@ pub struct Exchanged {
 const PREFIX: &str = "refs/notes/coord/";
 
 /// Where what is fetched stands for a moment.
-const INCOMING: &str = "refs/coord-incoming";
+pub(crate) const INCOMING: &str = "refs/coord-incoming";
 
 type Refs = BTreeMap<String, String>;
 

@@ -1,11 +1,13 @@
 //! Making the store.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
+use std::time::Duration;
 
 use crate::model::head::Head;
 use crate::model::{Changes, MemView, Txn, head};
 
+use super::rescue::files_in;
 use super::write::{Writer, message};
 use super::{STORE_DIR, Store, StoreError, StoreOptions};
 
@@ -15,6 +17,9 @@ pub(crate) const HEAD: &str = "ref: refs/heads/none\n";
 
 /// What the name of a store has at its end while it is being made; hex digits follow.
 const BEING_MADE: &str = ".new-";
+
+/// A folder that is older than this and that nobody keeps locked has no living maker.
+const LEFTOVER_AGE: Duration = Duration::from_secs(2);
 
 /// Configuration of the store.
 ///
@@ -54,8 +59,11 @@ pub fn create_as<E: From<StoreError>>(
         Err(StoreError::Absent { .. }) => {}
         other => return Ok(other?),
     }
+    sweep(common_dir);
     // Built whole under another name: nobody ever sees half a store.
     let path = common_dir.join(format!("{STORE_DIR}{BEING_MADE}{}", super::random_hex(4)));
+    fs::create_dir(&path).map_err(StoreError::io("make the store", &path))?;
+    let _alive = sign_of_life(&path);
     let made = build(&path, sha256, options).map_err(E::from).and_then(|store| first(&store));
     let place = common_dir.join(STORE_DIR);
     let moved = made.and_then(|()| match fs::rename(&path, &place) {
@@ -72,6 +80,29 @@ pub fn create_as<E: From<StoreError>>(
 pub(super) fn is_being_made(store: &Path) -> bool {
     let name = store.file_name().unwrap_or_default().to_string_lossy();
     name.strip_prefix(STORE_DIR).is_some_and(|rest| rest.starts_with(BEING_MADE))
+}
+
+/// Shows others, as long as it is kept, that the store in this folder is being made: the kernel takes
+/// the lock from a process that dies. `None` when another has it, or where folders cannot be locked.
+fn sign_of_life(folder: &Path) -> Option<File> {
+    let file = File::open(folder).ok()?;
+    file.try_lock().ok().map(|()| file)
+}
+
+/// Removes what dead processes have left that were making the store. `doctor` does not: without a
+/// store it has nothing to look at.
+fn sweep(common_dir: &Path) {
+    // Younger ones may be about to be locked.
+    let is_old = |path: &Path| {
+        let written = fs::symlink_metadata(path).and_then(|m| m.modified());
+        written.is_ok_and(|at| at.elapsed().is_ok_and(|passed| passed >= LEFTOVER_AGE))
+    };
+    for path in files_in(common_dir).iter().filter(|path| is_being_made(path) && is_old(path)) {
+        if let Some(_dead) = sign_of_life(path) {
+            // What cannot be removed is in nobody's way.
+            let _ = fs::remove_dir_all(path);
+        }
+    }
 }
 
 fn build(path: &Path, sha256: bool, options: StoreOptions) -> Result<Store, StoreError> {

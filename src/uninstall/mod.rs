@@ -25,14 +25,15 @@ use std::path::{Path, PathBuf};
 use crate::binding::{Binding, BindingError};
 use crate::git::{Git, GitError, HostRepo};
 use crate::hook::{self, HookError, State};
+use crate::notes::exchange::INCOMING;
 use crate::runner::tidy::{self, Remains};
 use crate::store::rescue::{file_name, files_in, lock_folder};
 use crate::store::{STORE_DIR, Store, StoreError, StoreOptions, random_hex};
 
-pub use remote::{give_back, refs_on, remove_refs_on};
+pub use remote::{GivenBack, give_back, refs_on, remove_refs_on};
 
-/// Where notes stand in the user's repository.
-const NOTES: &str = "refs/notes/coord";
+/// Where notes stand in the user's repository, and for a moment those that are fetched.
+const NOTES: [&str; 2] = ["refs/notes/coord", INCOMING];
 
 /// What git-coord has in a repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -111,7 +112,7 @@ pub fn footprint(repo: &HostRepo) -> Result<Footprint, UninstallError> {
         // A store that cannot be read can be removed all the same.
         if let Ok(open) = Store::open(&repo.common_dir, StoreOptions::default()) {
             found.waiting = open.posted().unwrap_or_default();
-            if let Ok(list) = remote::of_this_clone(&open) {
+            if let Ok(list) = remote::of_this_clone(repo, &open) {
                 // What the clone keeps ready is nobody's work.
                 let busy = list.into_iter().filter(|s| !s.pool && !s.leases.is_empty());
                 found.at_work = busy.map(|s| (s.name.to_string(), s.leases.len())).collect();
@@ -185,7 +186,8 @@ fn hooks(repo: &HostRepo) -> Result<Vec<PathBuf>, UninstallError> {
 fn notes(repo: &HostRepo) -> Result<Vec<(String, String)>, UninstallError> {
     let out = repo
         .git()
-        .args(["for-each-ref", "--format=%(objectname) %(refname)", &format!("{NOTES}/")])
+        .args(["for-each-ref", "--format=%(objectname) %(refname)"])
+        .args(NOTES.map(|below| format!("{below}/")))
         .text()?;
     let pairs = out.lines().filter_map(|l| l.split_once(' '));
     Ok(pairs.map(|(id, name)| (name.to_owned(), id.to_owned())).collect())
@@ -204,12 +206,12 @@ fn remove_notes(repo: &HostRepo) -> Result<(), UninstallError> {
         git.stdin(text).run()?;
     }
     // git leaves the empty folders of refs and of their logs behind.
-    for top in ["refs/notes", "logs/refs/notes"] {
-        let notes = repo.common_dir.join(top);
-        let _ = fs::remove_dir(notes.join("coord"));
-        let _ = fs::remove_dir(&notes);
-        let _ = notes.parent().filter(|p| p.ends_with("logs/refs")).map(fs::remove_dir);
+    for top in ["", "logs"] {
+        for folder in [NOTES[0], "refs/notes", INCOMING] {
+            let _ = fs::remove_dir(repo.common_dir.join(top).join(folder));
+        }
     }
+    let _ = fs::remove_dir(repo.common_dir.join("logs/refs"));
     Ok(())
 }
 

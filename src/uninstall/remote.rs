@@ -1,37 +1,73 @@
 //! What a remote has of this clone and of all: giving back, and removing.
 
+use std::path::Path;
 use std::time::Duration;
 
-use crate::git::{Exchange, GitError, HostRepo, listed};
+use crate::git::{Exchange, GitEnv, GitError, HostRepo, Worktree, listed};
 use crate::model::session::{self, Session, SessionState};
 use crate::model::{Op, SessionName};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, host_name};
+
+use super::UninstallError;
 
 /// How the names of what belongs to git-coord there begin.
 const OURS: [&str; 2] = ["refs/coord/", "refs/notes/coord/"];
 
 /// The sessions of this clone that are at work, and what it keeps ready; all when it decides by
 /// itself.
-pub(super) fn of_this_clone(store: &Store) -> Result<Vec<Session>, StoreError> {
+pub(super) fn of_this_clone(repo: &HostRepo, store: &Store) -> Result<Vec<Session>, UninstallError> {
     let clone = store.authority()?.map(|a| a.clone);
-    let is_own = |s: &Session| clone.is_none() || s.clone == clone;
     let mut sessions = store.read(|view| session::all(view))?;
-    sessions.retain(|s| s.state == SessionState::Active && is_own(s));
+    sessions.retain(|s| s.state == SessionState::Active);
+    if clone.is_some() {
+        let trees = repo.worktrees()?;
+        sessions.retain(|s| s.clone == clone || (s.clone.is_none() && is_here(s, repo, &trees)));
+    }
     Ok(sessions)
 }
 
+/// True for a session that works in one of these worktrees, as git lists them. One that was started
+/// before a remote decided names no clone.
+fn is_here(session: &Session, repo: &HostRepo, trees: &[Worktree]) -> bool {
+    let Some(place) = session.worktree.as_deref().map(Path::new) else { return false };
+    let here = session.host.as_deref() == Some(&host_name());
+    let Some(tree) = trees.iter().find(|tree| here && tree.path == place) else { return false };
+    // In a copy of the folder git lists the worktrees of the original.
+    let is_ours = |found: HostRepo| found.common_dir == repo.common_dir;
+    tree.prunable || HostRepo::discover(place, &GitEnv::default()).is_ok_and(is_ours)
+}
+
+/// What came of giving back.
+#[derive(Debug)]
+pub struct GivenBack {
+    /// The sessions that were ended, or why some or all of them were not.
+    pub ended: Result<Vec<SessionName>, UninstallError>,
+    /// Acts that were accepted before and have not gone out.
+    pub waiting: usize,
+}
+
 /// Sends the remote that decides what waits for it, and ends the sessions of this clone there, so
-/// that nobody waits for their leases to run out. Returns which.
-///
-/// # Errors
-/// When the remote does not take it. Some may have ended.
-pub fn give_back(store: &Store) -> Result<Vec<SessionName>, StoreError> {
-    if store.authority()?.is_none() || (of_this_clone(store)?.is_empty() && store.posted()? == 0) {
+/// that nobody waits for their leases to run out.
+pub fn give_back(repo: &HostRepo, store: &Store) -> GivenBack {
+    let begun = send(repo, store);
+    // Before the ends of sessions are among them: whether those go out is told by itself.
+    let waiting = store.posted().unwrap_or_default();
+    let ended = begun.and_then(|sessions| Ok(end(store, sessions)?));
+    GivenBack { ended, waiting }
+}
+
+/// Sends what waits. Returns the sessions that are to be ended.
+fn send(repo: &HostRepo, store: &Store) -> Result<Vec<Session>, UninstallError> {
+    if store.authority()?.is_none() || (of_this_clone(repo, store)?.is_empty() && store.posted()? == 0) {
         return Ok(Vec::new());
     }
     // First by itself: a folder that is a copy gets a name of its own by it, and has no sessions.
     store.submit(&Op::Sweep, None)?;
-    let sessions = of_this_clone(store)?;
+    of_this_clone(repo, store)
+}
+
+/// Ends sessions, and returns which; what the clone keeps ready is none.
+fn end(store: &Store, sessions: Vec<Session>) -> Result<Vec<SessionName>, StoreError> {
     if sessions.is_empty() {
         return Ok(Vec::new());
     }

@@ -298,6 +298,11 @@ fn a_remote_that_was_renamed_is_named_anew_and_the_clone_stays_who_it_is() {
     assert!(String::from_utf8_lossy(&out.stderr).contains("init --remote NAME"), "{out:?}");
     let error = a.coord(&["doctor"]).fails(5, "refused").clone();
     assert_eq!(error["details"]["findings"][0]["code"], "remote-unknown", "{error}");
+    // Nothing is to be begun anew.
+    for words in [&["doctor"][..], &["doctor", "--repair"]] {
+        let error = a.coord(words).fails(5, "refused").clone();
+        assert!(error["hint"].as_str().unwrap().contains("git coord init --remote NAME"), "{error}");
+    }
     a.coord(&["init", "--remote", "hub"]).ok();
     assert_eq!(clone(), before);
     a.coord_in(&wa, &["claim", "y"]).ok();
@@ -311,4 +316,51 @@ fn a_remote_that_was_renamed_is_named_anew_and_the_clone_stays_who_it_is() {
     a.git(&["remote", "remove", "hub"]);
     a.coord(&["init", "--local"]).ok();
     a.coord_as("alice", &["claim", "z"]).ok();
+}
+
+/// Clones that have not heard of the move would go on with the one before.
+#[test]
+fn another_arbiter_is_taken_only_with_the_newest_state_of_the_one_before() {
+    let hub = Hub::new(2);
+    let [a, b] = &hub.clones[..] else { unreachable!() };
+    sessions(&hub, &["alice", "bob"]);
+    let other = hub.bare.with_extension("other");
+    a.git_in(a.temp(), &["init", "-q", "--bare", other.to_str().unwrap()]);
+    let away = hub.bare.with_extension("away");
+    for clone in &hub.clones {
+        clone.git(&["remote", "add", "other", other.to_str().unwrap()]);
+    }
+    let refused = |words: &[&str]| {
+        let error = a.coord(words).fails(6, "remote").clone();
+        assert!(error["message"].as_str().unwrap().contains("remote origin"), "{error}");
+        assert!(error["hint"].as_str().unwrap().contains("git remote remove origin"), "{error}");
+        assert_eq!(a.git_in(&other, &["for-each-ref"]), "", "nothing is there");
+    };
+    std::fs::rename(&hub.bare, &away).unwrap();
+    refused(&["init", "--remote", "other"]);
+    refused(&["init", "--remote", "other", "--discard"]);
+    // With a push whose answer is open, too.
+    std::fs::rename(&away, &hub.bare).unwrap();
+    assert!(a.run(&a.root).args(["claim", "open"]).crash_at(4).call().crashed());
+    std::fs::rename(&hub.bare, &away).unwrap();
+    refused(&["init", "--remote", "other"]);
+    std::fs::rename(&away, &hub.bare).unwrap();
+    a.coord(&["claim", "open"]).ok();
+    // What others have done there since moves with it, and that they have to follow is told.
+    b.coord(&["claim", "z"]).ok();
+    let out = a.command(PROGRAM, &a.root).args(["init", "--remote", "other"]).output().unwrap();
+    let told = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(
+        out.status.success() && told.contains("in every other clone: git coord init --remote other"),
+        "{told}"
+    );
+    a.coord(&["claim", "z"]).fails(4, "held");
+    b.coord(&["init", "--remote", "other"]).ok();
+    b.coord(&["claim", "open"]).fails(4, "held");
+    // A server that is gone for good is removed first.
+    std::fs::rename(&other, away.with_extension("gone")).unwrap();
+    a.coord(&["init", "--remote", "origin"]).fails(6, "remote");
+    a.git(&["remote", "remove", "other"]);
+    a.coord(&["init", "--remote", "origin"]).ok();
+    a.coord(&["claim", "z"]).fails(4, "held");
 }

@@ -1,8 +1,10 @@
 //! A clone that dies while it meets a remote, or before it meets it again under another name.
 
+use std::path::PathBuf;
+
 use super::clones::sessions;
-use crate::common::TestEnv;
 use crate::common::clones::Hub;
+use crate::common::{Call, TestEnv, wait_until};
 
 /// Whether its last push has come through is found out under the new name.
 #[test]
@@ -105,4 +107,42 @@ fn joining_survives(what: &str, prepare: fn(&TestEnv, &TestEnv), more: &[&str]) 
         }
     }
     panic!("{what}: more than 60 steps");
+}
+
+/// Killed while the remote does not answer. The next call, and no doctor, finds what it has left:
+/// there is no store. One that is at it is left alone.
+#[test]
+fn what_a_killed_join_has_left_is_swept_up_by_the_next() {
+    let hub = Hub::unjoined(1, &[]).unwrap();
+    let a = &hub.clones[0];
+    a.git(&["config", "coord.remoteTimeout", "20s"]);
+    a.git(&["config", "remote.origin.uploadpack", "exec sleep 30; :"]);
+    let made = || -> Vec<PathBuf> {
+        let all = std::fs::read_dir(a.common_dir()).unwrap().map(|e| e.unwrap().path());
+        all.filter(|p| p.file_name().unwrap().to_string_lossy().starts_with("coord.new-")).collect()
+    };
+    let join = || a.run(&a.root).args(["init", "--remote", "origin"]).in_own_group().spawn();
+    let mut killed = join();
+    wait_until("it asks the remote", || made().iter().any(|p| p.join("coord.lock").exists()));
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let dead = made();
+    let alive = join();
+    wait_until("another asks the remote", || {
+        made().iter().any(|p| !dead.contains(p) && p.join("coord.lock").exists())
+    });
+    for folder in made() {
+        a.command("touch", &a.root).args(["-d", "1 hour ago"]).args([&folder]).output().unwrap();
+    }
+    a.git(&["config", "--unset", "remote.origin.uploadpack"]);
+    let before = made();
+    a.coord(&["init", "--remote", "origin"]).ok();
+    let left = made();
+    assert!(!left.contains(&dead[0]), "the dead one's is left");
+    assert!(
+        before.iter().filter(|p| !dead.contains(p)).all(|p| left.contains(p)),
+        "the living one's is gone"
+    );
+    Call::wait(alive);
+    assert_eq!(made(), Vec::<PathBuf>::new());
 }

@@ -1,7 +1,7 @@
 //! A remote that has lost or changed the state, and what a clone can tell of a remote.
 
+use crate::common::TestEnv;
 use crate::common::clones::Hub;
-use crate::common::{PROGRAM, TestEnv};
 
 pub fn joined() -> Hub {
     let hub = Hub::new(2);
@@ -268,90 +268,4 @@ fn commits_are_judged_in_ci_without_joining() {
     check("origin/main..origin/mine", "nowhere").fails(6, "remote");
     a.git_in(&hub.bare, &["update-ref", "-d", "refs/coord/state"]);
     check("origin/main..origin/mine", "origin").fails(1, "no-state");
-}
-
-#[test]
-fn uninstalling_leaves_the_remote_to_others_unless_told() {
-    let hub = joined();
-    let [a, b] = &hub.clones[..] else { unreachable!() };
-    b.coord(&["claim", "x"]).ok();
-    let refs = || a.git_in(&hub.bare, &["for-each-ref", "--format=%(refname)"]);
-    a.coord(&["uninstall", "--yes"]).ok();
-    assert!(!a.store_dir().exists());
-    assert!(refs().contains("refs/coord/state"));
-    let would = b.coord(&["uninstall", "--remote"]).fails(5, "refused")["details"]["would_remove"].clone();
-    assert_eq!(would["remote_refs"][0], "refs/coord/state");
-    a.coord(&["uninstall", "--yes", "--remote"]).fails(2, "usage");
-    b.coord(&["uninstall", "--yes", "--remote"]).ok();
-    assert_eq!(refs(), "refs/heads/main\n");
-    assert!(!b.store_dir().exists());
-}
-
-#[test]
-fn what_became_of_refs_that_were_to_be_deleted_is_told_as_it_is() {
-    let hub = joined();
-    let a = &hub.clones[0];
-    a.git(&["config", "coord.remoteTimeout", "2s"]);
-    let outcome = || {
-        let error = a.coord(&["uninstall", "--yes", "--remote"]).fails(6, "remote").clone();
-        assert!(a.store_dir().exists(), "it goes no further");
-        error["details"]["outcome"].as_str().unwrap().to_owned()
-    };
-    a.git_in(&hub.bare, &["config", "receive.hideRefs", "refs/coord"]);
-    a.git_in(&hub.bare, &["config", "uploadpack.hideRefs", "!refs/coord"]);
-    assert_eq!(outcome(), "unchanged");
-    a.git(&["config", "remote.origin.receivepack", "exec sleep 600; :"]);
-    assert_eq!(outcome(), "unknown");
-}
-
-/// Whoever waits in another clone need not wait for leases of a clone that is no more.
-#[test]
-fn uninstalling_gives_back_what_the_clone_holds_there() {
-    let hub = joined();
-    let [a, b] = &hub.clones[..] else { unreachable!() };
-    let begin = || {
-        a.coord(&["init", "--remote", "origin"]).ok();
-        a.coord(&["session", "start", "alice"]).ok();
-        a.coord(&["claim", "x"]).ok();
-        b.coord(&["claim", "x"]).fails(4, "held");
-    };
-    a.import("{\"id\":\"T1\",\"title\":\"one\"}\n{\"id\":\"T2\",\"title\":\"two\"}\n").ok();
-    b.coord(&["claim", "y"]).ok();
-    begin();
-    a.sessions(&["carol"]);
-    a.coord_as("carol", &["next"]).ok();
-    assert_eq!(a.coord_as("alice", &["next"]).items(), ["T2"]);
-    a.coord(&["--offline", "done", "T2"]).ok();
-    let would = a.coord(&["uninstall"]).fails(5, "refused")["details"]["at_work"].clone();
-    assert_eq!(would, serde_json::json!(["alice", "carol"]), "others' sessions stay at work");
-    let data = a.coord(&["uninstall", "--yes"]).ok().clone();
-    let ended = serde_json::json!(["alice", "carol"]);
-    assert_eq!((&data["ended"], &data["discarded_acts"]), (&ended, &0.into()));
-    b.coord(&["claim", "x"]).ok();
-    assert_eq!(b.coord(&["queue", "show", "T2"]).ok()["item"]["state"], "done", "what waited went out");
-    assert_eq!(b.coord(&["next"]).items(), ["T1"]);
-    assert_eq!(b.session("bob").leases.len(), 3, "what others hold stays theirs");
-    b.coord(&["release", "x"]).ok();
-    // A copy has no sessions to end, and the original goes on.
-    begin();
-    let copy = a.temp().join("copy");
-    crate::common::copy_tree(&a.root, &copy);
-    a.coord_in(&copy, &["uninstall", "--yes"]).ok();
-    b.coord(&["claim", "x"]).fails(4, "held");
-    // Nobody can be told.
-    let away = hub.bare.with_extension("away");
-    std::fs::rename(&hub.bare, &away).unwrap();
-    let out = a.command(PROGRAM, &a.root).args(["uninstall", "--yes"]).output().unwrap();
-    let told = String::from_utf8_lossy(&out.stderr).into_owned();
-    assert!(
-        out.status.success()
-            && told.contains("cannot be reached")
-            && told.contains("when its leases run out"),
-        "{told}"
-    );
-    assert!(!a.store_dir().exists());
-    std::fs::rename(&away, &hub.bare).unwrap();
-    b.coord(&["claim", "x"]).fails(4, "held");
-    b.coord(&["session", "end", "alice"]).ok();
-    b.coord(&["claim", "x"]).ok();
 }

@@ -36,10 +36,11 @@ pub enum Joined {
 impl Store {
     /// Makes `remote` the authority. Without a state there, this clone's is moved to it; with
     /// one, this clone takes it over, if its own is empty or `discard` is true. Several clones
-    /// that do this at once agree on one state.
+    /// that do this at once agree on one state. A remote that is the authority so far must answer,
+    /// unless it is configured no more: other clones go by it until they are told.
     ///
     /// # Errors
-    /// When the remote or the store cannot be used; the authority is then as before.
+    /// When a remote or the store cannot be used; the authority is then as before.
     pub fn join(&self, remote: &str, discard: bool) -> Result<Joined, StoreError> {
         let guard = lock::lock(&self.lock_path())?;
         let room = Room::new(self.path());
@@ -52,19 +53,25 @@ impl Store {
                 self.forget_push()?;
                 self.begin(&guard, &room, None)?
             }
-            // The one before does not answer, or the user has renamed it. What became of the last
-            // push to it, the next command finds out where the state is then.
-            Err(StoreError::Remote(
-                RemoteError::Unreachable { .. } | RemoteError::Unknown { .. } | RemoteError::Vanished { .. },
-            )) if Authority::peek(self.path())?.is_some_and(|a| a.remote != remote) => Turn::begin(self)?,
+            // What became of the last push to the one before, the next command finds out where the
+            // state is then.
+            Err(StoreError::Remote(e))
+                if is_no_more(&e) && Authority::peek(self.path())?.is_some_and(|a| a.remote != remote) =>
+            {
+                Turn::begin(self)?
+            }
             other => other?,
         };
-        if turn.authority().is_some_and(|a| a.remote == remote) {
+        // Where the state moves away, too: what others have done there since moves with it, and one
+        // that is only silent for a moment goes on deciding for them.
+        if let Some(before) = turn.authority().map(|a| a.remote.clone()) {
             match self.refresh(&mut turn) {
                 // The state there cannot follow the known one, and is wanted all the same.
                 Err(StoreError::Remote(
                     RemoteError::Backwards { .. } | RemoteError::LeftOut { .. } | RemoteError::Foreign { .. },
                 )) if discard => {}
+                Err(StoreError::Remote(e)) if before != remote && is_no_more(&e) => {}
+                Ok(_) if before != remote => {}
                 other => return other.map(|_| Joined::Already),
             }
         }
@@ -249,6 +256,12 @@ impl Store {
         let mut turn = self.begin(&guard, &Room::new(self.path()), None)?;
         self.refresh(&mut turn)
     }
+}
+
+/// True when the remote that decides will not do so again by itself: its user has renamed or
+/// removed it, or it has lost the state.
+fn is_no_more(error: &RemoteError) -> bool {
+    error.is_not_configured() || matches!(error, RemoteError::Vanished { .. })
 }
 
 /// The error when there is no answer. `doubt`: something was sent before.
