@@ -15,6 +15,7 @@ pub const NAMED: usize = 10;
 
 /// Some items: how many, and the first of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Named {
     /// How many.
     pub count: u64,
@@ -33,6 +34,7 @@ impl Named {
 
 /// What there is to say of the items of an import that the state has.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Survey {
     /// They are done, and the import has them as something to do.
     pub done: Named,
