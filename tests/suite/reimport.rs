@@ -98,6 +98,21 @@ fn paths_start_from_where_the_tool_ran() {
     let run = env.run(&env.root.join("web app")).args(["queue", "import", "tsc.txt", "--base", "."]);
     assert_eq!(counts(&run.call()), (1, 0));
     assert_eq!(all_files(&env), ["src/b.ts", "web app/src/b.ts"]);
+    // It starts from the current folder, and has to be there.
+    let run = env.run(&env.root.join("web app")).args(["queue", "import", "tsc.txt", "--base", "web app"]);
+    let call = run.call();
+    let error = call.fails(1, "bad-path");
+    assert_eq!(error["message"], "--base web app: there is no such folder");
+    assert!(error["hint"].as_str().unwrap().contains("relative to the current folder"), "{error}");
+    let other = "src/gone.ts(1,2): error TS1: x\n";
+    std::fs::write(env.root.join("tsc.txt"), other).unwrap();
+    let output = env
+        .command(PROGRAM, &env.root)
+        .args(["queue", "import", "tsc.txt", "--base", "web app/src"])
+        .output();
+    let notes = String::from_utf8(output.unwrap().stderr).unwrap();
+    let told = "such as web app/src/src/gone.ts: see that the paths start from web app/src\n";
+    assert!(notes.ends_with(told), "{notes}");
     env.run(&env.root)
         .args(["queue", "import", "-", "--base", "../x"])
         .stdin(found)
