@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::import::{Format, ImportError, Options, Partition, Report, Rules, RulesError, Spool, read};
 use crate::model::known::{Named, Survey};
-use crate::model::{ItemId, Outcome, QueueName, needs};
+use crate::model::{ItemId, Outcome, QueueName, RepoPath, needs};
 use crate::store::Import;
 
 use super::app::App;
@@ -55,7 +55,8 @@ pub struct ImportArgs {
     /// Give items queue, priority and category by the rules in this TOML file, or leave them out
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
-    /// Relative paths in the file start from this folder [default: the top of the repository]
+    /// Relative paths in the file start from this folder, itself relative to the current one
+    /// [default: the top of the repository]
     #[arg(long, value_name = "DIR")]
     base: Option<PathBuf>,
     /// Items of this group go one after the other, in the order of the file; may be given several
@@ -86,7 +87,7 @@ pub fn import(app: &App, ui: Ui, args: &ImportArgs) -> CliResult<Answer> {
     let options = Options {
         format: args.format,
         root: app.repo.root.clone(),
-        base: app.paths(args.base.as_slice())?.pop(),
+        base: args.base.as_deref().map(|folder| base(app, folder)).transpose()?,
         sequential: sequential(args)?,
         partition: args.partition,
         rules,
@@ -103,9 +104,23 @@ pub fn import(app: &App, ui: Ui, args: &ImportArgs) -> CliResult<Answer> {
         return Err(CliError::from_refusal(outcome));
     };
     let mut answer = answer(added, known + report.duplicates, &unknown_needs, &report);
+    if let Some(file) = &report.astray {
+        answer = answer.note(astray(file, args.base.as_deref()));
+    }
     answer.data["known_done"] = named_json(&survey.done);
     answer.data["differing"] = named_json(&survey.differing);
     Ok(survey_notes(answer, &survey))
+}
+
+/// The folder that relative paths start from.
+fn base(app: &App, folder: &Path) -> CliResult<RepoPath> {
+    let path = app.repo.repo_path(folder)?;
+    if app.repo.root.join(path.to_native()).is_dir() {
+        return Ok(path);
+    }
+    let name = visible(&folder.to_string_lossy());
+    Err(CliError::failed("bad-path", format!("--base {name}: there is no such folder"))
+        .hint("nothing was imported; see that the name is right; it is relative to the current folder"))
 }
 
 /// Why nothing was imported. In a task list most needs follow from its order: they stand nowhere in
@@ -227,12 +242,6 @@ fn answer(added: u64, known: u64, unknown: &BTreeSet<ItemId>, report: &Report) -
     if !unknown.is_empty() {
         answer = answer.note(unknown_needs(unknown));
     }
-    if let Some(file) = &report.astray {
-        answer = answer.note(format!(
-            "none of the files is in this worktree, such as {file}: if the paths do not start from the top of the \
-             repository, say from where with --base DIR"
-        ));
-    }
     if report.skipped > 0 {
         answer = answer.note(skipped(report));
     }
@@ -280,6 +289,17 @@ fn unknown_needs(unknown: &BTreeSet<ItemId>) -> String {
         text::count(unknown.len(), "need"),
         needs::shown(&first)
     )
+}
+
+/// That no file is there, in words.
+fn astray(file: &RepoPath, base: Option<&Path>) -> String {
+    let why = match base {
+        Some(base) => format!("see that the paths start from {}", visible(&base.to_string_lossy())),
+        None => {
+            "if the paths do not start from the top of the repository, say from where with --base DIR".into()
+        }
+    };
+    format!("none of the files is in this worktree, such as {file}: {why}")
 }
 
 /// What was passed over, in words.

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::again::OwnIds;
 use super::queue::{self, Slot};
 use super::segment;
 use super::view::{View, ViewError};
@@ -14,6 +15,7 @@ pub const NAMED: usize = 10;
 
 /// Some items: how many, and the first of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Named {
     /// How many.
     pub count: u64,
@@ -32,6 +34,7 @@ impl Named {
 
 /// What there is to say of the items of an import that the state has.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Survey {
     /// They are done, and the import has them as something to do.
     pub done: Named,
@@ -39,10 +42,17 @@ pub struct Survey {
     pub differing: Named,
 }
 
+/// A place of an item, and which for the same work it is: the first has the id in the file.
+struct Place<'a> {
+    slot: Slot,
+    nth: u32,
+    new: &'a NewItem,
+}
+
 impl Survey {
-    /// Compares items with those of the same ids in a state, one segment after the other, if all of them
-    /// are there; false when not. What has just been added is equal and not done. With `again`, what is done
-    /// has become new work, and is passed over.
+    /// Compares items with those that their ids mean now in a state, one segment after the other, if all of
+    /// them are there; false when not. What has just been added is equal and not done. With `again`, what is
+    /// done is not told.
     ///
     /// # Errors
     /// When the state cannot be read.
@@ -51,46 +61,80 @@ impl Survey {
         view: &dyn View,
         index: &mut ids::Index,
         items: &[NewItem],
+        own: &OwnIds,
         again: bool,
     ) -> Result<bool, ViewError> {
-        let mut places: Vec<(Slot, &NewItem)> = Vec::with_capacity(items.len());
+        let mut places: Vec<Place<'_>> = Vec::with_capacity(items.len());
         for new in items {
             match index.find(view, &new.item.id)? {
-                Some(slot) => places.push((slot, new)),
+                Some(slot) => places.push(Place { slot, nth: 1, new }),
                 None => return Ok(false),
             }
         }
-        places.sort_by(|(a, _), (b, _)| a.cmp(b));
-        for group in places.chunk_by(|(a, _), (b, _)| (&a.queue, a.segment) == (&b.queue, b.segment)) {
-            self.segment(view, group, again)?;
+        while !places.is_empty() {
+            places.sort_unstable_by(|a, b| a.slot.cmp(&b.slot));
+            let mut later = Vec::new();
+            for group in places.chunk_by(|a, b| a.slot.is_beside(&b.slot)) {
+                self.segment(view, index, group, own, again, &mut later)?;
+            }
+            places = later;
         }
         Ok(true)
     }
 
-    fn segment(&mut self, view: &dyn View, group: &[(Slot, &NewItem)], again: bool) -> Result<(), ViewError> {
-        let Some((Slot { queue, segment, .. }, _)) = group.first() else { return Ok(()) };
+    /// Looks at places in one segment. What is done there and has come back goes to `later`.
+    fn segment<'a>(
+        &mut self,
+        view: &dyn View,
+        index: &mut ids::Index,
+        group: &[Place<'a>],
+        own: &OwnIds,
+        again: bool,
+        later: &mut Vec<Place<'a>>,
+    ) -> Result<(), ViewError> {
+        let Some(Place { slot: Slot { queue, segment, .. }, .. }) = group.first() else { return Ok(()) };
         let states = queue::states(view, queue, *segment)?;
-        let is_done = |slot: &Slot| states.get(slot.index) == Some(ItemState::Done);
-        for (_, new) in group.iter().filter(|(slot, _)| !again && is_done(slot)) {
-            self.done.add(&new.item.id);
+        let mut compared: Vec<&Place<'_>> = Vec::new();
+        for place in group {
+            let id = &place.new.item.id;
+            if states.get(place.slot.index) == Some(ItemState::Done) {
+                if let Some(next) = came_back(view, index, place, own)? {
+                    later.push(next);
+                    continue;
+                }
+                if again {
+                    continue;
+                }
+                self.done.add(id);
+            }
+            if !id.is_digest() {
+                compared.push(place);
+            }
         }
-        let own = |(slot, new): &&(Slot, &NewItem)| {
-            let new_work = again && is_done(slot);
-            !new_work && !new.item.id.is_digest()
-        };
-        if !group.iter().any(|one| own(&one)) {
+        if compared.is_empty() {
             return Ok(());
         }
         let content = queue::content(view, queue, *segment)?;
         let (lines, key) = (segment::lines(&content), queue::items_key(queue, *segment));
-        for (slot, new) in group.iter().filter(own) {
-            let item = segment::item_at(&lines, slot.index, &key)?;
-            if differs(new, &item) {
-                self.differing.add(&new.item.id);
+        for place in compared {
+            let item = segment::item_at(&lines, place.slot.index, &key)?;
+            if differs(place.new, &item) {
+                self.differing.add(&place.new.item.id);
             }
         }
         Ok(())
     }
+}
+
+/// The place of the next item for the same work.
+fn came_back<'a>(
+    view: &dyn View,
+    index: &mut ids::Index,
+    place: &Place<'a>,
+    own: &OwnIds,
+) -> Result<Option<Place<'a>>, ViewError> {
+    let Some((nth, id)) = own.after(&place.new.item.id, place.nth) else { return Ok(None) };
+    Ok(index.find(view, &id)?.map(|slot| Place { slot, nth, new: place.new }))
 }
 
 /// True when an item says something else than what is there: not where it stands or how urgent it is, which
@@ -102,8 +146,17 @@ fn differs(new: &NewItem, known: &super::Item) -> bool {
         let place = (item.phase.clone(), item.group.clone());
         (item.title.clone(), files, item.run.clone(), item.timeout, item.payload.clone(), place)
     };
-    let set = |needs: &[ItemId]| needs.iter().cloned().collect::<HashSet<_>>();
     // Which items these stand for has been found out when the other one was imported.
     let plain = !item.needs.iter().any(needs::is_special);
-    of(item) != of(known) || (plain && set(&item.needs) != set(&known.needs))
+    of(item) != of(known) || (plain && !same_needs(&item.needs, &known.needs))
+}
+
+/// True when needs are the same as those of a known item, or came back before that one did.
+fn same_needs(needs: &[ItemId], known: &[ItemId]) -> bool {
+    let needs: HashSet<&str> = needs.iter().map(ItemId::as_str).collect();
+    let in_file = |id| match ItemId::first(id) {
+        Some(first) if needs.contains(first) && !needs.contains(id.as_str()) => first,
+        _ => id.as_str(),
+    };
+    known.iter().map(in_file).collect::<HashSet<_>>() == needs
 }

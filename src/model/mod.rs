@@ -4,6 +4,7 @@
 //! ([`View`]); [`apply()`] carries out an operation ([`Op`]) in a transaction ([`Txn`]) and says
 //! what it came to ([`Outcome`]). `docs/format.md` describes the records.
 
+pub mod again;
 mod apply;
 pub mod area;
 pub mod choice;

@@ -149,6 +149,13 @@ impl ItemId {
         Self::parse(&format!("{self}.{n}")).ok()
     }
 
+    /// The id that [`ItemId::again`] would have made this one of; `None` when it has another form.
+    pub fn first(&self) -> Option<&str> {
+        let (first, n) = self.0.rsplit_once('.')?;
+        let number = n.parse::<u32>().ok().filter(|n| *n >= 2)?;
+        (!first.is_empty() && number.to_string() == n).then_some(first)
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -155,6 +155,7 @@ pub enum Outcome {
         /// What the new items need and nobody has imported. They wait for it.
         unknown_needs: BTreeSet<ItemId>,
         /// What there is to say of the known ones.
+        #[serde(default)]
         survey: Survey,
     },
     /// Many items were changed.
@@ -203,5 +204,21 @@ impl Outcome {
             self,
             Outcome::Held { .. } | Outcome::Lost { .. } | Outcome::Refused { .. } | Outcome::Unknown { .. }
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_older_version_says_of_an_import_is_read() {
+        let text = r#"{"outcome":"imported","added":1,"known":2,"unknown_needs":[]}"#;
+        let outcome: Outcome = serde_json::from_str(text).expect("readable");
+        let survey = Survey::default();
+        assert_eq!(outcome, Outcome::Imported { added: 1, known: 2, unknown_needs: BTreeSet::new(), survey });
+        let named = r#"{"differing":{"count":1}}"#;
+        let survey: Survey = serde_json::from_str(named).expect("readable");
+        assert_eq!((survey.done.count, survey.differing.count), (0, 1));
     }
 }

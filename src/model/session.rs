@@ -210,7 +210,7 @@ pub struct Session<P = RepoPath> {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub areas: Vec<String>,
     /// The part of the items that is its own; `None`: all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(flatten, with = "super::share::stored")]
     pub share: Option<Share>,
     /// True when it takes other sessions' work once there is none of its own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -7,7 +7,7 @@
 //! nothing moves between those.
 //!
 //! When the split is made anew over fewer, a share that is left over stands beyond it (`3/2`): no
-//! item belongs to it.
+//! item belongs to it. A record has another form of it, see [`stored`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -121,6 +121,33 @@ impl TryFrom<String> for Share {
     }
 }
 
+/// A share in a session's record. One beyond its split has two fields there: versions that know no such
+/// share would take it for damage, and so they find one that the split might have.
+pub(crate) mod stored {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Share;
+
+    #[derive(Serialize, Deserialize)]
+    struct Fields {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        share: Option<Share>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        split_over: Option<u32>,
+    }
+
+    pub(crate) fn serialize<S: Serializer>(share: &Option<Share>, to: S) -> Result<S::Ok, S::Error> {
+        let split_over = share.filter(|share| share.is_gone()).map(Share::of);
+        let share = share.map(|share| Share { of: share.of.max(share.number), ..share });
+        Fields { share, split_over }.serialize(to)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Share>, D::Error> {
+        let Fields { share, split_over } = Fields::deserialize(from)?;
+        Ok(share.map(|share| split_over.map_or(share, |of| share.beyond(of))))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,5 +199,25 @@ mod tests {
         let gone: Share = serde_json::from_value("3/2".into()).expect("readable");
         assert_eq!((gone.is_gone(), gone), (true, "3/3".parse::<Share>().expect("valid").beyond(2)));
         assert!((0..100).all(|n| !gone.has(&item(&format!("i{n}"), None))));
+    }
+
+    #[test]
+    fn a_record_has_no_share_that_older_versions_cannot_read() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Record {
+            #[serde(flatten, with = "stored")]
+            share: Option<Share>,
+        }
+        let share = |text: &str| Some(text.parse::<Share>().expect("valid"));
+        let gone = share("3/5").map(|share| share.beyond(2));
+        for (share, fields) in [
+            (None, serde_json::json!({})),
+            (share("3/5"), serde_json::json!({ "share": "3/5" })),
+            (gone, serde_json::json!({ "share": "3/3", "split_over": 2 })),
+        ] {
+            let record = Record { share };
+            assert_eq!(serde_json::to_value(&record).expect("JSON"), fields);
+            assert_eq!(serde_json::from_value::<Record>(fields).expect("readable"), record);
+        }
     }
 }

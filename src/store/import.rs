@@ -17,6 +17,7 @@ use std::time::Instant;
 use gix::ObjectId;
 
 use crate::crash_point;
+use crate::model::again::{Again, OwnIds};
 use crate::model::event::Event;
 use crate::model::known::Survey;
 use crate::model::{
@@ -56,7 +57,7 @@ pub struct Import {
     pub session: Option<SessionName>,
     /// The queue of items that name none.
     pub queue: QueueName,
-    /// What is done is new work, as [`Intake::again`].
+    /// What is done is new work, under the ids of [`Again`].
     pub again: bool,
 }
 
@@ -68,7 +69,11 @@ impl Store {
     /// imported then.
     pub fn import(&self, import: &Import, batches: &mut dyn Batches) -> Result<Outcome, StoreError> {
         // What is done is not known then, and which items are done is judged under the lock.
-        let all = if import.again { Ok(None) } else { self.all_known(import, batches) };
+        let all = if import.again {
+            Ok(None)
+        } else {
+            self.require_tip().and_then(|tip| self.all_known(tip, OwnIds::default(), import, batches))
+        };
         match all {
             Ok(Some((known, survey))) => {
                 return Ok(Summary { known, survey, ..Summary::default() }.outcome());
@@ -89,7 +94,11 @@ impl Store {
         loop {
             let old = self.require_tip()?;
             let (commit, outcome) = self.import_onto(old, import, batches, &turn)?;
-            let Some(commit) = commit else { return Ok(self.surveyed(import, batches, outcome)) };
+            let Some(commit) = commit else {
+                // Nobody waits for what is only to be told.
+                drop((turn, guard));
+                return Ok(self.surveyed(old, import, batches, outcome));
+            };
             crash_point!("before the ref");
             // Reading and writing it may have taken longer than any other act: each push has its
             // full time, and there is an end to them all the same.
@@ -97,7 +106,8 @@ impl Store {
             let end = *end.get_or_insert(Instant::now() + self.options.patience);
             if self.advance(&mut turn, old, commit)? == Swap::Won {
                 crash_point!("after the ref");
-                return Ok(self.surveyed(import, batches, outcome));
+                drop((turn, guard));
+                return Ok(self.surveyed(commit, import, batches, outcome));
             }
             lost += 1;
             if let Some(authority) = turn.authority()
@@ -115,14 +125,17 @@ impl Store {
     /// batch that has a new one.
     fn all_known(
         &self,
+        state: ObjectId,
+        mut own: OwnIds,
         import: &Import,
         batches: &mut dyn Batches,
     ) -> Result<Option<(u64, Survey)>, StoreError> {
-        let view = self.view_of(self.require_tip()?)?;
+        let view = self.view_of(state)?;
         let (mut known, mut survey, mut index) = (0, Survey::default(), ids::Index::default());
         batches.rewind().map_err(StoreError::Batches)?;
         while let Some(items) = batches.next_batch().map_err(StoreError::Batches)? {
-            if !survey.look(&view, &mut index, items, import.again)? {
+            own.note(items);
+            if !survey.look(&view, &mut index, items, &own, import.again)? {
                 return Ok(None);
             }
             known += items.len() as u64;
@@ -132,9 +145,16 @@ impl Store {
 
     /// The outcome with what there is to say of the items that were known. The import is over: if that
     /// cannot be found out any more, nothing is said.
-    fn surveyed(&self, import: &Import, batches: &mut dyn Batches, mut outcome: Outcome) -> Outcome {
+    fn surveyed(
+        &self,
+        state: ObjectId,
+        import: &Import,
+        batches: &mut dyn Batches,
+        mut outcome: Outcome,
+    ) -> Outcome {
         if let Outcome::Imported { known: 1.., survey, .. } = &mut outcome
-            && let Ok(Some((_, found))) = self.all_known(import, batches)
+            && let Ok(own) = own_ids(batches)
+            && let Ok(Some((_, found))) = self.all_known(state, own, import, batches)
         {
             *survey = found;
         }
@@ -155,6 +175,7 @@ impl Store {
         let context = Watch::open(self, turn.authority())?.context(&view)?;
         self.check_format(&view)?;
         let root = view.root();
+        let again = if import.again { Some(again(&view, batches)?) } else { None };
         let mut writer = Writer::new(self);
         let mut sum = Summary::default();
         // What the last batch has changed: folded when another one comes, else part of the
@@ -169,11 +190,11 @@ impl Store {
             }
             let mut txn = Txn::new(&view);
             let intake =
-                Intake { session: import.session.as_ref(), queue: &import.queue, again: import.again };
+                Intake { session: import.session.as_ref(), queue: &import.queue, again: again.as_ref() };
             match apply_import(&mut txn, items, intake, &context)? {
                 Outcome::Imported { added, known, unknown_needs, .. } => {
                     sum.count(added, known);
-                    sum.miss(&txn, items, unknown_needs)?;
+                    sum.miss(&txn, unknown_needs)?;
                 }
                 refused => return Ok((None, refused)),
             }
@@ -197,6 +218,26 @@ impl Store {
     }
 }
 
+/// Under which ids the items come when what is done is new work.
+fn again(view: &GitView<'_>, batches: &mut dyn Batches) -> Result<Again, StoreError> {
+    let (mut again, mut index) = (Again::default(), ids::Index::default());
+    batches.rewind().map_err(StoreError::Batches)?;
+    while let Some(items) = batches.next_batch().map_err(StoreError::Batches)? {
+        again.note(view, &mut index, items)?;
+    }
+    again.settle(view, &mut index)?;
+    Ok(again)
+}
+
+fn own_ids(batches: &mut dyn Batches) -> io::Result<OwnIds> {
+    let mut own = OwnIds::default();
+    batches.rewind()?;
+    while let Some(items) = batches.next_batch()? {
+        own.note(items);
+    }
+    Ok(own)
+}
+
 /// What all batches come to: the log has one event for an import.
 #[derive(Debug, Default)]
 struct Summary {
@@ -216,19 +257,20 @@ impl Summary {
     }
 
     /// Notes what a batch needs that is not there, and that it may bring what those before needed.
-    fn miss(&mut self, txn: &Txn<'_>, items: &[NewItem], more: BTreeSet<ItemId>) -> Result<(), ViewError> {
-        if !self.unknown_needs.is_empty() {
-            for new in items {
-                self.unknown_needs.remove(&new.item.id);
+    fn miss(&mut self, txn: &Txn<'_>, more: BTreeSet<ItemId>) -> Result<(), ViewError> {
+        let mut index = ids::Index::default();
+        let mut missing = BTreeSet::new();
+        for need in std::mem::take(&mut self.unknown_needs) {
+            let found = match sets::is_set(&need) {
+                true => sets::get(txn, &need)?.total > 0,
+                false => index.find(txn, &need)?.is_some(),
+            };
+            if !found {
+                missing.insert(need);
             }
         }
-        let sets: Vec<ItemId> = self.unknown_needs.iter().filter(|n| sets::is_set(n)).cloned().collect();
-        for set in sets {
-            if sets::get(txn, &set)?.total > 0 {
-                self.unknown_needs.remove(&set);
-            }
-        }
-        self.unknown_needs.extend(more);
+        missing.extend(more);
+        self.unknown_needs = missing;
         Ok(())
     }
 

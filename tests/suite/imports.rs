@@ -158,6 +158,8 @@ struct Moved<'e> {
     env: &'e TestEnv,
     to: Option<String>,
     passes: usize,
+    /// The passes during which others could write.
+    free: Vec<usize>,
     batches: Vec<Vec<NewItem>>,
     at: usize,
 }
@@ -166,6 +168,10 @@ impl Batches for Moved<'_> {
     fn rewind(&mut self) -> io::Result<()> {
         self.at = 0;
         self.passes += 1;
+        let lock = std::fs::File::open(self.env.store_dir().join("coord.lock"))?;
+        if lock.try_lock().is_ok() {
+            self.free.push(self.passes);
+        }
         Ok(())
     }
 
@@ -194,14 +200,15 @@ fn an_import_that_loses_the_swap_starts_again_on_the_new_state() {
         serde_json::from_str::<NewItem>(&json).unwrap()
     };
     let batches = vec![vec![item(1), item(2)], vec![item(3), item(1)]];
-    let mut moved = Moved { env: &env, to: Some(other), passes: 0, batches, at: 0 };
+    let mut moved = Moved { env: &env, to: Some(other), passes: 0, free: Vec::new(), batches, at: 0 };
     let import = Import { session: Some(name("me")), queue: QueueName::parse("main").unwrap(), again: false };
     let outcome = env.store().import(&import, &mut moved).unwrap();
     assert_eq!(
         outcome,
         Outcome::Imported { added: 3, known: 1, unknown_needs: BTreeSet::new(), survey: Survey::default() }
     );
-    assert_eq!(moved.passes, 4, "a look, a lost swap, a won one, a look at what was known");
+    assert_eq!(moved.passes, 5, "a look, a lost swap, a won one, the ids and a look at what was known");
+    assert_eq!(moved.free, [1, 4, 5], "nobody waits for what is only told");
     env.check("after a lost swap");
     let held: Vec<String> = env.claimed().into_iter().map(|(path, _)| path).collect();
     assert_eq!((held, totals(&env)), (vec!["a".to_owned()], 3), "on top of what the other writer left");

@@ -98,6 +98,21 @@ fn paths_start_from_where_the_tool_ran() {
     let run = env.run(&env.root.join("web app")).args(["queue", "import", "tsc.txt", "--base", "."]);
     assert_eq!(counts(&run.call()), (1, 0));
     assert_eq!(all_files(&env), ["src/b.ts", "web app/src/b.ts"]);
+    // It starts from the current folder, and has to be there.
+    let run = env.run(&env.root.join("web app")).args(["queue", "import", "tsc.txt", "--base", "web app"]);
+    let call = run.call();
+    let error = call.fails(1, "bad-path");
+    assert_eq!(error["message"], "--base web app: there is no such folder");
+    assert!(error["hint"].as_str().unwrap().contains("relative to the current folder"), "{error}");
+    let other = "src/gone.ts(1,2): error TS1: x\n";
+    std::fs::write(env.root.join("tsc.txt"), other).unwrap();
+    let output = env
+        .command(PROGRAM, &env.root)
+        .args(["queue", "import", "tsc.txt", "--base", "web app/src"])
+        .output();
+    let notes = String::from_utf8(output.unwrap().stderr).unwrap();
+    let told = "such as web app/src/src/gone.ts: see that the paths start from web app/src\n";
+    assert!(notes.ends_with(told), "{notes}");
     env.run(&env.root)
         .args(["queue", "import", "-", "--base", "../x"])
         .stdin(found)
@@ -161,4 +176,107 @@ fn a_command_of_blanks_is_a_bad_line() {
 fn a_linter_that_finds_nothing_is_no_error() {
     let env = TestEnv::new();
     assert_eq!(counts(&import(&env, &[], "[]\n")), (0, 0));
+}
+
+/// Does all that is free, until nothing is, and says in which rounds.
+fn work(env: &TestEnv) -> Vec<Vec<String>> {
+    let mut rounds = Vec::new();
+    loop {
+        let items = env.coord_as("me", &["next", "--count", "1000"]).items();
+        if items.is_empty() {
+            return rounds;
+        }
+        let args: Vec<&str> = ["done"].into_iter().chain(items.iter().map(String::as_str)).collect();
+        env.coord_as("me", &args).ok();
+        rounds.push(items);
+    }
+}
+
+#[test]
+fn work_that_comes_back_is_done_in_its_order() {
+    let env = TestEnv::new();
+    env.sessions(&["me"]);
+    let list = "## Phase 1: A\n- [ ] T001 One\n- [ ] T002 Two\n- [ ] T003 [P] (depends on T001-T002) Three\n\
+        ## Phase 2: B\n- [ ] T004 Four\n";
+    let order = |suffix: &str| -> Vec<Vec<String>> {
+        ["T001", "T002", "T003", "T004"].iter().map(|id| vec![format!("{id}{suffix}")]).collect()
+    };
+    assert_eq!(counts(&import(&env, &[], list)), (4, 0));
+    assert_eq!(work(&env), order(""));
+    assert_eq!(counts(&import(&env, &["--again"], list)), (4, 0));
+    env.check("after a task list that came back");
+    assert_eq!(work(&env), order(".2"));
+    // Of this one only what another needs is done, and comes back under another id than it had.
+    let part = "{\"id\":\"T005\",\"title\":\"a\",\"needs\":[\"T001\",\"T004\"]}\n";
+    let first = "{\"id\":\"T001\",\"title\":\"One\",\"phase\":\"1: A\"}\n";
+    assert_eq!(counts(&import(&env, &["--again"], first)), (1, 0));
+    let call = import(&env, &["--again"], part);
+    assert_eq!((counts(&call), &call.ok()["unknown_needs"]["count"]), ((1, 0), &json!(0)));
+    assert_eq!(work(&env), [["T001.3"], ["T005"]], "what is not in the file is meant as it is now");
+}
+
+#[test]
+fn what_comes_back_in_several_batches_waits_for_what_comes_later() {
+    let env = TestEnv::new();
+    env.sessions(&["me"]);
+    // Debug builds take 512 items at once.
+    let line = |n: u32| {
+        let needs = if n < 100 { format!(r#","needs":["i{}"]"#, n + 600) } else { String::new() };
+        format!("{{\"id\":\"i{n}\",\"title\":\"t\"{needs}}}\n")
+    };
+    let text: String = (0..700).map(line).collect();
+    import(&env, &[], &text).ok();
+    assert_eq!(work(&env).len(), 2);
+    let call = import(&env, &["--again"], &text);
+    assert_eq!((counts(&call), &call.ok()["unknown_needs"]["count"]), ((700, 0), &json!(0)));
+    let item = env.coord(&["queue", "show", "i7.2"]).ok()["item"].clone();
+    assert_eq!((&item["needs"], &item["state"]), (&json!(["i607.2"]), &json!("blocked")));
+    assert_eq!(counts(&import(&env, &["--again"], &text)), (0, 700));
+    env.check("after several batches that came back");
+    assert_eq!(work(&env).len(), 2);
+}
+
+#[test]
+fn no_id_is_given_twice() {
+    let env = TestEnv::new();
+    env.sessions(&["me"]);
+    let line = |id: &str| format!("{{\"id\":\"{id}\",\"title\":\"t {id}\"}}\n");
+    import(&env, &[], &line("T1")).ok();
+    work(&env);
+    let text = line("T1") + &line("T1.2") + &line("T1");
+    let call = import(&env, &["--again"], &text);
+    assert_eq!(counts(&call), (2, 1));
+    env.check("after an id that looks like one that came back");
+    let call = import(&env, &["--again"], &text);
+    assert_eq!((counts(&call), &call.ok()["differing"]["count"]), ((0, 3), &json!(0)));
+    assert_eq!(env.coord(&["queue", "show", "T1.2"]).ok()["item"]["title"], "t T1.2");
+    assert_eq!(work(&env).concat().len(), 2);
+    assert_eq!(counts(&import(&env, &["--again"], &text)), (2, 1));
+    let mut ids = work(&env).concat();
+    ids.sort();
+    assert_eq!(ids, ["T1.2.2", "T1.4"]);
+}
+
+#[test]
+fn content_is_compared_with_what_an_id_means_now() {
+    let env = TestEnv::new();
+    env.sessions(&["me"]);
+    let line =
+        |id: &str, title: &str| format!("{{\"id\":\"{id}\",\"title\":\"{title}\",\"needs\":[\"n\"]}}\n");
+    let need = "{\"id\":\"n\",\"title\":\"n\"}\n".to_owned();
+    let (old, new) = (need.clone() + &line("T1", "old"), need + &line("T1", "new"));
+    let told = |call: &Call| (call.ok()["differing"].clone(), call.ok()["known_done"]["count"].clone());
+    let nothing = || json!({ "count": 0, "first": [] });
+    import(&env, &[], &old).ok();
+    work(&env);
+    assert_eq!(counts(&import(&env, &["--again"], &new)), (2, 0));
+    assert_eq!(told(&import(&env, &["--again"], &new)), (nothing(), json!(0)));
+    assert_eq!(told(&import(&env, &[], &new)), (nothing(), json!(0)), "it is not done, and says the same");
+    for args in [&["--again"][..], &[]] {
+        assert_eq!(told(&import(&env, args, &old)), (json!({ "count": 1, "first": ["T1"] }), json!(0)));
+    }
+    let first = env.coord_as("me", &["next"]).items();
+    env.coord_as("me", &["done", &first[0]]).ok();
+    let call = import(&env, &["--again"], &new);
+    assert_eq!((counts(&call), told(&call)), ((1, 1), (nothing(), json!(0))), "its need has come back");
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use super::super::again::Again;
 use super::super::event::Event;
 use super::super::known::Survey;
 use super::super::needs::{PREVIOUS, RANGE_MAX, Range, is_special};
@@ -22,8 +23,8 @@ pub struct Intake<'a> {
     pub session: Option<&'a SessionName>,
     /// The queue of items that name none.
     pub queue: &'a QueueName,
-    /// What is done is new work, under an id that follows from its own.
-    pub again: bool,
+    /// What is done is new work, under these ids.
+    pub again: Option<&'a Again>,
 }
 
 /// Adds the items that are not known, in order; one atomic act, however many.
@@ -113,7 +114,7 @@ fn new_items<'a>(
     txn: &Txn<'_>,
     index: &mut ids::Index,
     items: &'a [NewItem],
-    again: bool,
+    again: Option<&Again>,
 ) -> Result<Result<Fresh<'a>, Outcome>, ViewError> {
     let ids: HashSet<&ItemId> = items.iter().map(|new| &new.item.id).collect();
     let mut fresh: Fresh<'a> = Vec::new();
@@ -128,48 +129,45 @@ fn new_items<'a>(
             false => None,
         };
         let Some(id) = id else { continue };
-        match resolved(txn, index, &ids, &last, item)? {
-            Ok(item) if item.id == id => fresh.push((item, new)),
+        match resolved(txn, index, &ids, &last, item, again)? {
+            Ok(item) if item.id == *id => fresh.push((item, new)),
             Ok(item) => fresh.push((Cow::Owned(Item { id: id.clone(), ..item.into_owned() }), new)),
             Err(refused) => return Ok(Err(refused)),
         }
         if let Some(group) = &item.group {
-            last.insert(group, id);
+            last.insert(group, id.clone());
         }
     }
     Ok(Ok(fresh))
 }
 
-/// The id under which an item is new, or `None` when it is known: its own, and if that is done and may be
-/// work again, the first of those that follow from it which is not done, too.
-fn free_id(
+/// The id under which an item is new, or `None` when it is known.
+fn free_id<'a>(
     txn: &Txn<'_>,
     index: &mut ids::Index,
-    own: &ItemId,
-    again: bool,
-) -> Result<Option<ItemId>, ViewError> {
-    let following = (2..).map_while(|n| own.again(n));
-    for id in std::iter::once(own.clone()).chain(following) {
-        match index.find(txn, &id)? {
-            None => return Ok(Some(id)),
-            Some(slot) if again && queue::standing(txn, &slot)?.0 == ItemState::Done => {}
-            Some(_) => break,
-        }
-    }
-    Ok(None)
+    own: &'a ItemId,
+    again: Option<&'a Again>,
+) -> Result<Option<&'a ItemId>, ViewError> {
+    let id = again.map_or(own, |again| again.name(own));
+    Ok(index.find(txn, id)?.is_none().then_some(id))
 }
 
-/// The item with its needs as ids: ranges written out, `previous` named.
+/// The item with its needs as ids: ranges written out, `previous` named, and each as what it means now.
 fn resolved<'a>(
     txn: &Txn<'_>,
     index: &mut ids::Index,
     batch: &HashSet<&ItemId>,
     last: &HashMap<&str, ItemId>,
     item: &'a Item,
+    again: Option<&Again>,
 ) -> Result<Result<Cow<'a, Item>, Outcome>, ViewError> {
-    if !item.needs.iter().any(is_special) {
+    if item.needs.is_empty() || (again.is_none() && !item.needs.iter().any(is_special)) {
         return Ok(Ok(Cow::Borrowed(item)));
     }
+    let now = |txn: &Txn<'_>, index: &mut ids::Index, id| match again {
+        Some(again) => again.need(txn, index, id),
+        None => Ok(id),
+    };
     let mut needs: Vec<ItemId> = Vec::new();
     let mut have: HashSet<ItemId> = HashSet::new();
     for need in &item.needs {
@@ -179,7 +177,7 @@ fn resolved<'a>(
                 let message = format!("{}: {need} stands for {} items", item.id, range.count());
                 return Ok(Err(refused("range", format!("{message}, more than {RANGE_MAX}"))));
             }
-            Some(range) => range.ids().collect(),
+            Some(range) => range.ids().map(|id| now(txn, index, id)).collect::<Result<_, _>>()?,
             None if need.as_str() == PREVIOUS && !literal => {
                 let group = item.group.as_deref();
                 let here = group.and_then(|g| last.get(g).cloned());
@@ -188,7 +186,7 @@ fn resolved<'a>(
                     (here, _) => here.into_iter().collect(),
                 }
             }
-            None => vec![need.clone()],
+            None => vec![now(txn, index, need.clone())?],
         };
         needs.extend(list.into_iter().filter(|id| have.insert(id.clone())));
     }
@@ -268,10 +266,25 @@ mod tests {
     }
 
     fn import(state: &mut MemView, items: &[NewItem]) {
-        take_in(state, items, false);
+        take_in(state, items, None);
     }
 
-    fn take_in(state: &mut MemView, items: &[NewItem], again: bool) -> u64 {
+    fn plan(state: &MemView, items: &[NewItem]) -> Again {
+        let (mut plan, mut index) = (Again::default(), ids::Index::default());
+        plan.note(state, &mut index, items).expect("memory can be read");
+        plan.settle(state, &mut index).expect("memory can be read");
+        plan
+    }
+
+    fn finish(state: &mut MemView, id: &str) {
+        let slot = ids::find(state, &ItemId::parse(id).expect("valid")).expect("readable").expect(id);
+        let mut txn = Txn::new(state);
+        queue::transition(&mut txn, &slot, ItemState::Done, |_| ()).expect("readable");
+        let (changes, _) = txn.finish();
+        state.commit(changes);
+    }
+
+    fn take_in(state: &mut MemView, items: &[NewItem], again: Option<&Again>) -> u64 {
         let mut txn = Txn::new(state);
         let context = Context::local(jiff::Timestamp::UNIX_EPOCH);
         let queue = QueueName::parse("main").expect("valid");
@@ -302,19 +315,36 @@ mod tests {
     fn what_is_done_is_new_work_when_that_is_wanted_and_once_only() {
         let mut state = empty();
         let file = items(&["z1"]);
-        assert_eq!(take_in(&mut state, &file, true), 1, "nothing of it is known");
-        for n in 2..5 {
-            assert_eq!(take_in(&mut state, &file, true), 0, "it is still to be done");
-            let id = if n == 2 { "z1".to_owned() } else { format!("z1.{}", n - 1) };
-            let slot = ids::find(&state, &ItemId::parse(&id).expect("valid")).expect("readable").expect(&id);
-            let mut txn = Txn::new(&state);
-            queue::transition(&mut txn, &slot, ItemState::Done, |_| ()).expect("readable");
-            let (changes, _) = txn.finish();
-            state.commit(changes);
-            assert_eq!(take_in(&mut state, &file, false), 0, "done is done");
-            assert_eq!(take_in(&mut state, &file, true), 1);
+        let again = |state: &mut MemView| {
+            let plan = plan(state, &file);
+            take_in(state, &file, Some(&plan))
+        };
+        assert_eq!(again(&mut state), 1, "nothing of it is known");
+        for id in ["z1", "z1.2", "z1.3"] {
+            assert_eq!(again(&mut state), 0, "it is still to be done");
+            finish(&mut state, id);
+            assert_eq!(take_in(&mut state, &file, None), 0, "done is done");
+            assert_eq!(again(&mut state), 1);
         }
         assert!(ids::find(&state, &ItemId::parse("z1.4").expect("valid")).expect("readable").is_some());
+    }
+
+    #[test]
+    fn what_comes_back_waits_for_what_comes_back_before_it() {
+        let file = items(&["a1", "a2", "a3", "z1", "a4"]);
+        for cut in 0..=file.len() {
+            let mut state = empty();
+            import(&mut state, &file);
+            for id in ["a1", "a2", "a3", "z1", "a4"] {
+                finish(&mut state, id);
+            }
+            let plan = plan(&state, &file);
+            for batch in [&file[..cut], &file[cut..]] {
+                take_in(&mut state, batch, Some(&plan));
+            }
+            let chain = ["a1.2", "a2.2", "a3.2", "a4.2", "z1.2"].map(|id| needs(&state, id));
+            assert_eq!(chain, ["a4", "a1.2", "a2.2", "a3.2", "z1"], "cut at {cut}");
+        }
     }
 
     #[test]

@@ -158,7 +158,7 @@ fn dispatch(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, Vi
         Op::Finish { session, items, how } => finish::finish(txn, session, items, how, context),
         Op::Renew { session, what, ttl } => leases::renew(txn, session, what, *ttl, context),
         Op::Import { session, items, queue } => {
-            let intake = Intake { session: session.as_ref(), queue, again: false };
+            let intake = Intake { session: session.as_ref(), queue, again: None };
             import::import(txn, items, intake, context)
         }
         Op::Sweep => Ok(Outcome::Done),

@@ -31,6 +31,13 @@ pub struct Slot {
     pub index: usize,
 }
 
+impl Slot {
+    /// True when both are places in one segment.
+    pub(crate) fn is_beside(&self, other: &Slot) -> bool {
+        (self.segment, &self.queue) == (other.segment, &other.queue)
+    }
+}
+
 /// Number of items in each state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct Counts {
