@@ -21,12 +21,16 @@ pub(crate) fn key(shard: u8) -> String {
 }
 
 fn parse(line: &str) -> Option<(&str, Slot)> {
-    let mut parts = line.split('\t');
-    let id = parts.next()?;
+    let (id, rest) = line.split_once('\t')?;
+    Some((id, slot(rest)?))
+}
+
+fn slot(rest: &str) -> Option<Slot> {
+    let mut parts = rest.split('\t');
     let queue = QueueName::parse(parts.next()?).ok()?;
     let segment = parts.next()?.parse().ok()?;
     let index = parts.next()?.parse().ok()?;
-    Some((id, Slot { queue, segment, index }))
+    Some(Slot { queue, segment, index })
 }
 
 fn shard_text(view: &dyn View, shard: u8) -> Result<String, ViewError> {
@@ -101,15 +105,11 @@ impl Index {
     /// Where an item stands, or `None`.
     pub(crate) fn find(&mut self, view: &dyn View, id: &ItemId) -> Result<Option<Slot>, ViewError> {
         let shard = shard_of(id.as_str());
-        let found = self.shard(view, shard)?.0.get(id.as_str()).cloned();
-        match found {
-            Some(rest) => {
-                let line = format!("{id}\t{rest}");
-                let slot = parse(&line).map(|(_, slot)| slot);
-                slot.map(Some).ok_or_else(|| ViewError::damaged(key(shard), format!("{line:?} is no entry")))
-            }
-            None => Ok(None),
-        }
+        let found = self.shard(view, shard)?.0.get(id.as_str());
+        found.map_or(Ok(None), |rest| match slot(rest) {
+            Some(slot) => Ok(Some(slot)),
+            None => Err(ViewError::damaged(key(shard), format!("the line of {id} is no entry"))),
+        })
     }
 
     /// Adds an item.

@@ -8,7 +8,7 @@ use super::again::OwnIds;
 use super::queue::{self, Slot};
 use super::segment;
 use super::view::{View, ViewError};
-use super::{ItemId, ItemState, NewItem, ids, needs};
+use super::{Item, ItemId, ItemState, NewItem, ids, needs};
 
 /// Items that an answer names.
 pub const NAMED: usize = 10;
@@ -116,10 +116,16 @@ impl Survey {
         }
         let content = queue::content(view, queue, *segment)?;
         let (lines, key) = (segment::lines(&content), queue::items_key(queue, *segment));
-        for place in compared {
-            let item = segment::item_at(&lines, place.slot.index, &key)?;
-            if differs(place.new, &item) {
-                self.differing.add(&place.new.item.id);
+        let mut line = Vec::new();
+        for Place { slot, new: NewItem { item, .. }, .. } in compared {
+            // Most are what they were, and writing is faster than reading.
+            line.clear();
+            segment::append(&mut line, item);
+            if lines.get(slot.index) == Some(&line.trim_ascii_end()) {
+                continue;
+            }
+            if differs(item, &segment::item_at(&lines, slot.index, &key)?) {
+                self.differing.add(&item.id);
             }
         }
         Ok(())
@@ -139,16 +145,14 @@ fn came_back<'a>(
 
 /// True when an item says something else than what is there: not where it stands or how urgent it is, which
 /// are changed here.
-fn differs(new: &NewItem, known: &super::Item) -> bool {
-    let item = &new.item;
-    let of = |item: &super::Item| {
-        let files: HashSet<_> = item.files.iter().cloned().collect();
-        let place = (item.phase.clone(), item.group.clone());
-        (item.title.clone(), files, item.run.clone(), item.timeout, item.payload.clone(), place)
-    };
+fn differs(item: &Item, known: &Item) -> bool {
+    let files = |item: &Item| item.files.iter().cloned().collect::<HashSet<_>>();
     // Which items these stand for has been found out when the other one was imported.
     let plain = !item.needs.iter().any(needs::is_special);
-    of(item) != of(known) || (plain && !same_needs(&item.needs, &known.needs))
+    (&item.title, &item.run, item.timeout, &item.payload, &item.phase, &item.group)
+        != (&known.title, &known.run, known.timeout, &known.payload, &known.phase, &known.group)
+        || (item.files != known.files && files(item) != files(known))
+        || (plain && item.needs != known.needs && !same_needs(&item.needs, &known.needs))
 }
 
 /// True when needs are the same as those of a known item, or came back before that one did.
