@@ -15,7 +15,8 @@ use crate::git::{Git, GitError};
 
 use super::RunnerError;
 use super::guardian::Guardian;
-use super::supervise::{End, GRACE, Order, Stop, supervise};
+use super::stop::Stop;
+use super::supervise::{End, GRACE, Order, supervise};
 
 /// Time for everything in a worktree that is there.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -145,7 +146,7 @@ mod tests {
         let began = Instant::now();
         assert!(matches!(endless(&stop, LIMIT), RunnerError::Halted));
         assert!(began.elapsed() >= GRACE, "tidying up may take a moment");
-        stop.ask();
+        assert_eq!(stop.ask(), 2);
         let began = Instant::now();
         assert!(matches!(endless(&stop, LIMIT), RunnerError::Halted));
         assert!(began.elapsed() < GRACE, "the second Ctrl-C does not wait");

@@ -28,6 +28,7 @@ pub mod logs;
 mod plan;
 pub mod pool;
 mod report;
+pub mod stop;
 pub mod supervise;
 pub mod tidy;
 pub mod tree;
@@ -52,7 +53,7 @@ use logs::Logs;
 pub use plan::{Job, Place, Plan};
 use pool::Slot;
 pub use report::{Attempt, Event, Shown, Summary, Verdict};
-pub use supervise::Stop;
+pub use stop::Stop;
 use worker::{Common, Worker};
 
 /// The variable that names the session, for hooks and commands.

@@ -15,7 +15,6 @@ use std::io::{ErrorKind, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid};
@@ -34,27 +33,6 @@ pub const GRACE: Duration = Duration::from_secs(5);
 
 /// Longest pause between two looks at a command.
 const LOOK_EVERY: Duration = Duration::from_millis(40);
-
-/// Whether a run is to stop, and how urgently. Shared with whoever hears signals.
-#[derive(Debug, Default)]
-pub struct Stop(AtomicU8);
-
-impl Stop {
-    /// Asks to stop: first politely, then at once.
-    pub fn ask(&self) -> u8 {
-        self.0.fetch_add(1, Ordering::SeqCst).saturating_add(1)
-    }
-
-    /// How often it was asked.
-    pub fn level(&self) -> u8 {
-        self.0.load(Ordering::SeqCst)
-    }
-
-    /// True when it was asked.
-    pub fn is_set(&self) -> bool {
-        self.level() > 0
-    }
-}
 
 /// A command and what it is given.
 #[derive(Debug)]

@@ -4,6 +4,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use git_coord::model::session::SessionState;
+use git_coord::runner::stop::SAME;
+use git_coord::runner::supervise::GRACE;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
@@ -103,12 +105,34 @@ fn a_command_that_does_not_listen_to_ctrl_c_is_killed() {
     endless(&env, &["a"], "trap '' TERM;");
     let run = env.run(&env.root).args(["run", "-j", "1"]).spawn();
     let pids = pids(&env, &["a"]);
+    let began = Instant::now();
     send(&run, Signal::INT);
+    std::thread::sleep(SAME);
     send(&run, Signal::TERM);
     Call::wait(run).fails(130, "interrupted");
+    assert!(began.elapsed() < GRACE, "the second Ctrl-C does not wait");
     vanish(pids[0], "the command");
     all_in(&env, "pending");
     env.check("after the second Ctrl-C");
+}
+
+/// git hears of Ctrl-C as well as `git coord`, which it has started, and passes it on: that is not a
+/// second one.
+#[test]
+fn one_ctrl_c_that_git_passes_on_is_one() {
+    let env = TestEnv::new();
+    let tidied = outside(&env, "tidied");
+    endless(&env, &["a"], &format!("to={tidied}; trap 'sleep 1; echo yes > \"$to\"; exit 1' TERM;"));
+    let run = env.run(&env.root).args(["run", "-j", "1"]).spawn();
+    pids(&env, &["a"]);
+    send(&run, Signal::INT);
+    std::thread::sleep(Duration::from_millis(50));
+    send(&run, Signal::INT);
+    Call::wait(run).fails(130, "interrupted");
+    assert_eq!(std::fs::read_to_string(env.temp().join("tidied")).unwrap_or_default(), "yes\n");
+    let tree = env.common_dir().join("coord-pool/run-1");
+    assert_eq!(env.git_in(&tree, &["status", "--porcelain"]), "", "the run tidied up after it");
+    all_in(&env, "pending");
 }
 
 /// The lock tells the next run that the first is dead: nobody waits for the leases.
