@@ -95,7 +95,8 @@ impl Hand {
         let Some(held) = self.read() else { return Ok(()) };
         let record = store.read(|view| session::get(view, name))?;
         if record.and_then(|r| Some(r.item_lease(&held.item)?.id)) == Some(held.lease) {
-            let op = Op::Finish { session: name.clone(), items: vec![held.item], how: Finish::Drop };
+            let (items, lease) = (vec![held.item], Some(held.lease));
+            let op = Op::Finish { session: name.clone(), items, how: Finish::Drop, lease };
             store.submit(&op, None)?;
         }
         self.empty();
