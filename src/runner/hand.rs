@@ -58,6 +58,11 @@ impl Hand {
         let _ = std::fs::remove_file(&self.path);
     }
 
+    /// True when a run that died may have left something to settle.
+    pub(super) fn is_full(&self) -> bool {
+        self.path.exists()
+    }
+
     fn read(&self) -> Option<Held> {
         // Half written: it died before it had started a command; the lease runs out.
         std::fs::read(&self.path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok())

@@ -51,6 +51,13 @@ pub struct Attempt {
 pub enum Event {
     /// The slots are ready.
     Begin(Vec<SessionName>),
+    /// A slot cannot be used, because a worktree beside its own has its branch.
+    LeftOut {
+        /// Its session.
+        session: SessionName,
+        /// That worktree.
+        worktree: PathBuf,
+    },
     /// A command starts.
     Started {
         /// Number of the slot, from 0.
