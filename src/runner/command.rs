@@ -8,7 +8,6 @@ use std::time::Duration;
 use crate::model::document;
 use crate::model::outcome::Taken;
 
-use super::bound::Bound;
 use super::keep::Keeper;
 use super::supervise::{End, Order, supervise};
 use super::worker::Worker;
@@ -58,12 +57,9 @@ impl Worker<'_> {
     /// Runs a program for an item within the item's time, and keeps the lease meanwhile.
     pub(super) fn watched(&self, taken: &Taken, order: Order<'_>) -> Result<End, RunnerError> {
         let limit = taken.item.timeout.or(self.common.plan.time_limit).map(Duration::from_secs);
-        let (mut keeper, mut bound) = (Keeper::new(self, taken), Bound::of(&order)?);
+        let mut keeper = Keeper::new(self, taken);
         let stop = || self.common.crew.stop_level();
-        supervise(order, limit, self.common.guardian, stop, || {
-            bound.look();
-            keeper.look()
-        })
+        supervise(order, limit, self.common.guardian, stop, || keeper.look())
     }
 
     fn variables(&self, taken: &Taken, json: &Path) -> Vec<(OsString, OsString)> {
