@@ -162,8 +162,8 @@ impl Worker<'_> {
         let words: Vec<OsString> = vec!["sh".into(), "-c".into(), command.clone().into()];
         let before = length(log);
         let end = self.supervised(taken, &words, false, Logs::append(log)?)?;
-        // Not the last line of the item's own command.
-        let said = |what: String| if length(log) > before { said(log, what) } else { what };
+        // Not the last line of the item's own command. The log may be shorter than before: it was cut.
+        let said = |what: String| if length(log) != before { said(log, what) } else { what };
         let (exit, how) = match end {
             End::Exit(code) => (Some(code), said(format!("exit status {code}"))),
             End::Signal(signal) => (None, said(format!("killed by signal {signal}"))),

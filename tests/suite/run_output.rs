@@ -64,3 +64,16 @@ fn a_command_that_prints_on_while_it_is_ended_does_not_fill_the_disk() {
     assert!(most > 16 << 20, "it printed until it was killed: {most}");
     assert!(most < 80 << 20, "the log had {most} bytes");
 }
+
+/// What the two print together is more than the log takes.
+#[test]
+fn a_verification_that_fails_is_quoted_also_when_the_log_was_cut() {
+    let env = TestEnv::new();
+    env.coord(&["queue", "set", "main", "--max-attempts", "1", "--verify"]).ok();
+    let check = "head -c 5000000 /dev/zero; echo; echo it is wrong; exit 1";
+    env.coord(&["queue", "set", "main", "--verify-command", check]).ok();
+    import(&env, &[json!({"id":"i","title":"t","run":"head -c 15000000 /dev/zero"})]);
+    let call = env.coord(&["run", "-j", "1"]);
+    let why = "the verification failed: exit status 1: it is wrong";
+    assert_eq!(failed(&call), [("i".to_owned(), why.to_owned())]);
+}
