@@ -202,7 +202,8 @@ pub fn run(
     let (attempts, ended) = result?;
     closed?;
     let left = counts(&store, &plan.queues)?;
-    Ok(Summary { attempts, slots: shown?, ended, left, took: started.elapsed(), stopped: stop.is_set() })
+    let (passed, took, stopped) = (crew.passed(), started.elapsed(), stop.is_set());
+    Ok(Summary { attempts, slots: shown?, ended, left, passed, took, stopped })
 }
 
 /// Lets every slot work in a thread of its own, and passes on what they tell. Returns the attempts, and

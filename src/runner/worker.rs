@@ -163,7 +163,10 @@ impl<'a> Worker<'a> {
             choice: Choice { exact_ttl: plan.exact_ttl, skips: known.clone(), ..Choice::default() },
         }))?;
         match outcome {
-            Outcome::Taken { items, skips, .. } => {
+            Outcome::Taken { items, reason, skips, .. } => {
+                if let (true, Some(reason)) = (items.is_empty(), reason) {
+                    self.common.crew.found_none(reason.skipped());
+                }
                 self.store.keep_hint(&self.slot.session, known, skips);
                 Ok(items.into_iter().next())
             }

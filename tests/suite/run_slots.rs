@@ -180,3 +180,25 @@ fn a_run_without_work_makes_no_worktrees() {
     let branches = env.git(&["branch", "--list", "coord/*"]);
     assert_eq!(branches.lines().count(), 1, "{branches}");
 }
+
+/// Who reads that an item is free looks for a reason why the run did not take it.
+#[test]
+fn the_end_of_a_run_tells_why_what_is_left_was_not_taken() {
+    let env = TestEnv::new();
+    env.sessions(&["other"]);
+    env.coord_as("other", &["claim", "a"]).ok();
+    makes_a(&env, "held");
+    import(&env, &[json!({"id":"plain","title":"t"}), json!({"id":"plain-2","title":"t"})]);
+    let said = |words: &[&str]| {
+        let out = env.command(crate::common::PROGRAM, &env.root).args(words).output().unwrap();
+        String::from_utf8(out.stdout).unwrap() + &String::from_utf8(out.stderr).unwrap()
+    };
+    let text = said(&["run", "-j", "2"]);
+    assert!(text.contains("left: 2 without a command, 1 on files that others hold"), "{text}");
+    env.coord_as("other", &["release", "a"]).ok();
+    let text = said(&["work", "-j", "2", "--max", "1", "--", "true"]);
+    assert!(text.contains("left: 2 free"), "{text}");
+    said(&["work", "-j", "2", "--", "true"]);
+    let text = said(&["run", "-j", "2"]);
+    assert!(text.contains("no command was started: nothing is left to take"), "{text}");
+}
