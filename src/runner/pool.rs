@@ -71,6 +71,8 @@ impl Slot<'_> {
         if let Some(git_dir) = self.tree.as_ref().and_then(Tree::git_dir) {
             Binding::remove(&git_dir)?;
         }
+        // Empty when the slot had no item.
+        let _ = std::fs::remove_dir(&self.root);
         Ok(())
     }
 }
@@ -159,6 +161,8 @@ fn slot<'a>(
         }
         found => found,
     };
+    // Its session is one without a worktree until then, and not one whose worktree is gone.
+    std::fs::create_dir_all(&tree.root).map_err(RunnerError::io("make the folder", &tree.root))?;
     let Some(token) = start(store, &name, home.as_ref(), &tree)? else { return Ok(None) };
     let settled = home.map_or(Ok(()), |_| settle(store, &name, &tree));
     let slot = Slot { session: name, root: tree.root.clone(), tree: Some(tree), token, _lock: lock };

@@ -140,7 +140,11 @@ pub fn remove(repo: &HostRepo, found: &Remains) -> Result<(), GitError> {
         let _ = Git::new(&repo.root).args(["config", "--local", "--remove-section", &section]).output();
     }
     // Only when nothing is left in them.
-    let _ = std::fs::remove_dir(repo.common_dir.join(POOL_DIR));
+    let pool = repo.common_dir.join(POOL_DIR);
+    for entry in std::fs::read_dir(&pool).into_iter().flatten().flatten() {
+        let _ = std::fs::remove_dir(entry.path());
+    }
+    let _ = std::fs::remove_dir(pool);
     let _ = std::fs::remove_dir(repo.common_dir.join("refs/heads").join(BRANCHES));
     let _ = std::fs::remove_dir(repo.common_dir.join("logs/refs/heads").join(BRANCHES));
     Ok(())

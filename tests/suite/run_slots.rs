@@ -174,11 +174,17 @@ fn a_run_without_work_makes_no_worktrees() {
     import(&env, &[json!({"id":"plain","title":"t"})]);
     assert_eq!(env.coord(&["run"]).ok()["commands"], 0);
     assert_eq!(env.git(&["branch", "--list", "coord/*"]), "");
-    assert!(!env.common_dir().join("coord-pool").exists());
-    makes_a(&env, "i");
+    let pool = env.common_dir().join("coord-pool");
+    assert_eq!(std::fs::read_dir(&pool).unwrap().count(), 0, "nothing is left");
+    let doctor = format!("git-coord doctor > {}", outside(&env, "doctor"));
+    import(&env, &[json!({"id":"i","title":"t","run":doctor})]);
     assert_eq!(env.coord(&["run"]).ok()["done"], 1);
+    let said = std::fs::read_to_string(env.temp().join("doctor")).unwrap();
+    assert!(!said.contains("which is gone"), "{said}");
     let branches = env.git(&["branch", "--list", "coord/*"]);
     assert_eq!(branches.lines().count(), 1, "{branches}");
+    env.coord(&["uninstall", "--yes"]).ok();
+    assert!(!pool.exists());
 }
 
 /// Who reads that an item is free looks for a reason why the run did not take it.
