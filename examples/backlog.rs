@@ -116,7 +116,7 @@ fn work(dir: &Path, name: &str, told: impl Fn(usize)) -> Result<(), Failure> {
         }
         let ids: Vec<ItemId> = items.into_iter().map(|t| t.item.id).collect();
         let count = ids.len();
-        let done = Op::Finish { session: session.clone(), items: ids, how: Finish::Done };
+        let done = Op::Finish { session: session.clone(), items: ids, how: Finish::Done, lease: None };
         if !matches!(store.submit(&done, None)?, Outcome::Finished { .. }) {
             return Err("finishing was refused".into());
         }

@@ -49,6 +49,7 @@ mod suite {
     mod run_filters;
     mod run_leases;
     mod run_output;
+    mod run_slots;
     mod run_stop;
     mod server;
     mod sessions;

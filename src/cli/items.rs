@@ -85,7 +85,7 @@ pub fn drop_items(app: &App, args: &DropArgs) -> CliResult<Answer> {
 fn finish(app: &App, items: &[ItemId], how: Finish) -> CliResult<Answer> {
     let store = app.store()?;
     let session = app.session()?;
-    let op = Op::Finish { session: session.clone(), items: items.to_vec(), how };
+    let op = Op::Finish { session: session.clone(), items: items.to_vec(), how, lease: None };
     let outcome = app.submit(&store, &op, None)?;
     store.touch_session(&session);
     let Outcome::Finished { items, unblocked } = outcome else {

@@ -61,7 +61,7 @@ pub fn verify(app: &App, args: &VerifyArgs) -> CliResult<Answer> {
     };
     let ok = exit == Some(0);
     let verified = Verified { ok, at: crate::clock::now(), command: command.clone(), exit };
-    let op = Op::Verify { session: session.clone(), item: args.item.clone(), verified };
+    let op = Op::Verify { session: session.clone(), item: args.item.clone(), verified, lease: None };
     let outcome = app.submit(&store, &op, None)?;
     store.touch_session(&session);
     if outcome != Outcome::Done {

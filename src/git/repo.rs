@@ -203,6 +203,8 @@ pub struct Worktree {
     pub bare: bool,
     /// True when its folder is gone.
     pub prunable: bool,
+    /// Why git may not remove it, if somebody has said so; the reason may be empty.
+    pub locked: Option<String>,
 }
 
 fn parse_worktrees(out: &[u8]) -> Vec<Worktree> {
@@ -219,6 +221,8 @@ fn parse_worktrees(out: &[u8]) -> Vec<Worktree> {
                 last.bare = true;
             } else if line == b"prunable" || line.starts_with(b"prunable ") {
                 last.prunable = true;
+            } else if let Some(reason) = line.strip_prefix(b"locked") {
+                last.locked = Some(String::from_utf8_lossy(reason.trim_ascii()).into_owned());
             }
         }
     }

@@ -59,6 +59,10 @@ pub enum Op {
         items: Vec<ItemId>,
         /// How.
         how: Finish,
+        /// Only under this lease; `None`: whatever the session holds it under. A session that was ended
+        /// and begun anew has the same name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lease: Option<u64>,
     },
     /// Renews leases.
     Renew {
@@ -107,6 +111,9 @@ pub enum Op {
         item: ItemId,
         /// The result.
         verified: Verified,
+        /// Only under this lease; `None`: whatever the session holds it under. See [`Op::Finish`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lease: Option<u64>,
     },
     /// Changes many items at once.
     Update(Update),

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::choice::{Because, Passed, Skips};
+use super::choice::{Because, Passed, Skipped, Skips};
 use super::claim::Mode;
 use super::known::Survey;
 use super::session::{Loss, Session};
@@ -96,6 +96,18 @@ pub enum EmptyReason {
         /// Queues of which the session holds as much as it may.
         full: Vec<QueueName>,
     },
+}
+
+impl EmptyReason {
+    /// Which free items were passed over.
+    pub fn skipped(&self) -> Skipped {
+        match *self {
+            EmptyReason::NoQueue | EmptyReason::AllDone => Skipped::default(),
+            EmptyReason::Waiting { files_held, outside_area, other_share, other_kind, .. } => {
+                Skipped { files_held, outside_area, other_share, other_kind }
+            }
+        }
+    }
 }
 
 /// What an operation came to.

@@ -4,18 +4,20 @@
 //! the user as hooks are, and may take long or hang. So such a git has a time limit, dies with the
 //! run, and hears of it when the run is stopped. Terminals do not reach it: a Ctrl-C is for the run.
 
-use std::cell::Cell;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read as _, Seek as _};
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::git::{Git, GitError};
 
 use super::RunnerError;
 use super::guardian::Guardian;
-use super::supervise::{End, GRACE, Order, Stop, supervise};
+use super::place::Keep;
+use super::stop::Stop;
+use super::supervise::{End, GRACE, Order, supervise};
 
 /// Time for everything in a worktree that is there.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -74,40 +76,45 @@ fn read(file: &mut File, most: u64) -> std::io::Result<Vec<u8>> {
 }
 
 /// Who watches over what git does for the run itself.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Chores<'a> {
     guardian: &'a Guardian,
     stop: &'a Stop,
     limit: Duration,
+    /// When it was first heard that the run is stopped.
+    heard: OnceLock<Instant>,
 }
 
 impl<'a> Chores<'a> {
     pub(super) fn new(guardian: &'a Guardian, stop: &'a Stop) -> Self {
-        Chores { guardian, stop, limit: LIMIT }
-    }
-
-    /// The same with the time that it takes to make a worktree.
-    pub(super) fn patient(self) -> Self {
-        Chores { limit: LIMIT_NEW, ..self }
+        Chores { guardian, stop, limit: LIMIT, heard: OnceLock::new() }
     }
 
     /// Runs git and returns what it prints.
     ///
     /// # Errors
     /// When git fails or does not end in time, and [`RunnerError::Halted`] when the run is stopped: what
-    /// a run that is stopped has to tidy up may take a moment, and no longer.
+    /// a run that is stopped has to tidy up in a slot may take a moment, and no longer.
     pub(super) fn run(&self, git: &Git) -> Result<Vec<u8>, RunnerError> {
-        let asked = Cell::new(None);
+        self.run_within(self.limit, git, &mut || Ok(None))
+    }
+
+    /// The same for a git that makes a worktree, which takes its time.
+    ///
+    /// # Errors
+    /// See [`Chores::run`], and those of `keep`.
+    pub(super) fn make(&self, git: &Git, keep: Keep<'_>) -> Result<Vec<u8>, RunnerError> {
+        self.run_within(LIMIT_NEW, git, keep)
+    }
+
+    fn run_within(&self, limit: Duration, git: &Git, keep: Keep<'_>) -> Result<Vec<u8>, RunnerError> {
         let stop = || match self.stop.level() {
             0 => 0,
-            1 => {
-                let at = asked.get().unwrap_or_else(Instant::now);
-                asked.set(Some(at));
-                u8::from(at.elapsed() >= GRACE)
-            }
+            // From the first of them: the commands had time of their own to end.
+            1 => u8::from(self.heard.get_or_init(Instant::now).elapsed() >= GRACE),
             more => more,
         };
-        let watch = |order: Order<'_>| supervise(order, Some(self.limit), self.guardian, stop, || Ok(None));
+        let watch = |order: Order<'_>| supervise(order, Some(limit), self.guardian, stop, keep);
         let said = listen(git, Path::new("/dev/null"), watch)?;
         let (command, dir) = (git.words(), git.dir().to_owned());
         let status = match said.end {
@@ -115,7 +122,7 @@ impl<'a> Chores<'a> {
             End::Exit(status) => Some(status),
             End::Stopped => return Err(RunnerError::Halted),
             End::TimeLimit => {
-                return Err(RunnerError::Slow { command, dir, seconds: self.limit.as_secs() });
+                return Err(RunnerError::Slow { command, dir, seconds: limit.as_secs() });
             }
             End::Signal(_) | End::Lost(_) | End::NotStarted(_) => None,
         };
@@ -129,25 +136,29 @@ mod tests {
     use super::*;
 
     /// What comes of a git that never ends.
-    fn endless(stop: &Stop, limit: Duration) -> RunnerError {
-        let guardian = Guardian::start().unwrap();
-        let chores = Chores { guardian: &guardian, stop, limit };
+    fn endless(chores: &Chores<'_>) -> RunnerError {
         let git = Git::new(Path::new("/")).args(["-c", "alias.s=!exec sleep 1000", "s"]);
         chores.run(&git).unwrap_err()
     }
 
     #[test]
     fn a_git_that_hangs_is_ended() {
-        let stop = Stop::default();
-        let error = endless(&stop, Duration::from_millis(300)).to_string();
+        let (guardian, stop) = (Guardian::start().unwrap(), Stop::default());
+        let chores = Chores::new(&guardian, &stop);
+        let hasty = Chores { limit: Duration::from_millis(300), ..chores.clone() };
+        let error = endless(&hasty).to_string();
         assert!(error.contains("sleep 1000 s` in / did not come to an end in 0s"), "{error}");
         stop.ask();
         let began = Instant::now();
-        assert!(matches!(endless(&stop, LIMIT), RunnerError::Halted));
+        assert!(matches!(endless(&chores), RunnerError::Halted));
         assert!(began.elapsed() >= GRACE, "tidying up may take a moment");
-        stop.ask();
         let began = Instant::now();
-        assert!(matches!(endless(&stop, LIMIT), RunnerError::Halted));
+        assert!(matches!(endless(&chores), RunnerError::Halted));
+        assert!(began.elapsed() < GRACE, "and no more than that for all of it");
+        let chores = Chores::new(&guardian, &stop);
+        assert_eq!(stop.ask(), 2);
+        let began = Instant::now();
+        assert!(matches!(endless(&chores), RunnerError::Halted));
         assert!(began.elapsed() < GRACE, "the second Ctrl-C does not wait");
     }
 

@@ -7,6 +7,8 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::model::choice::Skipped;
+
 use super::{Plan, Stop};
 
 /// How often a resting slot looks whether others have given something back. A bound on the cost:
@@ -37,6 +39,8 @@ struct State {
     last_work: Instant,
     /// When the next item has cooled down, as the slot saw it that came to rest last.
     cooled: Option<Instant>,
+    /// What the last slot has passed over that found nothing.
+    passed: Option<Skipped>,
 }
 
 /// What the slots share.
@@ -68,6 +72,7 @@ impl<'a> Crew<'a> {
                 failed: false,
                 last_work: Instant::now(),
                 cooled: None,
+                passed: None,
             }),
             bell: Condvar::new(),
         }
@@ -118,8 +123,19 @@ impl<'a> Crew<'a> {
         let mut state = self.state();
         state.given_up += u64::from(given_up);
         state.changes += 1;
+        state.passed = None;
         state.last_work = Instant::now();
         self.bell.notify_all();
+    }
+
+    /// Notes what a look has passed over that found nothing.
+    pub(super) fn found_none(&self, passed: Skipped) {
+        self.state().passed = Some(passed);
+    }
+
+    /// What the last look has passed over, unless something was finished since.
+    pub(super) fn passed(&self) -> Option<Skipped> {
+        self.state().passed
     }
 
     /// Rests after nothing was found, which gives the permission back. `cooled`: an item that it

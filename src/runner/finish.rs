@@ -35,6 +35,12 @@ impl Worker<'_> {
     ) -> Result<Judged, RunnerError> {
         let fail = |reason: String| Judged::Finish(Finish::Fail { reason, last: false }, None);
         let said = |what: String| said(log, what);
+        // The keeper looks now and then, and a hook would see what the session holds now.
+        if matches!(end, End::Exit(0))
+            && let Some(why) = self.lost_meanwhile(taken)?
+        {
+            return Ok(Judged::Lost(why));
+        }
         Ok(match end {
             End::Exit(0) => match self.commit(taken, before)? {
                 Committed::Nothing => Judged::Finish(Finish::Done, None),
@@ -141,7 +147,7 @@ impl Worker<'_> {
 
     fn submit_finish(&self, taken: &Taken, how: &Finish) -> Result<Outcome, RunnerError> {
         let (session, items) = (self.slot.session.clone(), vec![taken.item.id.clone()]);
-        self.submit_held(taken, &Op::Finish { session, items, how: how.clone() })
+        self.submit_held(taken, &Op::Finish { session, items, how: how.clone(), lease: Some(taken.lease) })
     }
 
     /// Runs the queue's command that verifies, as `git coord verify` does, and records what came of
@@ -156,8 +162,8 @@ impl Worker<'_> {
         let words: Vec<OsString> = vec!["sh".into(), "-c".into(), command.clone().into()];
         let before = length(log);
         let end = self.supervised(taken, &words, false, Logs::append(log)?)?;
-        // Not the last line of the item's own command.
-        let said = |what: String| if length(log) > before { said(log, what) } else { what };
+        // Not the last line of the item's own command. The log may be shorter than before: it was cut.
+        let said = |what: String| if length(log) != before { said(log, what) } else { what };
         let (exit, how) = match end {
             End::Exit(code) => (Some(code), said(format!("exit status {code}"))),
             End::Signal(signal) => (None, said(format!("killed by signal {signal}"))),
@@ -169,7 +175,7 @@ impl Worker<'_> {
         let ok = exit == Some(0);
         let verified = Verified { ok, at: crate::clock::now(), command, exit };
         let (session, item) = (self.slot.session.clone(), taken.item.id.clone());
-        match self.submit_held(taken, &Op::Verify { session, item, verified })? {
+        match self.submit_held(taken, &Op::Verify { session, item, verified, lease: Some(taken.lease) })? {
             Outcome::Done if ok => Ok(Judged::Finish(Finish::Done, None)),
             Outcome::Done => Ok(fail(format!("the verification failed: {how}"))),
             outcome => Ok(Judged::Lost(why_lost(&outcome))),

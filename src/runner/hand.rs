@@ -58,6 +58,11 @@ impl Hand {
         let _ = std::fs::remove_file(&self.path);
     }
 
+    /// True when a run that died may have left something to settle.
+    pub(super) fn is_full(&self) -> bool {
+        self.path.exists()
+    }
+
     fn read(&self) -> Option<Held> {
         // Half written: it died before it had started a command; the lease runs out.
         std::fs::read(&self.path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok())
@@ -95,7 +100,8 @@ impl Hand {
         let Some(held) = self.read() else { return Ok(()) };
         let record = store.read(|view| session::get(view, name))?;
         if record.and_then(|r| Some(r.item_lease(&held.item)?.id)) == Some(held.lease) {
-            let op = Op::Finish { session: name.clone(), items: vec![held.item], how: Finish::Drop };
+            let (items, lease) = (vec![held.item], Some(held.lease));
+            let op = Op::Finish { session: name.clone(), items, how: Finish::Drop, lease };
             store.submit(&op, None)?;
         }
         self.empty();

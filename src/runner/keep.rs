@@ -68,15 +68,7 @@ impl<'a> Keeper<'a> {
         let (worker, taken) = (self.worker, self.taken);
         worker.store.touch_session(&worker.slot.session);
         let (record, lease) = worker.held(taken)?;
-        let Some(lease) = lease else {
-            if worker.let_go(taken, record.as_ref())? {
-                return Ok(None);
-            }
-            let loss = record.as_ref().and_then(|r| r.item_loss(&taken.item.id));
-            let own = worker.slot.is_own(record.as_ref());
-            let why = if own { "it was taken from the session" } else { "its session was ended" };
-            return Ok(Some(loss.map_or_else(|| why.to_owned(), |l| l.why.clone())));
-        };
+        let Some(lease) = lease else { return worker.why_not_ours(taken, record.as_ref()) };
         self.pause = LOOK_EVERY.min(Duration::from_secs(lease.ttl) / 4);
         match self.renewal.take() {
             Some(renewal) if renewal.is_finished() => self.renewed(renewal, &lease),
@@ -144,10 +136,31 @@ impl Worker<'_> {
         }
     }
 
-    /// The session, and its lease on the item, as this clone knows them.
+    /// Why the item is not the slot's any more, if it is not: then nothing of the attempt counts.
+    pub(super) fn lost_meanwhile(&self, taken: &Taken) -> Result<Option<String>, RunnerError> {
+        match self.held(taken)? {
+            (_, Some(_)) => Ok(None),
+            (record, None) => self.why_not_ours(taken, record.as_ref()),
+        }
+    }
+
+    /// Why an item is not held any more; `None` when the command has finished it itself.
+    fn why_not_ours(&self, taken: &Taken, record: Option<&Session>) -> Result<Option<String>, RunnerError> {
+        if self.let_go(taken, record)? {
+            return Ok(None);
+        }
+        let own = self.slot.is_own(record);
+        let loss = record.and_then(|r| r.item_loss(&taken.item.id)).filter(|_| own);
+        let why = if own { "it was taken from the session" } else { "its session was ended" };
+        Ok(Some(loss.map_or_else(|| why.to_owned(), |l| l.why.clone())))
+    }
+
+    /// The session, and its lease on the item, as this clone knows them. Somebody may have ended the
+    /// session, and hold the item in another one of that name.
     fn held(&self, taken: &Taken) -> Result<(Option<Session>, Option<Lease>), RunnerError> {
         let record = self.store.read(|view| session::get(view, &self.slot.session))?;
-        let lease = record.as_ref().and_then(|r| r.item_lease(&taken.item.id));
+        let own = record.as_ref().filter(|r| self.slot.is_own(Some(r)));
+        let lease = own.and_then(|r| r.item_lease(&taken.item.id));
         let lease = lease.filter(|l| l.id == taken.lease).cloned();
         Ok((record, lease))
     }

@@ -13,11 +13,12 @@
 //!   or to the next run, which finds by the kernel's lock that the slot's owner is dead.
 //!
 //! Parts: [`pool`] the slots, [`tree`] the worktree of one, [`supervise`] one command, `crew` who
-//! waits for whom, `worker` the loop of one slot, [`logs`] what the commands print, `bound` how much
-//! of it, `chores` what git does in a slot for the run itself.
+//! waits for whom, `worker` the loop of one slot, `command` what runs there, [`logs`] what the commands print, `bound` how much
+//! of it, `chores` what git does in a slot for the run itself, `place` making a worktree.
 
 mod bound;
 mod chores;
+mod command;
 mod commit;
 mod crew;
 mod finish;
@@ -25,9 +26,11 @@ mod guardian;
 mod hand;
 mod keep;
 pub mod logs;
+mod place;
 mod plan;
 pub mod pool;
 mod report;
+pub mod stop;
 pub mod supervise;
 pub mod tidy;
 pub mod tree;
@@ -52,7 +55,7 @@ use logs::Logs;
 pub use plan::{Job, Place, Plan};
 use pool::Slot;
 pub use report::{Attempt, Event, Shown, Summary, Verdict};
-pub use supervise::Stop;
+pub use stop::Stop;
 use worker::{Common, Worker};
 
 /// The variable that names the session, for hooks and commands.
@@ -172,17 +175,20 @@ pub fn run(
     let store = Store::open(&around.repo.common_dir, around.options)?;
     let logs = Logs::open(&store)?;
     let guardian = Guardian::start()?;
-    let slots = match &plan.place {
-        Place::Here(session) => vec![pool::here(around.repo, &store, session)?],
+    let (slots, left_out) = match &plan.place {
+        Place::Here(session) => (vec![pool::here(around.repo, &store, session)?], Vec::new()),
         Place::Pool { slots, base, .. } => {
             let chores = Chores::new(&guardian, stop);
-            match pool::open(around.repo, &store, chores, *slots, base.as_deref()) {
+            match pool::open(around.repo, &store, &chores, *slots, base.as_deref()) {
                 // Nothing was begun.
-                Err(RunnerError::Halted) => Vec::new(),
-                slots => slots?,
+                Err(RunnerError::Halted) => (Vec::new(), Vec::new()),
+                opened => opened?,
             }
         }
     };
+    for (session, worktree) in left_out {
+        observer(&Event::LeftOut { session, worktree });
+    }
     let crew = Crew::new(slots.len(), plan, stop);
     let common = Common { around, plan, crew: &crew, guardian: &guardian, logs: &logs };
     let result = attend(&store, &slots, common, observer);
@@ -196,7 +202,8 @@ pub fn run(
     let (attempts, ended) = result?;
     closed?;
     let left = counts(&store, &plan.queues)?;
-    Ok(Summary { attempts, slots: shown?, ended, left, took: started.elapsed(), stopped: stop.is_set() })
+    let (passed, took, stopped) = (crew.passed(), started.elapsed(), stop.is_set());
+    Ok(Summary { attempts, slots: shown?, ended, left, passed, took, stopped })
 }
 
 /// Lets every slot work in a thread of its own, and passes on what they tell. Returns the attempts, and

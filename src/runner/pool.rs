@@ -11,7 +11,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::binding::Binding;
-use crate::git::{Git, GitEnv, HostRepo};
+use crate::git::{GitEnv, HostRepo};
 use crate::model::op::StartSession;
 use crate::model::session::{self, Session, SessionState};
 use crate::model::{Op, Outcome, SessionName};
@@ -19,7 +19,8 @@ use crate::store::{Store, StoreLock, host_name, random_hex};
 
 use super::chores::Chores;
 use super::hand::Hand;
-use super::tree::{Tree, ahead};
+use super::place::{self, Keep, elsewhere};
+use super::tree::Tree;
 use super::{RunnerError, Shown};
 
 /// Folder of the pool in the common git folder.
@@ -36,8 +37,8 @@ const MOST: usize = 1000;
 pub struct Slot<'a> {
     /// Its session.
     pub session: SessionName,
-    /// Its worktree.
-    pub repo: HostRepo,
+    /// The top folder of its worktree. One of the pool is made when the slot has its first item.
+    pub root: PathBuf,
     /// Its worktree as one of the pool; `None`: the user's own, which is left as it is.
     pub(super) tree: Option<Tree<'a>>,
     /// That of its session; empty in the user's own worktree.
@@ -67,7 +68,11 @@ impl Slot<'_> {
             store.submit(&Op::EndSession { name: self.session.clone() }, None)?;
         }
         // Whoever works in this folder by hand is not the session.
-        Binding::remove(&self.repo.git_dir)?;
+        if let Some(git_dir) = self.tree.as_ref().and_then(Tree::git_dir) {
+            Binding::remove(&git_dir)?;
+        }
+        // Empty when the slot had no item.
+        let _ = std::fs::remove_dir(&self.root);
         Ok(())
     }
 }
@@ -79,30 +84,47 @@ impl Slot<'_> {
 pub(super) fn here(repo: &HostRepo, store: &Store, name: &SessionName) -> Result<Slot<'static>, RunnerError> {
     let lock = store.run_lock(name)?.ok_or_else(|| RunnerError::Busy(name.clone()))?;
     Hand::of(store, name).give_back(store, name)?;
-    Ok(Slot { session: name.clone(), repo: repo.clone(), tree: None, token: String::new(), _lock: lock })
+    Ok(Slot { session: name.clone(), root: repo.root.clone(), tree: None, token: String::new(), _lock: lock })
 }
 
-/// Takes so many slots of the pool, and makes those that are missing. `base` is where new ones
-/// start, and those whose commits are all in it.
+/// A slot that is left out, because this worktree has its branch.
+pub(super) type LeftOut = (SessionName, PathBuf);
+
+/// Takes so many slots of the pool. `base` is where new ones start, and those whose commits are all
+/// in it. Also returns those that it came across and could not use.
 ///
 /// # Errors
 /// When git or the store fails; the slots that were taken are given back.
 pub(super) fn open<'a>(
     repo: &HostRepo,
     store: &Store,
-    chores: Chores<'a>,
+    chores: &Chores<'a>,
     count: usize,
     base: Option<&str>,
-) -> Result<Vec<Slot<'a>>, RunnerError> {
+) -> Result<(Vec<Slot<'a>>, Vec<LeftOut>), RunnerError> {
     let wanted = format!("{}^{{commit}}", base.unwrap_or("HEAD"));
     let base = repo.git().args(["rev-parse", "--verify", "-q", "--end-of-options", &wanted]).optional()?;
     let base = base.ok_or_else(|| RunnerError::Base(wanted.trim_end_matches("^{commit}").to_owned()))?;
-    let mut slots = Vec::new();
+    let list = repo.worktrees()?;
+    let (mut slots, mut left_out) = (Vec::new(), Vec::new());
     for number in 1..=MOST {
         if slots.len() == count {
             break;
         }
-        match slot(repo, store, chores, number, &base) {
+        let Ok(name) = SessionName::parse(&format!("run-{number}")) else { continue };
+        let tree = Tree {
+            root: repo.common_dir.join(POOL_DIR).join(name.as_str()),
+            home: repo.root.clone(),
+            common_dir: repo.common_dir.clone(),
+            branch: format!("{BRANCHES}{name}"),
+            base: base.clone(),
+            chores: chores.clone(),
+        };
+        if let Some(path) = elsewhere(&list, &tree) {
+            left_out.push((name, path.to_owned()));
+            continue;
+        }
+        match slot(repo, store, name, tree) {
             Ok(slot) => slots.extend(slot),
             Err(e) => {
                 for slot in slots {
@@ -113,36 +135,37 @@ pub(super) fn open<'a>(
             }
         }
     }
-    Ok(slots)
+    Ok((slots, left_out))
 }
 
-/// Takes the slot with this number; `None` when it is another's.
+/// Takes the slot with this name; `None` when it is another's.
 fn slot<'a>(
     repo: &HostRepo,
     store: &Store,
-    chores: Chores<'a>,
-    number: usize,
-    base: &str,
+    name: SessionName,
+    tree: Tree<'a>,
 ) -> Result<Option<Slot<'a>>, RunnerError> {
-    let Ok(name) = SessionName::parse(&format!("run-{number}")) else { return Ok(None) };
     let Some(lock) = store.run_lock(&name)? else { return Ok(None) };
-    let root = repo.common_dir.join(POOL_DIR).join(name.as_str());
     let known = store.read(|view| session::get(view, &name))?;
     let clone = store.authority()?.map(|a| a.clone);
     // Ours is of a run that was killed, because the lock was free. Otherwise a session of the user
     // or of another clone has that name.
     if let Some(known) = known.filter(|s| s.state == SessionState::Active)
-        && !(is_ours(&known, &root, clone.as_deref()) && end_dead(store, &known)?)
+        && !(is_ours(&known, &tree.root, clone.as_deref()) && end_dead(store, &known)?)
     {
         return Ok(None);
     }
-    let branch = format!("{BRANCHES}{name}");
-    let mut tree = Tree { root, git_dir: PathBuf::new(), branch, base: base.to_owned(), chores };
-    let home = worktree(repo, store, &tree, &name, base)?;
-    tree.git_dir.clone_from(&home.git_dir);
-    let Some(token) = start(store, &name, &home, &tree)? else { return Ok(None) };
-    let settled = settle(store, &name, &tree);
-    let slot = Slot { session: name, repo: home, tree: Some(tree), token, _lock: lock };
+    let home = match place::find(repo, &tree.root) {
+        None if Hand::of(store, &name).is_full() => {
+            Some(place::make(repo, store, &tree, &tree.base, &mut || Ok(None))?)
+        }
+        found => found,
+    };
+    // Its session is one without a worktree until then, and not one whose worktree is gone.
+    std::fs::create_dir_all(&tree.root).map_err(RunnerError::io("make the folder", &tree.root))?;
+    let Some(token) = start(store, &name, home.as_ref(), &tree)? else { return Ok(None) };
+    let settled = home.map_or(Ok(()), |_| settle(store, &name, &tree));
+    let slot = Slot { session: name, root: tree.root.clone(), tree: Some(tree), token, _lock: lock };
     if let Err(error) = settled {
         // The first failure is the one to tell of.
         let _ = slot.close(store);
@@ -154,22 +177,26 @@ fn slot<'a>(
 /// Brings the worktree to where the first item is to find it.
 fn settle(store: &Store, name: &SessionName, tree: &Tree<'_>) -> Result<(), RunnerError> {
     Hand::of(store, name).settle(store, name, tree)?;
-    let commit = tree.clean()?;
-    if commit != tree.base && tree.leads_to(&commit, &tree.base)? {
-        tree.go_back(&tree.base)?;
-    }
-    Ok(())
+    tree.catch_up(tree.clean()?).map(drop)
 }
 
-/// Makes the worktree of a slot again when a command has removed it. A branch that is gone as well
-/// begins at this commit.
+/// Makes the worktree of a slot that has none: for its first item, or because a command has removed
+/// it. A branch that is gone as well begins at `base`. `keep` is called again and again meanwhile.
+/// Returns whether it was made.
 ///
 /// # Errors
 /// When git or the disk fails.
-pub(super) fn stand(repo: &HostRepo, store: &Store, slot: &Slot<'_>, base: &str) -> Result<(), RunnerError> {
-    let Some(tree) = slot.tree.as_ref().filter(|tree| !tree.stands()) else { return Ok(()) };
-    let home = worktree(repo, store, tree, &slot.session, base)?;
-    bind(&slot.session, &slot.token, &home)
+pub(super) fn stand(
+    repo: &HostRepo,
+    store: &Store,
+    slot: &Slot<'_>,
+    base: &str,
+    keep: Keep<'_>,
+) -> Result<bool, RunnerError> {
+    let Some(tree) = slot.tree.as_ref().filter(|tree| !tree.stands()) else { return Ok(false) };
+    let home = place::make(repo, store, tree, base, keep)?;
+    bind(&slot.session, &slot.token, &home)?;
+    Ok(true)
 }
 
 fn bind(session: &SessionName, token: &str, home: &HostRepo) -> Result<(), RunnerError> {
@@ -212,57 +239,21 @@ fn end_dead(store: &Store, known: &Session) -> Result<bool, RunnerError> {
     Ok(true)
 }
 
-/// Makes the worktree, or finds the one that is there.
-fn worktree(
-    repo: &HostRepo,
-    store: &Store,
-    tree: &Tree<'_>,
-    name: &SessionName,
-    base: &str,
-) -> Result<HostRepo, RunnerError> {
-    let (root, branch) = (&tree.root, &tree.branch);
-    if let Ok(found) = HostRepo::discover(root, &GitEnv::default())
-        && found.root == *root
-        && found.common_dir == repo.common_dir
-    {
-        return Ok(found);
-    }
-    // `git worktree add` twice at once can fail over git's own files (index.lock, config.lock).
-    let _alone = store.worktree_lock()?;
-    if root.exists() {
-        // Left by a run that was killed while git made it.
-        std::fs::remove_dir_all(root).map_err(RunnerError::io("remove", root))?;
-    }
-    if repo.worktrees()?.iter().any(|w| w.path == *root) {
-        repo.git().args(["worktree", "remove", "--force", "--"]).arg(root).run()?;
-    }
-    let full = format!("refs/heads/{}", branch);
-    let known = repo.git().args(["rev-parse", "--verify", "-q", &full]).optional()?.is_some();
-    // The name of the session keeps the hooks from greeting the newcomer.
-    let git = Git::new(&repo.root).env(super::SESSION, name.as_str()).args(["worktree", "add", "-q"]);
-    let git = if known {
-        git.arg("--").arg(root).arg(branch)
-    } else {
-        git.args(["--no-track", "-b", branch, "--"]).arg(root).arg(base)
-    };
-    tree.chores.patient().run(&git)?;
-    Ok(HostRepo::discover(root, &GitEnv::default())?)
-}
-
-/// Starts the slot's session and binds the worktree to it, so that the hooks know whose it is.
+/// Starts the slot's session and binds the worktree to it, if there is one, so that the hooks know
+/// whose it is.
 /// Returns the session's token; `None` when another clone has a session of that name.
 fn start(
     store: &Store,
     name: &SessionName,
-    home: &HostRepo,
+    home: Option<&HostRepo>,
     tree: &Tree<'_>,
 ) -> Result<Option<String>, RunnerError> {
     let token = random_hex(16);
     // First the binding: by its token the next run knows the session of one that was killed.
-    bind(name, &token, home)?;
+    home.map_or(Ok(()), |home| bind(name, &token, home))?;
     let op = Op::StartSession(StartSession {
         token: token.clone(),
-        worktree: Some(home.root.to_string_lossy().into_owned()),
+        worktree: Some(tree.root.to_string_lossy().into_owned()),
         branch: Some(tree.branch.clone()),
         host: Some(host_name()),
         ..StartSession::new(name.clone())
@@ -270,7 +261,7 @@ fn start(
     match store.submit(&op, None)? {
         Outcome::Session { .. } => {}
         Outcome::Held { .. } => {
-            Binding::remove(&home.git_dir)?;
+            home.map_or(Ok(false), |home| Binding::remove(&home.git_dir))?;
             return Ok(None);
         }
         other => return Err(RunnerError::Refused(Box::new(other))),
@@ -286,14 +277,12 @@ fn start(
 pub(super) fn show(slot: &Slot<'_>) -> Result<Shown, RunnerError> {
     let (commits, aside) = match &slot.tree {
         // A run that was stopped at once may leave it to the next one to make the branch again.
-        Some(tree) if tree.tip()?.is_some() => {
-            (ahead(&tree.root, &tree.base, &tree.branch)?, tree.aside(&tree.base)?)
-        }
+        Some(tree) if tree.tip()?.is_some() => (tree.ahead()?, tree.aside()?),
         _ => (0, Vec::new()),
     };
     Ok(Shown {
         session: slot.session.clone(),
-        worktree: slot.repo.root.clone(),
+        worktree: slot.root.clone(),
         branch: slot.tree.as_ref().map(|t| t.branch.clone()),
         commits,
         aside,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::model::choice::Skipped;
 use crate::model::queue::Counts;
 use crate::model::{ItemId, QueueName, SessionName};
 
@@ -51,6 +52,13 @@ pub struct Attempt {
 pub enum Event {
     /// The slots are ready.
     Begin(Vec<SessionName>),
+    /// A slot cannot be used, because a worktree beside its own has its branch.
+    LeftOut {
+        /// Its session.
+        session: SessionName,
+        /// That worktree.
+        worktree: PathBuf,
+    },
     /// A command starts.
     Started {
         /// Number of the slot, from 0.
@@ -115,6 +123,8 @@ pub struct Summary {
     pub ended: Vec<SessionName>,
     /// Where the items of the queues stand now.
     pub left: Counts,
+    /// Which of the free ones the last look passed over; `None` when it was not there to the end.
+    pub passed: Option<Skipped>,
     /// How long it took.
     pub took: Duration,
     /// True when it was stopped.

@@ -15,7 +15,6 @@ use std::io::{ErrorKind, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid};
@@ -23,6 +22,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_pro
 use crate::process::EndOf;
 
 use super::RunnerError;
+use super::bound::Bound;
 use super::guardian::Guardian;
 
 /// The gate. `$1` is the file that the command reads. 125 cannot be taken for the command's own
@@ -34,27 +34,6 @@ pub const GRACE: Duration = Duration::from_secs(5);
 
 /// Longest pause between two looks at a command.
 const LOOK_EVERY: Duration = Duration::from_millis(40);
-
-/// Whether a run is to stop, and how urgently. Shared with whoever hears signals.
-#[derive(Debug, Default)]
-pub struct Stop(AtomicU8);
-
-impl Stop {
-    /// Asks to stop: first politely, then at once.
-    pub fn ask(&self) -> u8 {
-        self.0.fetch_add(1, Ordering::SeqCst).saturating_add(1)
-    }
-
-    /// How often it was asked.
-    pub fn level(&self) -> u8 {
-        self.0.load(Ordering::SeqCst)
-    }
-
-    /// True when it was asked.
-    pub fn is_set(&self) -> bool {
-        self.level() > 0
-    }
-}
 
 /// A command and what it is given.
 #[derive(Debug)]
@@ -102,6 +81,7 @@ pub(super) fn supervise(
     stop: impl Fn() -> u8,
     keep: impl FnMut() -> Result<Option<String>, RunnerError>,
 ) -> Result<End, RunnerError> {
+    let mut bound = Bound::of(&order)?;
     let mut child = match start(order) {
         Ok(child) => child,
         // That is so on every machine and with every try: the item's fault, and not the system's.
@@ -114,7 +94,7 @@ pub(super) fn supervise(
     guardian.add(group);
     // A gate that was killed tells by its status.
     let _ = child.stdin.take().map(|mut gate| gate.write_all(b"go\n"));
-    let result = watch(group, EndOf::child(&child), limit, stop, keep);
+    let result = watch(group, EndOf::child(&child), &mut bound, limit, stop, keep);
     // What it has left behind, too. Nobody is left to be killed: fine.
     let _ = kill_process_group(group, Signal::KILL);
     guardian.remove(group);
@@ -153,6 +133,7 @@ fn start(order: Order<'_>) -> std::io::Result<Child> {
 fn watch(
     group: Pid,
     mut end: EndOf,
+    bound: &mut Bound,
     limit: Option<Duration>,
     stop: impl Fn() -> u8,
     mut keep: impl FnMut() -> Result<Option<String>, RunnerError>,
@@ -166,6 +147,8 @@ fn watch(
         if let Some(status) = status {
             return Ok((ended.map(|(why, _)| why), status));
         }
+        // Also while it is being ended: it may print on.
+        bound.look();
         match &ended {
             Some((_, at)) if at.elapsed() < GRACE && stop() < 2 => {}
             Some(_) => {

@@ -6,10 +6,11 @@
 
 use std::path::PathBuf;
 
-use crate::git::{Git, GitError, HostRepo};
+use crate::git::{Git, GitError, HostRepo, Worktree};
 use crate::model::SessionName;
 use crate::store::{Store, StoreOptions};
 
+use super::place::is_half_made;
 use super::pool::{BRANCHES, POOL_DIR};
 use super::tree::{ASIDE, look};
 
@@ -46,7 +47,13 @@ pub fn remains(repo: &HostRepo) -> Result<Remains, GitError> {
         let name = tree.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let keep = if is_busy(repo, &name) {
             Some("a run is at work there")
-        } else if !tree.prunable && !look(&tree.path)?.clean {
+        } else if is_remnant(&tree) {
+            None
+        } else if tree.prunable {
+            Some("it is no worktree any more")
+        } else if tree.locked.is_some() {
+            Some("it is locked: git worktree unlock")
+        } else if !look(&tree.path)?.clean {
             Some("it has changes that are not committed")
         } else {
             None
@@ -80,6 +87,11 @@ pub fn remains(repo: &HostRepo) -> Result<Remains, GitError> {
     Ok(found)
 }
 
+/// True when a worktree was not made to its end, or its folder is gone: there is nothing to lose.
+fn is_remnant(tree: &Worktree) -> bool {
+    is_half_made(tree) || !tree.path.exists()
+}
+
 /// True when a run has the slot.
 fn is_busy(repo: &HostRepo, name: &str) -> bool {
     let Ok(name) = SessionName::parse(name) else { return false };
@@ -106,8 +118,18 @@ fn is_elsewhere(repo: &HostRepo, commit: &str) -> Result<bool, GitError> {
 /// # Errors
 /// When git fails.
 pub fn remove(repo: &HostRepo, found: &Remains) -> Result<(), GitError> {
+    let remnants: Vec<Worktree> = repo.worktrees()?.into_iter().filter(is_remnant).collect();
     for path in &found.worktrees {
-        repo.git().args(["worktree", "remove", "--"]).arg(path).run()?;
+        let git = repo.git().args(["worktree", "remove"]);
+        let git = if remnants.iter().any(|tree| tree.path == *path) {
+            // git refuses one whose folder it had just made.
+            let _ = std::fs::remove_dir(path);
+            // Twice: also what is locked.
+            git.args(["-f", "-f"])
+        } else {
+            git
+        };
+        git.arg("--").arg(path).run()?;
     }
     for (branch, commit) in &found.branches {
         // With the value that was seen: a commit that came in between is not lost.
@@ -118,7 +140,11 @@ pub fn remove(repo: &HostRepo, found: &Remains) -> Result<(), GitError> {
         let _ = Git::new(&repo.root).args(["config", "--local", "--remove-section", &section]).output();
     }
     // Only when nothing is left in them.
-    let _ = std::fs::remove_dir(repo.common_dir.join(POOL_DIR));
+    let pool = repo.common_dir.join(POOL_DIR);
+    for entry in std::fs::read_dir(&pool).into_iter().flatten().flatten() {
+        let _ = std::fs::remove_dir(entry.path());
+    }
+    let _ = std::fs::remove_dir(pool);
     let _ = std::fs::remove_dir(repo.common_dir.join("refs/heads").join(BRANCHES));
     let _ = std::fs::remove_dir(repo.common_dir.join("logs/refs/heads").join(BRANCHES));
     Ok(())

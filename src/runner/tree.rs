@@ -1,11 +1,14 @@
 //! The worktree of a slot: clean before each item, and after it as if there had been nothing but commits.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::git::{Git, GitError};
 
 use super::RunnerError;
 use super::chores::Chores;
+use super::place::is_whole;
 
 /// Where a worktree stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +26,11 @@ pub struct Standing {
 pub(super) struct Tree<'a> {
     /// Its top folder.
     pub root: PathBuf,
-    /// git's folder for it.
-    pub git_dir: PathBuf,
+    /// The top folder of the worktree that the run was started in, for what concerns branches: a
+    /// command may have removed the slot's.
+    pub home: PathBuf,
+    /// The git folder that all worktrees share.
+    pub common_dir: PathBuf,
     /// The branch that its commits go to.
     pub branch: String,
     /// Where the branch begins when there is none.
@@ -45,6 +51,16 @@ const LEFT: &[&str] = &[
     "sequencer",
     "rebase-merge",
     "rebase-apply",
+    "BISECT_ANCESTORS_OK",
+    "BISECT_EXPECTED_REV",
+    "BISECT_FIRST_PARENT",
+    "BISECT_HEAD",
+    "BISECT_LOG",
+    "BISECT_NAMES",
+    "BISECT_RUN",
+    "BISECT_START",
+    "BISECT_TERMS",
+    "refs/bisect",
 ];
 
 /// What stands between the name of a slot's branch and a commit, for what was set aside.
@@ -72,6 +88,20 @@ impl Tree<'_> {
         Git::new(&self.root)
     }
 
+    /// git where it can be asked for branches and commits, whatever has become of the worktree.
+    fn git_home(&self) -> Git {
+        Git::new(&self.home)
+    }
+
+    /// git's folder for it, as the worktree itself tells: made anew, it may have another one. `None`
+    /// when there is no worktree, and where a command has put something else in its place.
+    pub fn git_dir(&self) -> Option<PathBuf> {
+        let text = std::fs::read(self.root.join(".git")).ok()?;
+        let dir = OsStr::from_bytes(text.strip_prefix(b"gitdir: ")?.trim_ascii_end());
+        let dir = self.root.join(dir).canonicalize().ok()?;
+        (dir.parent() == Some(&self.common_dir.join("worktrees"))).then_some(dir)
+    }
+
     /// Looks where it stands.
     ///
     /// # Errors
@@ -83,8 +113,9 @@ impl Tree<'_> {
     /// Removes what a killed git has left. Only for who has the slot's lock, when its commands are
     /// dead: nobody's lock is taken away from under them.
     fn unlock(&self) -> Result<(), RunnerError> {
+        let Some(git_dir) = self.git_dir() else { return Ok(()) };
         for name in LEFT {
-            let path = self.git_dir.join(name);
+            let path = git_dir.join(name);
             let removed = match std::fs::symlink_metadata(&path) {
                 Ok(meta) if meta.is_dir() => std::fs::remove_dir_all(&path),
                 Ok(_) => std::fs::remove_file(&path),
@@ -103,7 +134,7 @@ impl Tree<'_> {
 
     /// True when it is there: a command may remove the folder it runs in, or what makes it a worktree.
     pub fn stands(&self) -> bool {
-        self.root.join(".git").is_file() && self.git_dir.join("HEAD").is_file()
+        self.git_dir().is_some_and(|dir| is_whole(&dir))
     }
 
     /// Throws away what is not committed, and comes back to the branch. Ignored files stay: they
@@ -160,18 +191,42 @@ impl Tree<'_> {
     fn set_aside(&self, commit: &str) -> Result<(), RunnerError> {
         let short = commit.get(..12).unwrap_or(commit);
         let name = format!("refs/heads/{}{ASIDE}{short}", self.branch);
-        self.git().args(["-c", NO_HOOKS, "update-ref", &name, commit]).run()?;
+        self.git_home().args(["-c", NO_HOOKS, "update-ref", &name, commit]).run()?;
         Ok(())
+    }
+
+    /// The number of commits that the branch has and the base has not.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn ahead(&self) -> Result<u64, GitError> {
+        let range = format!("{}..refs/heads/{}", self.base, self.branch);
+        let text = self.git_home().args(["rev-list", "--count", &range, "--"]).text()?;
+        text.parse().map_err(|_| GitError::Answer { command: "rev-list --count".into(), answer: text })
     }
 
     /// The branches with what was set aside and is in no way part of a commit.
     ///
     /// # Errors
     /// When git fails.
-    pub fn aside(&self, base: &str) -> Result<Vec<String>, GitError> {
+    pub fn aside(&self) -> Result<Vec<String>, GitError> {
         let pattern = format!("refs/heads/{}{ASIDE}*", self.branch);
-        let git = self.git().args(["for-each-ref", "--format=%(refname:lstrip=2)", "--no-merged", base]);
+        let git =
+            self.git_home().args(["for-each-ref", "--format=%(refname:lstrip=2)", "--no-merged", &self.base]);
         Ok(git.arg(pattern).text()?.lines().map(str::to_owned).collect())
+    }
+
+    /// Begins at the base again when that has all its commits. It stands at `commit`; returns where it
+    /// stands then.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn catch_up(&self, commit: String) -> Result<String, RunnerError> {
+        if commit == self.base || !self.leads_to(&commit, &self.base)? {
+            return Ok(commit);
+        }
+        self.go_back(&self.base)?;
+        Ok(self.base.clone())
     }
 
     /// Throws away everything since `commit`, also commits.
@@ -184,10 +239,11 @@ impl Tree<'_> {
     }
 
     /// Brings the branch and the worktree to a commit, wherever they are. Without hooks: it is no
-    /// act of the user.
+    /// act of the user. A worktree that a command has made may have the branch by now: it is the slot's
+    /// all the same.
     fn put(&self, commit: &str) -> Result<(), RunnerError> {
-        let checkout = ["-c", NO_HOOKS, "checkout", "-q", "-f", "-B", &self.branch, commit, "--"];
-        self.chores.run(&self.git().args(checkout))?;
+        let checkout = ["-c", NO_HOOKS, "checkout", "-q", "-f", "--ignore-other-worktrees"];
+        self.chores.run(&self.git().args(checkout).args(["-B", &self.branch, commit, "--"]))?;
         self.chores.run(&self.git().args(["clean", "-ffdq"]))?;
         Ok(())
     }
@@ -195,7 +251,7 @@ impl Tree<'_> {
     /// The commit of the branch; `None` when there is no such branch.
     pub fn tip(&self) -> Result<Option<String>, GitError> {
         let name = format!("refs/heads/{}", self.branch);
-        self.git().args(["rev-parse", "--verify", "-q", &name]).optional()
+        self.git_home().args(["rev-parse", "--verify", "-q", &name]).optional()
     }
 
     /// True when the history of a commit has the other.
@@ -203,7 +259,7 @@ impl Tree<'_> {
     /// # Errors
     /// When git cannot be started.
     pub fn leads_to(&self, from: &str, to: &str) -> Result<bool, GitError> {
-        let git = || self.git().args(["merge-base", "--is-ancestor", from, to]);
+        let git = || self.git_home().args(["merge-base", "--is-ancestor", from, to]);
         Ok(from == to || git().output()?.status == Some(0))
     }
 
@@ -212,7 +268,7 @@ impl Tree<'_> {
     /// # Errors
     /// When git cannot be started.
     pub fn has(&self, commit: &str) -> Result<bool, GitError> {
-        let git = self.git().args(["cat-file", "-e", &format!("{commit}^{{commit}}")]);
+        let git = self.git_home().args(["cat-file", "-e", &format!("{commit}^{{commit}}")]);
         Ok(git.output()?.status == Some(0))
     }
 }
@@ -231,16 +287,6 @@ pub(super) fn parse_status(text: &[u8]) -> Standing {
         }
     }
     standing
-}
-
-/// The number of commits that a branch has and a commit has not.
-///
-/// # Errors
-/// When git fails.
-pub fn ahead(dir: &Path, base: &str, branch: &str) -> Result<u64, GitError> {
-    let range = format!("{base}..refs/heads/{branch}");
-    let text = Git::new(dir).args(["rev-list", "--count", &range, "--"]).text()?;
-    text.parse().map_err(|_| GitError::Answer { command: "rev-list --count".into(), answer: text })
 }
 
 #[cfg(test)]

@@ -1,8 +1,6 @@
 //! The loop of one slot: take an item, run its command, commit, finish; again.
 
 use std::collections::HashMap;
-use std::ffi::OsString;
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
@@ -15,10 +13,9 @@ use crate::model::filter::Filter;
 use crate::model::op::{Finish, TakeNext};
 use crate::model::outcome::Taken;
 use crate::model::share::Share;
-use crate::model::{ItemId, ItemState, Op, Outcome, cooling, document, ids, queue, session};
+use crate::model::{ItemId, ItemState, Op, Outcome, cooling, ids, queue, session};
 use crate::store::Store;
 
-use super::bound::Bound;
 use super::crew::{Crew, Rest};
 use super::finish::ENDED;
 use super::guardian::Guardian;
@@ -26,15 +23,12 @@ use super::hand::Hand;
 use super::keep::Keeper;
 use super::logs::Logs;
 use super::pool::{self, Slot};
-use super::supervise::{End, Order, supervise};
+use super::supervise::End;
 use super::tree::Tree;
-use super::{Around, Attempt, Event, Job, Plan, RunnerError, SESSION, Verdict};
+use super::{Around, Attempt, Event, Job, Plan, RunnerError, Verdict};
 
 /// A slot that has lost one item so often does not go on.
 const MOST_LOSSES: u32 = 3;
-
-/// Bytes of a variable that a command is given. The system's limit is 128 KiB for each.
-const LONGEST: usize = 100_000;
 
 /// What all slots of a run share.
 #[derive(Debug, Clone, Copy)]
@@ -169,7 +163,10 @@ impl<'a> Worker<'a> {
             choice: Choice { exact_ttl: plan.exact_ttl, skips: known.clone(), ..Choice::default() },
         }))?;
         match outcome {
-            Outcome::Taken { items, skips, .. } => {
+            Outcome::Taken { items, reason, skips, .. } => {
+                if let (true, Some(reason)) = (items.is_empty(), reason) {
+                    self.common.crew.found_none(reason.skipped());
+                }
                 self.store.keep_hint(&self.slot.session, known, skips);
                 Ok(items.into_iter().next())
             }
@@ -221,8 +218,7 @@ impl<'a> Worker<'a> {
             attempt: taken.attempt,
         });
         let tree = self.slot.tree.as_ref();
-        let prepare = |tree: &Tree<'_>| self.stand(&tree.base).and_then(|()| tree.clean());
-        let before = match tree.map(prepare).transpose() {
+        let before = match tree.map(|tree| self.prepare(taken, tree)).transpose() {
             Err(RunnerError::Halted) => return self.hand_back(taken, started),
             before => before?,
         };
@@ -250,6 +246,16 @@ impl<'a> Worker<'a> {
         let verdict = attempt.verdict;
         self.tell(Event::Ended { slot: self.number, attempt });
         Ok(verdict)
+    }
+
+    /// Has the worktree clean for an item. Returns the commit that it stands at.
+    fn prepare(&self, taken: &Taken, tree: &Tree<'_>) -> Result<String, RunnerError> {
+        let mut keeper = Keeper::new(self, taken);
+        // A loss is found again as soon as the command runs.
+        let keep = &mut || keeper.look().map(|_| None);
+        let made = pool::stand(self.common.around.repo, &self.store, self.slot, &tree.base, keep)?;
+        let commit = tree.clean()?;
+        if made { tree.catch_up(commit) } else { Ok(commit) }
     }
 
     /// Brings the branch and the worktree to where the next item is to find them.
@@ -287,7 +293,7 @@ impl<'a> Worker<'a> {
 
     /// Makes the worktree again when the command has removed it.
     fn stand(&self, before: &str) -> Result<(), RunnerError> {
-        pool::stand(self.common.around.repo, &self.store, self.slot, before)
+        pool::stand(self.common.around.repo, &self.store, self.slot, before, &mut || Ok(None)).map(drop)
     }
 
     /// From the start of the command to the item's place in the queue.
@@ -329,70 +335,5 @@ impl<'a> Worker<'a> {
             log,
             commit: commit.filter(|_| verdict == Verdict::Done),
         }
-    }
-
-    /// Runs the command to its end.
-    fn command(&self, taken: &Taken, log: File) -> Result<End, RunnerError> {
-        let plan = self.common.plan;
-        let words: Vec<OsString> = match (&plan.job, &taken.item.run) {
-            (Job::Same(words), _) => words.clone(),
-            (Job::Own, run) => vec!["sh".into(), "-c".into(), run.clone().unwrap_or_default().into()],
-        };
-        self.supervised(taken, &words, plan.job != Job::Own, log)
-    }
-
-    /// Runs a program for an item to its end, within the item's time. `reads`: it gets the item on
-    /// its standard input.
-    pub(super) fn supervised(
-        &self,
-        taken: &Taken,
-        words: &[OsString],
-        reads: bool,
-        log: File,
-    ) -> Result<End, RunnerError> {
-        let json = self.store.run_dir().join(format!("{}.json", self.slot.session));
-        let mut text = crate::model::to_json(&document::taken(taken));
-        text.push(b'\n');
-        std::fs::write(&json, text).map_err(RunnerError::io("write", &json))?;
-        let nothing = PathBuf::from("/dev/null");
-        let order = Order {
-            words,
-            dir: &self.slot.repo.root,
-            env: &self.variables(taken, &json),
-            stdin: if reads { &json } else { &nothing },
-            log,
-            complaints: None,
-        };
-        let end = self.watched(taken, order);
-        let _ = std::fs::remove_file(&json);
-        end
-    }
-
-    /// Runs a program for an item within the item's time, and keeps the lease meanwhile.
-    pub(super) fn watched(&self, taken: &Taken, order: Order<'_>) -> Result<End, RunnerError> {
-        let limit = taken.item.timeout.or(self.common.plan.time_limit).map(Duration::from_secs);
-        let (mut keeper, mut bound) = (Keeper::new(self, taken), Bound::of(&order)?);
-        let stop = || self.common.crew.stop_level();
-        supervise(order, limit, self.common.guardian, stop, || {
-            bound.look();
-            keeper.look()
-        })
-    }
-
-    fn variables(&self, taken: &Taken, json: &std::path::Path) -> Vec<(OsString, OsString)> {
-        let files: Vec<_> = taken.item.files.iter().map(|f| f.to_native().into_os_string()).collect();
-        let list: Vec<(&str, OsString)> = vec![
-            (SESSION, self.slot.session.as_str().into()),
-            ("GIT_COORD_ITEM", taken.item.id.as_str().into()),
-            ("GIT_COORD_ITEM_JSON", json.into()),
-            ("GIT_COORD_TITLE", taken.item.title.clone().into()),
-            ("GIT_COORD_FILES", files.join(std::ffi::OsStr::new("\n"))),
-            ("GIT_COORD_QUEUE", taken.queue.as_str().into()),
-            ("GIT_COORD_ATTEMPT", taken.attempt.to_string().into()),
-            ("GIT_COORD_LEASE", taken.lease.to_string().into()),
-        ];
-        // No process could be started with one that is longer. A part of the files would be taken for all.
-        let fits = |value: &OsString| value.len() <= LONGEST;
-        list.into_iter().filter(|(_, value)| fits(value)).map(|(name, value)| (name.into(), value)).collect()
     }
 }

@@ -333,7 +333,7 @@ impl Sim {
                     1 => Finish::Fail { reason: "r".into(), last: false },
                     _ => Finish::Done,
                 };
-                Op::Finish { session, items, how }
+                Op::Finish { session, items, how, lease: None }
             }
             _ => Op::Next(TakeNext {
                 session,
@@ -370,7 +370,7 @@ fn short(op: &Op) -> String {
             _ => format!("{session} releases all"),
         },
         Op::Next(next) => format!("{} takes {} ({} s)", next.session, next.count, next.ttl),
-        Op::Finish { session, items, how } => format!("{session} {} {}", how.word(), items[0]),
+        Op::Finish { session, items, how, .. } => format!("{session} {} {}", how.word(), items[0]),
         Op::Renew { session, what, .. } => format!("{session} renews {what:?}"),
         Op::Import { items, .. } => format!("import from {}", items[0].item.id),
         other => format!("{other:?}").chars().take(30).collect(),

@@ -127,7 +127,7 @@ fn work(env: &TestEnv, severity: &str, seed: u64) -> Vec<String> {
         );
         let ids: Vec<ItemId> = items.into_iter().map(|t| t.item.id).collect();
         finished.extend(ids.iter().map(ToString::to_string));
-        let done = Op::Finish { session: session.clone(), items: ids, how: Finish::Done };
+        let done = Op::Finish { session: session.clone(), items: ids, how: Finish::Done, lease: None };
         let outcome = store.submit(&done, None).unwrap();
         assert!(matches!(outcome, Outcome::Finished { .. }), "{outcome:?}");
         if store.wants_upkeep() {

@@ -81,7 +81,7 @@ fn a_lease_that_is_renewed_along_the_way_is_swept_in_time() {
         exit: Some(0),
     };
     let item = ItemId::parse("i").unwrap();
-    for op in [take("i"), Op::Verify { session: name("ada"), item, verified }] {
+    for op in [take("i"), Op::Verify { session: name("ada"), item, verified, lease: None }] {
         let mut state = claimed(Some("ahead"));
         import(&mut state);
         act(&mut state, Some("behind"), NOON - HOUR, &op);

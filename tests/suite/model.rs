@@ -248,7 +248,7 @@ fn carry_out(machine: &mut Machine, step: &Step) {
             };
             let id = format!("i{item}");
             let items = vec![ItemId::parse(&id).unwrap()];
-            let op = Op::Finish { session: who(session), items, how: how.clone() };
+            let op = Op::Finish { session: who(session), items, how: how.clone(), lease: None };
             let outcome = machine.apply(&op, Some(&who(session)));
             if !machine.oracle.active(SESSIONS[*session]) {
                 assert!(outcome.is_refusal(), "{step:?} by nobody");

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::run::{failed, import, outside};
 use super::run_stop::pid_in;
-use crate::common::TestEnv;
+use crate::common::{Call, TestEnv};
 
 /// Whatever a command prints and leaves behind, the run goes on, and its logs do not fill the disk.
 #[test]
@@ -41,4 +41,39 @@ fn commands_may_print_anything_and_leave_processes_behind() {
     assert_eq!(log("over"), b"x\ny\n", "no hole where the first line was");
     let left = pid_in(&env.temp().join("pid"));
     rustix::process::kill_process(Pid::from_raw(left).unwrap(), Signal::KILL).unwrap();
+}
+
+/// It has five seconds to end, and does not listen.
+#[test]
+fn a_command_that_prints_on_while_it_is_ended_does_not_fill_the_disk() {
+    let env = TestEnv::new();
+    let pid = outside(&env, "pid");
+    let run =
+        format!("trap '' TERM; echo $$ > {pid}; while :; do head -c 4000000 /dev/zero; sleep 0.1; done");
+    import(&env, &[json!({"id":"i","title":"t","run":run})]);
+    let mut run = env.run(&env.root).args(["run", "-j", "1"]).spawn();
+    pid_in(&env.temp().join("pid"));
+    rustix::process::kill_process(Pid::from_child(&run), Signal::TERM).unwrap();
+    let log = env.store_dir().join("run-logs/i.1.log");
+    let mut most = 0;
+    while run.try_wait().unwrap().is_none() {
+        most = most.max(std::fs::metadata(&log).map_or(0, |file| file.len()));
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    Call::wait(run).fails(130, "interrupted");
+    assert!(most > 16 << 20, "it printed until it was killed: {most}");
+    assert!(most < 80 << 20, "the log had {most} bytes");
+}
+
+/// What the two print together is more than the log takes.
+#[test]
+fn a_verification_that_fails_is_quoted_also_when_the_log_was_cut() {
+    let env = TestEnv::new();
+    env.coord(&["queue", "set", "main", "--max-attempts", "1", "--verify"]).ok();
+    let check = "head -c 5000000 /dev/zero; echo; echo it is wrong; exit 1";
+    env.coord(&["queue", "set", "main", "--verify-command", check]).ok();
+    import(&env, &[json!({"id":"i","title":"t","run":"head -c 15000000 /dev/zero"})]);
+    let call = env.coord(&["run", "-j", "1"]);
+    let why = "the verification failed: exit status 1: it is wrong";
+    assert_eq!(failed(&call), [("i".to_owned(), why.to_owned())]);
 }

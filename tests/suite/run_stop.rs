@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use git_coord::model::ItemId;
 use git_coord::model::session::SessionState;
+use git_coord::runner::stop::SAME;
+use git_coord::runner::supervise::GRACE;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
@@ -103,12 +106,34 @@ fn a_command_that_does_not_listen_to_ctrl_c_is_killed() {
     endless(&env, &["a"], "trap '' TERM;");
     let run = env.run(&env.root).args(["run", "-j", "1"]).spawn();
     let pids = pids(&env, &["a"]);
+    let began = Instant::now();
     send(&run, Signal::INT);
+    std::thread::sleep(SAME);
     send(&run, Signal::TERM);
     Call::wait(run).fails(130, "interrupted");
+    assert!(began.elapsed() < GRACE, "the second Ctrl-C does not wait");
     vanish(pids[0], "the command");
     all_in(&env, "pending");
     env.check("after the second Ctrl-C");
+}
+
+/// git hears of Ctrl-C as well as `git coord`, which it has started, and passes it on: that is not a
+/// second one.
+#[test]
+fn one_ctrl_c_that_git_passes_on_is_one() {
+    let env = TestEnv::new();
+    let tidied = outside(&env, "tidied");
+    endless(&env, &["a"], &format!("to={tidied}; trap 'sleep 1; echo yes > \"$to\"; exit 1' TERM;"));
+    let run = env.run(&env.root).args(["run", "-j", "1"]).spawn();
+    pids(&env, &["a"]);
+    send(&run, Signal::INT);
+    std::thread::sleep(Duration::from_millis(50));
+    send(&run, Signal::INT);
+    Call::wait(run).fails(130, "interrupted");
+    assert_eq!(std::fs::read_to_string(env.temp().join("tidied")).unwrap_or_default(), "yes\n");
+    let tree = env.common_dir().join("coord-pool/run-1");
+    assert_eq!(env.git_in(&tree, &["status", "--porcelain"]), "", "the run tidied up after it");
+    all_in(&env, "pending");
 }
 
 /// The lock tells the next run that the first is dead: nobody waits for the leases.
@@ -235,6 +260,38 @@ fn a_run_does_not_work_as_a_session_that_somebody_else_has_begun() {
     assert_eq!(call.ok()["slots"][0]["session"], "run-2", "{}", call.json);
     assert_eq!(done_events(&env), 2);
     env.check("after a session of the same name");
+}
+
+/// The name of the session is the same, and so is the item. Only the lease tells whose work it is.
+#[test]
+fn what_a_person_holds_under_the_name_of_a_slot_is_not_finished_by_the_run() {
+    for (exit, hook) in [(0, false), (1, false), (0, true)] {
+        let env = TestEnv::new();
+        env.coord(&["queue", "set", "main", "--max-attempts", "1"]).ok();
+        let taken = "git-coord session end run-1 && git-coord session start run-1 && \
+                     git-coord --session run-1 next";
+        let root = env.root.display();
+        let by_hand = format!("(cd '{root}' && {taken}) >&2");
+        let run = if hook {
+            // While the run commits.
+            let file = env.common_dir().join("hooks/post-commit");
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            let script = format!("#!/bin/sh\nunset $(git rev-parse --local-env-vars)\n{by_hand}\n");
+            std::fs::write(&file, script).unwrap();
+            std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+            "echo edited > a".to_owned()
+        } else {
+            format!("echo edited > a; {by_hand}; exit {exit}")
+        };
+        import(&env, &[json!({"id":"a","title":"Edit a","files":["a"],"run":run})]);
+        let call = env.coord(&["run", "-j", "1"]);
+        let when = format!("exit {exit}, hook {hook}: {} {}", call.json, call.stderr);
+        assert_eq!(states(&env), [("a".to_owned(), "claimed".to_owned())], "{when}");
+        let theirs = env.session("run-1");
+        assert!(theirs.item_lease(&ItemId::parse("a").unwrap()).is_some(), "{when}");
+        assert_eq!(env.git(&["log", "--format=%s", "main..coord/run-1"]), "", "{when}");
+        env.check("after it was taken by hand");
+    }
 }
 
 #[test]

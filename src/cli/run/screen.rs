@@ -47,6 +47,10 @@ impl Screen {
                 let names: Vec<String> = sessions.iter().map(ToString::to_string).collect();
                 self.begin(&names);
             }
+            Event::LeftOut { session, worktree } => {
+                let text = format!("{session} is left out: {} has its branch", worktree.display());
+                self.lines.say(&self.lines.paint(WARN, &text));
+            }
             Event::Started { slot, item, title, attempt } => {
                 let again = if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
                 self.set(*slot, &format!("{} {title}{again}", self.lines.paint(STRONG, item.as_str())), true);

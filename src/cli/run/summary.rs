@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::model::ItemId;
+use crate::model::choice::Skipped;
 use crate::runner::{Attempt, Job, Plan, Summary, Verdict};
 
 use super::super::app::App;
@@ -131,7 +132,7 @@ fn data(summary: &Summary, last: &[&Attempt], failed: &[&Attempt]) -> Map<String
 fn headline(summary: &Summary, last: &[&Attempt], failed: usize) -> String {
     if summary.attempts.is_empty() {
         let why =
-            if summary.left.left() == 0 { "everything is finished" } else { "there is nothing to take" };
+            if summary.left.left() == 0 { "nothing is left to take" } else { "there is nothing to take" };
         return format!("no command was started: {why}");
     }
     let done = of(last, Verdict::Done);
@@ -156,9 +157,17 @@ fn headline(summary: &Summary, last: &[&Attempt], failed: usize) -> String {
 /// What is left, and why this run did not take it.
 fn left(plan: &Plan, summary: &Summary) -> Option<String> {
     let part = |n: u64, words: &str| (n > 0).then(|| format!("{n} {words}"));
-    let free = if plan.job == Job::Own { "free (or without a command)" } else { "free" };
+    let unsure = if plan.job == Job::Own { "free (or without a command)" } else { "free" };
+    let free = if summary.passed.is_some() { "free" } else { unsure };
+    let passed = summary.passed.unwrap_or_default();
+    let Skipped { files_held, outside_area, other_share, other_kind } = passed;
+    let known = files_held + outside_area + other_share + other_kind;
     let parts: Vec<String> = [
-        part(summary.left.pending, free),
+        part(summary.left.pending.saturating_sub(known), free),
+        part(other_kind, "without a command"),
+        part(files_held, "on files that others hold"),
+        part(outside_area, "outside this session's area"),
+        part(other_share, "in other shares"),
         part(summary.left.blocked, "waiting for other items"),
         part(summary.left.claimed, "with other sessions"),
     ]

@@ -8,10 +8,11 @@ use super::super::view::ViewError;
 use super::super::{
     ItemId, ItemState, SessionName, Txn, cooling, deps, head, ids, queue, session as sessions,
 };
-use super::leases::{free, loss_of_item, put, renew_due};
+use super::leases::{free, held_under, loss_of_item, put, renew_due};
 use super::{Context, active, granted};
 
-/// Finishes items, or gives them back; all or nothing.
+/// Finishes items, or gives them back; all or nothing, and only what is held under the lease that is
+/// named.
 ///
 /// # Errors
 /// When the state cannot be read.
@@ -19,7 +20,7 @@ pub(super) fn finish(
     txn: &mut Txn<'_>,
     name: &SessionName,
     items: &[ItemId],
-    how: &Finish,
+    (how, under): (&Finish, Option<u64>),
     context: &Context,
 ) -> Result<Outcome, ViewError> {
     let mut session = granted!(active(txn, name)?);
@@ -27,7 +28,8 @@ pub(super) fn finish(
     let mut losses = Vec::new();
     let mut held: Vec<(Lease, LeasedItem)> = Vec::new();
     for id in items {
-        if let Some((lease, item)) = session.item_lease(id).and_then(|l| Some((l, l.item.as_ref()?))) {
+        if let Some((lease, item)) = held_under(&session, id, under).and_then(|l| Some((l, l.item.as_ref()?)))
+        {
             if !held.iter().any(|(_, i)| i.id == *id) {
                 held.push((lease.clone(), item.clone()));
             }
@@ -38,7 +40,8 @@ pub(super) fn finish(
         };
         let (state, note, _) = queue::standing(txn, &slot)?;
         // A repeated command, after an answer that did not arrive.
-        if note.by.as_ref() == Some(name) && session.item_loss(id).is_none() && is_result(how, state) {
+        let repeated = note.by.as_ref() == Some(name) && under.is_none_or(|lease| note.lease == Some(lease));
+        if repeated && session.item_loss(id).is_none() && is_result(how, state) {
             states.push((id.clone(), state));
             continue;
         }

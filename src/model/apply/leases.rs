@@ -196,6 +196,11 @@ pub(super) fn loss_of_path(session: &Session, path: &super::super::RepoPath) -> 
     )
 }
 
+/// The lease of a session on an item; where one is named, only that one.
+pub(super) fn held_under<'a>(session: &'a Session, item: &ItemId, under: Option<u64>) -> Option<&'a Lease> {
+    session.item_lease(item).filter(|lease| under.is_none_or(|id| lease.id == id))
+}
+
 /// What a session is told about an item that it does not hold.
 pub(super) fn loss_of_item(session: &Session, item: &ItemId) -> Loss {
     session.item_loss(item).cloned().unwrap_or_else(|| Loss {

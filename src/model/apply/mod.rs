@@ -155,7 +155,9 @@ fn dispatch(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, Vi
         Op::Release { session, paths } => claim::release(txn, session, paths.as_deref(), context),
         Op::Next(next) => next::next(txn, next, context),
         Op::HandOut(out) => pool::hand_out(txn, out, context),
-        Op::Finish { session, items, how } => finish::finish(txn, session, items, how, context),
+        Op::Finish { session, items, how, lease } => {
+            finish::finish(txn, session, items, (how, *lease), context)
+        }
         Op::Renew { session, what, ttl } => leases::renew(txn, session, what, *ttl, context),
         Op::Import { session, items, queue } => {
             let intake = Intake { session: session.as_ref(), queue, again: None };
@@ -170,7 +172,9 @@ fn dispatch(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, Vi
             Ok(Outcome::Done)
         }
         Op::SetQueue { name, max_attempts, rules } => settings::set(txn, name, *max_attempts, rules, context),
-        Op::Verify { session, item, verified } => settings::verify(txn, session, item, verified, context),
+        Op::Verify { session, item, verified, lease } => {
+            settings::verify(txn, session, (item, *lease), verified, context)
+        }
         Op::Update(update) => update::update(txn, update, context),
     }
 }

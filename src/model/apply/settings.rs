@@ -7,7 +7,7 @@ use super::super::rules::Rule;
 use super::super::session::Verified;
 use super::super::view::ViewError;
 use super::super::{ItemId, QueueName, SessionName, Txn, head};
-use super::leases::{loss_of_item, put, renew_due};
+use super::leases::{held_under, loss_of_item, put, renew_due};
 use super::{Context, active, granted};
 
 /// Changes settings; the queue comes to be if need be.
@@ -43,12 +43,12 @@ pub(super) fn set(
 pub(super) fn verify(
     txn: &mut Txn<'_>,
     name: &SessionName,
-    id: &ItemId,
+    (id, under): (&ItemId, Option<u64>),
     verified: &Verified,
     context: &Context,
 ) -> Result<Outcome, ViewError> {
     let mut session = granted!(active(txn, name)?);
-    let Some(lease) = session.item_lease(id).map(|lease| lease.id) else {
+    let Some(lease) = held_under(&session, id, under).map(|lease| lease.id) else {
         return super::claim::lost(txn, vec![loss_of_item(&session, id)], name);
     };
     for item in session.leases.iter_mut().filter(|l| l.id == lease).filter_map(|l| l.item.as_mut()) {

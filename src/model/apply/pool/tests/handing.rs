@@ -26,7 +26,10 @@ fn an_old_hand_out_does_not_take_what_another_session_was_handed_since() {
     let old = world.hand_out("a1", 1);
     assert_eq!(given(&old), ["i01"]);
     world.run("a1", &Op::HandOut(old.clone()));
-    world.run("a1", &Op::Finish { session: name("a1"), items: vec![id("i01")], how: Finish::Drop });
+    world.run(
+        "a1",
+        &Op::Finish { session: name("a1"), items: vec![id("i01")], how: Finish::Drop, lease: None },
+    );
     let (pool, next) = (old.pool.clone(), wanted("a0", 1));
     // It comes back to the pool, and goes to another session.
     world.pool = 6;
@@ -58,7 +61,7 @@ fn one_lost_item_takes_no_others_with_it() {
     assert_eq!(held(&a1), ["i01", "i03"]);
     let loss = a1.item_loss(&id("i02")).expect("it is told");
     assert!(loss.why.contains("before the remote was told"), "{}", loss.why);
-    let done = Op::Finish { session: name("a1"), items: vec![id("i02")], how: Finish::Done };
+    let done = Op::Finish { session: name("a1"), items: vec![id("i02")], how: Finish::Done, lease: None };
     assert!(matches!(world.try_run("a1", &done), Outcome::Lost { .. }));
 }
 
@@ -112,7 +115,7 @@ fn nobody_works_as_a_pool() {
     let acts = [
         Op::Next(wanted("pool-aa", 1)),
         Op::Claim(claim),
-        Op::Finish { session: name("pool-aa"), items: vec![id("i01")], how: Finish::Done },
+        Op::Finish { session: name("pool-aa"), items: vec![id("i01")], how: Finish::Done, lease: None },
         Op::StartSession(StartSession::new(name("pool-aa"))),
     ];
     for op in acts {

@@ -117,7 +117,10 @@ fn an_attempt_counts_once() {
     assert_eq!(world.standing("i02").1.attempt, 1);
     // Untouched, it never was one.
     world.run("a0", &Op::EndSession { name: name("pool-aa") });
-    world.run("a0", &Op::Finish { session: name("a0"), items: vec![id("i02")], how: Finish::Drop });
+    world.run(
+        "a0",
+        &Op::Finish { session: name("a0"), items: vec![id("i02")], how: Finish::Drop, lease: None },
+    );
     for item in ["i02", "i03", "i04", "i05"] {
         assert_eq!(
             (world.standing(item).0, world.standing(item).1.attempt),
