@@ -7,7 +7,7 @@
 //! nothing moves between those.
 //!
 //! When the split is made anew over fewer, a share that is left over stands beyond it (`3/2`): no
-//! item belongs to it. A record has another form of it, see [`stored`].
+//! item belongs to it. A record has another form of it, see `stored`.
 
 use std::fmt;
 use std::str::FromStr;
