@@ -42,26 +42,26 @@ fn a_seed_tells_everything() {
 #[test]
 fn mistakes_are_found() {
     use Invariant::{Acknowledged, Exclusive, Forward, LiveHolder, NoTrace, Once, Records};
-    let expected: [(Mistake, &[Invariant]); 13] = [
-        (Mistake::NoNonce, &[Once, NoTrace, Acknowledged]),
-        (Mistake::BlindRetry, &[Acknowledged, Forward]),
-        (Mistake::RenewWithoutCompare, &[Acknowledged, Forward]),
-        (Mistake::NoFence, &[Once, NoTrace]),
-        (Mistake::NoReadBack, &[Once, NoTrace]),
-        (Mistake::RejectedIsLost, &[Once, NoTrace]),
-        (Mistake::ForeignWallClock, &[LiveHolder]),
-        (Mistake::NoSweepTime, &[Records]),
-        (Mistake::ShortMemory, &[Once, NoTrace]),
-        (Mistake::PoolTwice, &[Exclusive]),
-        (Mistake::CutUnsettled, &[Once, NoTrace, Acknowledged]),
-        (Mistake::ForgetsClones, &[Once, NoTrace]),
-        (Mistake::AnonymousCut, &[Forward]),
+    // The seeds are those of worlds that find it, as long as the simulator stays as it is.
+    let expected: [(Mistake, u64, &[Invariant]); 13] = [
+        (Mistake::NoNonce, 9, &[Once, NoTrace, Acknowledged]),
+        (Mistake::BlindRetry, 9, &[Acknowledged, Forward]),
+        (Mistake::RenewWithoutCompare, 9, &[Acknowledged, Forward]),
+        (Mistake::NoFence, 17, &[Once, NoTrace]),
+        (Mistake::NoReadBack, 9, &[Once, NoTrace]),
+        (Mistake::RejectedIsLost, 9, &[Once, NoTrace]),
+        (Mistake::ForeignWallClock, 9, &[LiveHolder]),
+        (Mistake::NoSweepTime, 9, &[Records]),
+        (Mistake::ShortMemory, 9, &[Once, NoTrace]),
+        (Mistake::PoolTwice, 10, &[Exclusive]),
+        (Mistake::CutUnsettled, 24, &[Once, NoTrace, Acknowledged]),
+        (Mistake::ForgetsClones, 24, &[Once, NoTrace]),
+        (Mistake::AnonymousCut, 9, &[Forward]),
     ];
-    assert_eq!(expected.map(|(mistake, _)| mistake), Mistake::ALL);
-    for (mistake, invariants) in expected {
+    assert_eq!(expected.map(|(mistake, ..)| mistake), Mistake::ALL);
+    for (mistake, first, invariants) in expected {
         let world = |seed| Config { mistake: Some(mistake), ..Config::new(seed) };
-        // Twenty worlds at the most; the first ones of those in which it is found soon.
-        let found = (9..29).find_map(|seed| sim::run(world(seed), 6000).err());
+        let found = (first..first + 20).find_map(|seed| sim::run(world(seed), 6000).err());
         let Some(failure) = found else { panic!("{mistake:?} is not found") };
         assert!(invariants.contains(&failure.invariant), "{mistake:?}: {failure}");
     }
