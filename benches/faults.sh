@@ -7,4 +7,4 @@
 # Each item is about six acts. Ends with a check that nothing was lost or done twice.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-COORD_FAULT_ITEMS=${1:-5000} cargo test --test runner a_long_storm -- --ignored --nocapture
+COORD_FAULT_ITEMS=${1:-5000} cargo test --test runner a_storm_of_faults -- --nocapture

@@ -41,6 +41,7 @@ mod suite {
     mod races;
     mod reimport;
     mod remote;
+    mod rewrites;
     mod room;
     mod rules;
     mod run;

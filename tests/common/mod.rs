@@ -262,6 +262,14 @@ fn memory() -> PathBuf {
     }
 }
 
+/// Writes a program of `sh`, such as a hook, at its place.
+pub fn script(path: &Path, lines: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, format!("#!/bin/sh\n{lines}\n")).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
 /// Waits for something that must come about, however slow the machine is.
 #[track_caller]
 pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {

@@ -1,9 +1,9 @@
 //! Surroundings that are not as they should be: no repository, no git, no room, no permission.
 
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use crate::common::{Call, PROGRAM, TestEnv};
+use crate::common::{Call, PROGRAM, TestEnv, script};
 
 #[test]
 fn outside_a_repository_every_command_says_so() {
@@ -87,8 +87,7 @@ fn a_git_that_is_too_old_is_named() {
     let bin = path_without_git(&env);
     let fake = bin.join("git");
     for (answer, code) in [("git version 2.20.1", "old-git"), ("not a version", "git")] {
-        std::fs::write(&fake, format!("#!/bin/sh\necho '{answer}'\n")).unwrap();
-        std::fs::set_permissions(&fake, std::fs::Permissions::from_mode(0o755)).unwrap();
+        script(&fake, &format!("echo '{answer}'"));
         let call = env.run(&env.root).env("PATH", &bin).args(["init"]).call();
         call.fails(1, code);
         assert!(!env.store_dir().exists(), "no store is made with {answer:?}");

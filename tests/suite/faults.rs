@@ -3,6 +3,7 @@
 use crate::common::clones::Hub;
 use crate::common::faults::{self, Fault, Transport};
 use crate::common::http::Http;
+use crate::common::script;
 use crate::common::ssh::Ssh;
 
 /// Two clones; the first reaches the server by a way that misbehaves.
@@ -128,13 +129,10 @@ fn a_lock_that_the_server_has_left_is_named_and_work_goes_on_when_it_is_gone() {
     let (hub, _) = two(over_ssh);
     let [a, b] = &hub.clones[..] else { unreachable!() };
     let hook = hub.bare.join("hooks/reference-transaction");
-    let dies = "#!/bin/sh\n[ \"$1\" = prepared ] && [ -e \"$GIT_DIR/dies\" ] || exit 0\n\
-                rm \"$GIT_DIR/dies\"\nkill -9 $PPID\n";
-    std::fs::create_dir_all(hub.bare.join("hooks")).unwrap();
-    std::fs::write(&hook, dies).unwrap();
+    let dies = "[ \"$1\" = prepared ] && [ -e \"$GIT_DIR/dies\" ] || exit 0\n\
+                rm \"$GIT_DIR/dies\"\nkill -9 $PPID";
+    script(&hook, dies);
     a.git_in(&hub.bare, &["config", "core.hooksPath", hub.bare.join("hooks").to_str().unwrap()]);
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
     // The settling of the push would wait for the lock to vanish; a short time makes it say so.
     for clone in &hub.clones {
         clone.git(&["config", "coord.remoteTimeout", "4s"]);

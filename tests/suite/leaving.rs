@@ -1,10 +1,8 @@
 //! A clone that leaves: what `uninstall` gives back, removes and says.
 
-use std::path::Path;
-
 use super::remote::joined;
 use crate::common::clones::Hub;
-use crate::common::{Call, PROGRAM, TestEnv};
+use crate::common::{Call, PROGRAM, TestEnv, script};
 
 #[test]
 fn uninstalling_leaves_the_remote_to_others_unless_told() {
@@ -130,7 +128,7 @@ fn what_a_refused_uninstall_has_tried_is_not_told_as_lost() {
     a.coord(&["claim", "x"]).ok();
     b.import("{\"id\":\"T1\",\"title\":\"one\"}\n").ok();
     assert_eq!(b.coord(&["next"]).items(), ["T1"]);
-    hook(&hub.bare.join("hooks/pre-receive"), "echo 'no pushes on Fridays' >&2; exit 1");
+    script(&hub.bare.join("hooks/pre-receive"), "echo 'no pushes on Fridays' >&2; exit 1");
     let out = a.command(PROGRAM, &a.root).args(["--json", "uninstall", "--yes"]).output().unwrap();
     let call = Call::of(out);
     assert_eq!(call.ok()["discarded_acts"], 0, "{call:?}");
@@ -154,7 +152,7 @@ fn uninstalling_with_a_remote_that_is_not_there_is_told_in_lines() {
     let text = told(&["uninstall", "--remote"]);
     assert!(text.contains("does not appear to be a git repository") && !text.contains("\\n"), "{text}");
     std::fs::rename(&away, &hub.bare).unwrap();
-    hook(&hub.bare.join("hooks/pre-receive"), "echo one >&2; echo two >&2; exit 1");
+    script(&hub.bare.join("hooks/pre-receive"), "echo one >&2; echo two >&2; exit 1");
     let text = told(&["uninstall", "--yes", "--remote"]);
     assert!(text.contains("were not deleted") && !text.contains("\\n") && !text.contains("\\r"), "{text}");
     a.git(&["remote", "rename", "origin", "hub"]);
@@ -181,9 +179,4 @@ fn uninstalling_removes_what_an_exchange_of_notes_has_left() {
     assert_eq!(would, serde_json::json!(["refs/coord-incoming/alice"]));
     b.coord(&["uninstall", "--yes"]).ok();
     assert!(!incoming.exists(), "a ref");
-}
-
-fn hook(path: &Path, line: &str) {
-    std::fs::write(path, format!("#!/bin/sh\n{line}\n")).unwrap();
-    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
 }

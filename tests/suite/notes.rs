@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::common::TestEnv;
 use crate::common::clones::Hub;
+use crate::common::{TestEnv, script};
 
 /// The notes that a repository has on the first commit.
 fn notes(env: &TestEnv, repo: &Path) -> String {
@@ -86,7 +86,6 @@ fn notes_of_a_session_that_moves_to_another_clone_come_together() {
 /// Settings and hooks that are meant for the user's own pushes and fetches.
 #[test]
 fn what_the_user_has_set_for_their_own_pushes_is_not_in_the_way() {
-    use std::os::unix::fs::PermissionsExt;
     let hub = Hub::new(2);
     let [a, b] = &hub.clones[..] else { unreachable!() };
     for clone in [a, b] {
@@ -94,9 +93,7 @@ fn what_the_user_has_set_for_their_own_pushes_is_not_in_the_way() {
         clone.git(&["config", "push.pushOption", "not-supported"]);
         clone.git(&["config", "remote.origin.mirror", "true"]);
         let hook = clone.common_dir().join("hooks/reference-transaction");
-        std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
-        std::fs::write(&hook, "#!/bin/sh\ngrep -q coord && exit 1\nexit 0\n").unwrap();
-        std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+        script(&hook, "grep -q coord && exit 1\nexit 0");
     }
     a.coord(&["session", "start", "alice"]).ok();
     a.coord(&["progress", "half"]).ok();

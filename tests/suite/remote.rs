@@ -1,7 +1,7 @@
 //! A remote that has lost or changed the state, and what a clone can tell of a remote.
 
-use crate::common::TestEnv;
 use crate::common::clones::Hub;
+use crate::common::{TestEnv, script};
 
 pub fn joined() -> Hub {
     let hub = Hub::new(2);
@@ -129,20 +129,17 @@ fn another_stores_state_is_replaced_only_by_a_repair() {
 /// Another clone is faster each time: whenever a push arrives, it does something first.
 #[test]
 fn an_import_on_a_busy_remote_comes_to_an_end() {
-    use std::os::unix::fs::PermissionsExt;
     let hub = joined();
     let [a, b] = &hub.clones[..] else { unreachable!() };
     a.git(&["config", "coord.remoteTimeout", "1s"]);
     let hook = hub.bare.join("hooks/pre-receive");
     let text = format!(
-        "#!/bin/sh\n[ \"$FASTER\" ] && exit\nexec env -i FASTER=1 HOME=\"$HOME\" PATH=\"$PATH\" \
-         '{}' -C '{}' claim \"f$$\" >/dev/null\n",
+        "[ \"$FASTER\" ] && exit\nexec env -i FASTER=1 HOME=\"$HOME\" PATH=\"$PATH\" \
+         '{}' -C '{}' claim \"f$$\" >/dev/null",
         crate::common::PROGRAM,
         b.root.display()
     );
-    std::fs::create_dir_all(hub.bare.join("hooks")).unwrap();
-    std::fs::write(&hook, text).unwrap();
-    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+    script(&hook, &text);
     let before = b.claimed().len();
     let error = a.import("{\"id\":\"T1\",\"title\":\"one\"}\n").fails(6, "remote").clone();
     assert!(error["message"].as_str().unwrap().contains("other clones were faster"), "{error}");

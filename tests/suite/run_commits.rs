@@ -10,7 +10,7 @@ use super::run::{import, outside, states};
 use super::run_faults::away_and_back;
 use super::run_stop::{pid_in, vanish};
 use crate::common::clones::Hub;
-use crate::common::{Call, TestEnv};
+use crate::common::{Call, TestEnv, script};
 
 /// The subjects of the commits that a slot's branch has and `main` has not, newest first.
 fn subjects(env: &TestEnv) -> String {
@@ -265,13 +265,11 @@ fn the_commit_of_an_item_is_watched_over_as_its_command_is() {
     let env = TestEnv::plain(&[]).unwrap();
     let hook = env.common_dir().join("hooks/pre-commit");
     let (pid, quick) = (outside(&env, "pid"), outside(&env, "quick"));
-    let script = format!(
-        "#!/bin/sh\nif [ -e {quick} ]; then sleep 5; exec git-coord --session other claim elsewhere; fi\n\
-         echo $$ > {pid}; sleep 1000\n"
+    let lines = format!(
+        "if [ -e {quick} ]; then sleep 5; exec git-coord --session other claim elsewhere; fi\n\
+         echo $$ > {pid}; sleep 1000"
     );
-    std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
-    std::fs::write(&hook, script).unwrap();
-    std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    script(&hook, &lines);
     env.coord(&["init"]).ok();
     env.sessions(&["other"]);
     env.coord(&["queue", "set", "main", "--max-attempts", "1"]).ok();

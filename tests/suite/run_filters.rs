@@ -13,7 +13,7 @@ use crate::common::{Call, TestEnv};
 
 /// A repository with a file `a.slow` under a filter: it hangs in this direction as long as there is a
 /// file `hang`, whose content is the word of what it hangs over.
-fn slow(direction: &str) -> TestEnv {
+pub(super) fn slow(direction: &str) -> TestEnv {
     let env = TestEnv::new();
     let (pid, hang) = (outside(&env, "pid"), outside(&env, "hang"));
     let script = format!(
@@ -31,11 +31,11 @@ fn slow(direction: &str) -> TestEnv {
     env
 }
 
-fn hang_over(env: &TestEnv, word: &str) {
+pub(super) fn hang_over(env: &TestEnv, word: &str) {
     std::fs::write(env.temp().join("hang"), word).unwrap();
 }
 
-fn no_hang(env: &TestEnv) {
+pub(super) fn no_hang(env: &TestEnv) {
     std::fs::remove_file(env.temp().join("hang")).unwrap();
 }
 
@@ -69,7 +69,7 @@ fn a_filter_that_hangs_over_what_was_changed_costs_its_item_an_attempt() {
     let run = env.run(&env.root).args(["run", "-j", "1"]).spawn();
     let call = stop_in_filter(&env, run);
     assert_eq!(call.fails(130, "interrupted")["details"]["dropped"], 1, "{}", call.json);
-    std::fs::remove_file(env.temp().join("hang")).unwrap();
+    no_hang(&env);
     // While the worktree is looked at before a command: somebody has written into it meanwhile, as much as was there.
     let run = env.run(&env.root).args(["run", "-j", "1", "--wait", "100s"]).spawn();
     wait_until("the item is done", || states(&env).contains(&("last".into(), "done".into())));

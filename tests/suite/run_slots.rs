@@ -7,6 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use super::run::{import, outside, states};
+use super::run_filters::{hang_over, no_hang, slow};
 use super::run_stop::{pid_in, vanish};
 use crate::common::{Call, TestEnv};
 
@@ -24,38 +25,23 @@ fn run_one(env: &TestEnv, when: &str) {
     assert_eq!(call.ok()["slots"][0]["session"], "run-1", "{when}: {}", call.json);
 }
 
-/// A repository whose checkouts hang as long as there is a file `hang`.
-fn slow_checkout() -> TestEnv {
-    let env = TestEnv::new();
-    let (pid, hang) = (outside(&env, "pid"), outside(&env, "hang"));
-    let filter = env.temp().join("filter");
-    let script = format!("#!/bin/sh\nif [ -e {hang} ]; then echo $$ > {pid}; sleep 1000; fi\nexec cat\n");
-    std::fs::write(&filter, script).unwrap();
-    env.git(&["config", "filter.slow.smudge", &format!("sh '{}'", filter.display())]);
-    std::fs::write(env.root.join(".gitattributes"), "*.slow filter=slow\n").unwrap();
-    std::fs::write(env.root.join("a.slow"), "first\n").unwrap();
-    env.git(&["add", "."]);
-    env.git(&["commit", "-q", "--no-verify", "-m", "filter"]);
-    env
-}
-
 /// Kills a run while git makes the worktree of its slot.
 fn die_half_way(env: &TestEnv) {
-    std::fs::write(env.temp().join("hang"), "").unwrap();
+    hang_over(env, "first");
     makes_a(env, "half");
     let mut run = env.run(&env.root).args(["run", "-j", "1"]).spawn();
     let pid = pid_in(&env.temp().join("pid"));
     kill_process(Pid::from_child(&run), Signal::KILL).unwrap();
     run.wait().unwrap();
     vanish(pid, "the filter");
-    std::fs::remove_file(env.temp().join("hang")).unwrap();
+    no_hang(env);
     let list = env.git(&["worktree", "list", "--porcelain"]);
     assert!(list.contains("locked initializing"), "git died while it made it: {list}");
 }
 
 #[test]
 fn a_worktree_that_was_not_made_to_its_end_is_made_anew() {
-    let env = slow_checkout();
+    let env = slow("smudge");
     die_half_way(&env);
     run_one(&env, "after the death");
     assert_eq!(env.git_in(&slot(&env, 1), &["status", "--porcelain"]), "");
@@ -71,7 +57,7 @@ fn a_worktree_that_was_not_made_to_its_end_is_made_anew() {
 #[test]
 fn uninstall_takes_away_what_is_left_of_worktrees() {
     for gone in [false, true] {
-        let env = slow_checkout();
+        let env = slow("smudge");
         die_half_way(&env);
         if gone {
             std::fs::remove_dir_all(slot(&env, 1)).unwrap();

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use super::run::{import, outside, states};
-use crate::common::{Call, TestEnv};
+use crate::common::{Call, TestEnv, script};
 
 /// Longer than anything here takes, so that a test which would hang fails.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -276,10 +276,7 @@ fn what_a_person_holds_under_the_name_of_a_slot_is_not_finished_by_the_run() {
         let run = if hook {
             // While the run commits.
             let file = env.common_dir().join("hooks/post-commit");
-            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-            let script = format!("#!/bin/sh\nunset $(git rev-parse --local-env-vars)\n{by_hand}\n");
-            std::fs::write(&file, script).unwrap();
-            std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+            script(&file, &format!("unset $(git rev-parse --local-env-vars)\n{by_hand}"));
             "echo edited > a".to_owned()
         } else {
             format!("echo edited > a; {by_hand}; exit {exit}")

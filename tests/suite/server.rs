@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::common::clones::Hub;
-use crate::common::{Call, TestEnv};
+use crate::common::{Call, TestEnv, script};
 
 /// Two clones with sessions alice and bob, and a server with the hook.
 fn guarded() -> Hub {
@@ -235,10 +235,9 @@ fn objects_of_a_push_are_found_before_it_is_accepted() {
     let hub = guarded();
     let a = &hub.clones[0];
     let hook = hub.bare.join("hooks/pre-receive");
-    let text = "#!/bin/sh\ntest -n \"$GIT_QUARANTINE_PATH\" || exit 9\n\
-                while read -r old new name; do git-coord hook server-update \"$name\" \"$old\" \"$new\" || exit 1; done\n";
-    std::fs::write(&hook, text).unwrap();
-    std::fs::set_permissions(&hook, PermissionsExt::from_mode(0o755)).unwrap();
+    let text = "test -n \"$GIT_QUARANTINE_PATH\" || exit 9\n\
+                while read -r old new name; do git-coord hook server-update \"$name\" \"$old\" \"$new\" || exit 1; done";
+    script(&hook, text);
     std::fs::remove_file(hub.bare.join("hooks/update")).unwrap();
     a.coord(&["claim", "x"]).ok();
     let old = hub.state();

@@ -198,15 +198,11 @@ fn storm(items: usize, replay: usize) {
     );
 }
 
+/// benches/faults.sh makes it a long one: `COORD_FAULT_ITEMS` says how many.
 #[test]
 fn a_storm_of_faults_loses_nothing_and_doubles_nothing() {
-    storm(250, 5);
-}
-
-/// Started by benches/faults.sh; `COORD_FAULT_ITEMS` says how many.
-#[test]
-#[ignore = "takes many minutes"]
-fn a_long_storm() {
-    let items = std::env::var("COORD_FAULT_ITEMS").ok().and_then(|n| n.parse().ok()).unwrap_or(5000);
-    storm(items, 50);
+    match std::env::var("COORD_FAULT_ITEMS") {
+        Ok(items) => storm(items.parse().unwrap(), 50),
+        Err(_) => storm(250, 5),
+    }
 }

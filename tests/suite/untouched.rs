@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::common::TestEnv;
+use crate::common::{TestEnv, script};
 
 /// What belongs to git-coord within `.git`.
 const OURS: [&str; 3] = ["coord", "coord-session", "hooks"];
@@ -98,8 +98,7 @@ fn hooks_and_settings_of_the_user_do_not_run_for_our_acts() {
     std::fs::create_dir_all(&hooks).unwrap();
     for hook in ["reference-transaction", "post-checkout", "pre-commit"] {
         let file = hooks.join(hook);
-        std::fs::write(&file, "#!/bin/sh\ntouch \"$HOME/ran\"\nexit 1\n").unwrap();
-        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        script(&file, "touch \"$HOME/ran\"\nexit 1");
     }
     env.git(&["config", "core.fsync", "all"]);
     env.git(&["config", "gc.auto", "1"]);

@@ -1,11 +1,9 @@
 //! The worktree that `session start --worktree` makes: nothing of it stays when there is no session
 //! for it, and one that is there already is told from something else.
 
-use std::path::Path;
-
 use super::pool::{pooled, ready};
 use crate::common::clones::Hub;
-use crate::common::{Call, TestEnv};
+use crate::common::{Call, TestEnv, script};
 
 fn start(env: &TestEnv, name: &str, dir: &str, more: &[&str]) -> Call {
     env.coord(&[&["session", "start", name, "--worktree", dir], more].concat())
@@ -18,12 +16,6 @@ fn nothing_is_left(env: &TestEnv, dir: &str, branch: &str) {
     assert!(!env.git(&["worktree", "list"]).contains(&dir[3..]), "git knows it still");
 }
 
-fn hook(path: &Path, lines: &str) {
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, format!("#!/bin/sh\n{lines}\n")).unwrap();
-    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-}
-
 #[test]
 fn a_worktree_whose_session_is_refused_goes_again() {
     let hub = pooled(20, "8");
@@ -34,7 +26,7 @@ fn a_worktree_whose_session_is_refused_goes_again() {
     start(a, &pool, "../wp", &[]).fails(5, "refused");
     nothing_is_left(a, "../wp", &pool);
     // The server does not take it; neither a branch that was there nor its commits are touched.
-    hook(&hub.bare.join("hooks/pre-receive"), "exit 1");
+    script(&hub.bare.join("hooks/pre-receive"), "exit 1");
     start(a, "dora", "../wb", &[]).fails(6, "remote");
     nothing_is_left(a, "../wb", "dora");
     a.git(&["branch", "there"]);
@@ -64,7 +56,7 @@ fn a_worktree_whose_session_may_have_started_is_named() {
 fn of_two_starts_of_one_name_the_loser_leaves_nothing() {
     let env = TestEnv::new();
     // Both have looked before one of them is there.
-    hook(&env.common_dir().join("hooks/post-checkout"), "sleep 1");
+    script(&env.common_dir().join("hooks/post-checkout"), "sleep 1");
     let run = |dir: &str, branch: &str| {
         let words = ["session", "start", "alice", "--worktree", dir, "--branch", branch];
         env.run(&env.root).args(words).spawn()
@@ -82,7 +74,7 @@ fn of_two_starts_of_one_name_the_loser_leaves_nothing() {
 #[test]
 fn two_starts_in_one_folder_share_the_worktree() {
     let env = TestEnv::new();
-    hook(&env.common_dir().join("hooks/post-checkout"), "sleep 1");
+    script(&env.common_dir().join("hooks/post-checkout"), "sleep 1");
     let run = || env.run(&env.root).args(["session", "start", "alice", "--worktree", "../wa"]).spawn();
     for call in [run(), run()].map(Call::wait) {
         call.ok();
@@ -94,12 +86,12 @@ fn two_starts_in_one_folder_share_the_worktree() {
 fn a_hook_of_the_user_that_fails_is_named_and_nothing_stays() {
     let env = TestEnv::new();
     let path = env.common_dir().join("hooks/post-checkout");
-    hook(&path, "exit 3");
+    script(&path, "exit 3");
     let error = start(&env, "alice", "../wa", &[]).fails(1, "worktree").clone();
     let message = error["message"].as_str().unwrap();
     assert!(message.contains("post-checkout") && message.contains('3'), "{error}");
     nothing_is_left(&env, "../wa", "alice");
-    hook(&path, "echo no network >&2; exit 3");
+    script(&path, "echo no network >&2; exit 3");
     let error = start(&env, "alice", "../wa", &[]).fails(1, "worktree").clone();
     assert!(error["message"].as_str().unwrap().contains("no network"), "{error}");
     std::fs::remove_file(&path).unwrap();
