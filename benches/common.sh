@@ -7,9 +7,9 @@ export LC_ALL=C GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 export GIT_AUTHOR_NAME=bench GIT_AUTHOR_EMAIL=bench@example.invalid
 export GIT_COMMITTER_NAME=bench GIT_COMMITTER_EMAIL=bench@example.invalid
 
-release=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/target/release
-coord=$(realpath -m "${GIT_COORD:-$release/git-coord}")
-[ -x "$coord" ] || { echo "no $coord: run cargo build --release first" >&2; exit 1; }
+built=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/target/dist
+coord=$(realpath -m "${GIT_COORD:-$built/git-coord}")
+[ -x "$coord" ] || { echo "no $coord: run scripts/dist first" >&2; exit 1; }
 
 dir=$(mktemp -d)
 tidy() { rm -rf "$dir"; }

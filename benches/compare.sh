@@ -2,7 +2,7 @@
 # Compares git-coord with git itself and with a claim as teams script it, whole processes, in one
 # run: the commands take turns, so that a busy moment of the machine meets all of them alike.
 #
-#   cargo build --release && benches/compare.sh [ROUNDS]
+#   scripts/dist && benches/compare.sh [ROUNDS]
 #
 # Prints the median of each command in microseconds and its ratio to one `git update-ref`.
 . "$(dirname "$0")/common.sh"

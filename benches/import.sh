@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Compares an import with git fast-import of the same items as blobs, in one run; both take turns.
 #
-#   cargo build --release && benches/import.sh [ITEMS] [FILE…]
+#   scripts/dist && benches/import.sh [ITEMS] [FILE…]
 #
 # Prints seconds, their ratio, and what both repositories take on the disk in the end. Each FILE is
 # imported into a store of its own, twice, with the memory at the peak. A SARIF file of N MB:

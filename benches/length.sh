@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # How long commands take, by the length of the backlog: median of ROUNDS, in microseconds.
 #
-#   cargo build --release && benches/length.sh [ROUNDS [ITEMS…]]
+#   scripts/dist && benches/length.sh [ROUNDS [ITEMS…]]
 #
 # GIT_COORD names another program, to compare two of them.
 . "$(dirname "$0")/common.sh"

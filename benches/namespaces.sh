@@ -2,7 +2,7 @@
 # Two network namespaces, as two machines: a git server in one, a clone in the other, and only a
 # cable between them. Needs the right to make namespaces (root), and says so when it has none.
 #
-#   cargo build --release && benches/namespaces.sh [DELAY_MS]
+#   scripts/dist && benches/namespaces.sh [DELAY_MS]
 #
 # Shows acts over the cable with their times and bytes, what happens when it is cut, and after.
 . "$(dirname "$0")/common.sh"

@@ -3,7 +3,7 @@
 # on files that others hold; against `next` on 1,000 items. Whole processes; all queues take turns, so
 # that a busy moment of the machine meets all of them alike.
 #
-#   cargo build --release && benches/next.sh [ROUNDS] [ITEMS]
+#   scripts/dist && benches/next.sh [ROUNDS] [ITEMS]
 #
 # Prints the median of each in microseconds and its ratio to the first. The first call of each kind
 # is not counted: it looks through what is in the way once, and is printed beside.

@@ -2,7 +2,7 @@
 # Compares acts through a remote in a local folder with one plain `git push` of one new commit on
 # one ref to the same kind of repository. Whole processes, in one run: the commands take turns.
 #
-#   cargo build --release && benches/remote.sh [ROUNDS [ITEMS]]
+#   scripts/dist && benches/remote.sh [ROUNDS [ITEMS]]
 #
 # Prints medians, and the fastest tenth (which says more on a busy machine), in microseconds with
 # their ratios to the plain push; then the bytes that pass when a clone joins, claims and fetches

@@ -2,15 +2,15 @@
 # Many sessions at once, each a loop of `next` and `done`, one process a call: git-coord against a
 # queue in SQLite (WAL) that is used in the same way through its own command line. Both take turns.
 #
-#   cargo build --release --bins --examples && benches/throughput.sh [SESSIONS [ITEMS [ROUNDS]]]
+#   scripts/dist --bins --examples && benches/throughput.sh [SESSIONS [ITEMS [ROUNDS]]]
 #
 # What SQLite does: it marks the first free row in one immediate transaction and writes a row to a
 # log; `done` likewise. What git-coord does besides: it claims the item's file, keeps leases, and
 # looks for the repository first. Neither syncs to the disk (SQLite: synchronous=OFF).
 . "$(dirname "$0")/common.sh"
 sessions=${1:-64} items=${2:-1500} rounds=${3:-5}
-crowd=${CROWD:-$release/examples/crowd}
-[ -x "$crowd" ] || { echo "no $crowd: run cargo build --release --examples first" >&2; exit 1; }
+crowd=${CROWD:-$built/examples/crowd}
+[ -x "$crowd" ] || { echo "no $crowd: run scripts/dist --bins --examples first" >&2; exit 1; }
 command -v sqlite3 >/dev/null || { echo "sqlite3 is missing: apt-get install sqlite3" >&2; exit 1; }
 
 prepare_coord() {

@@ -1,7 +1,7 @@
 //! Five sessions, each with the queue of one severity, work off a backlog of findings.
 //!
 //! ```sh
-//! cargo run --release --example backlog -- 200000
+//! cargo run --profile dist --example backlog -- 200000
 //! ```
 //!
 //! A thread a session, through the library, with upkeep whenever the program would start it, in a

@@ -7,7 +7,7 @@
 //! are plays no part in it: whoever loses a race applies them anew.
 //!
 //! ```sh
-//! cargo run --release --example pushes -- MACHINES SESSIONS THINK_SECONDS
+//! cargo run --profile dist --example pushes -- MACHINES SESSIONS THINK_SECONDS
 //! ```
 
 #![allow(clippy::print_stdout, clippy::expect_used, missing_docs, reason = "an example")]

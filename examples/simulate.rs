@@ -1,7 +1,7 @@
 //! Several clones, one remote, and everything that can go wrong between them, simulated.
 //!
 //! ```sh
-//! cargo run --release --example simulate -- --seed 1 --steps 20000 --seeds 100
+//! cargo run --profile dist --example simulate -- --seed 1 --steps 20000 --seeds 100
 //! ```
 //!
 //! Prints what happened and how fast. When something that must hold does not, it prints what led

@@ -1,7 +1,7 @@
 //! Many acts in a row: does the store stay small, and an act as fast as at the beginning?
 //!
 //! ```sh
-//! cargo run --release --example soak -- 100000
+//! cargo run --profile dist --example soak -- 100000
 //! ```
 //!
 //! Claims and releases through the library, with upkeep whenever the program would start it, in a
