@@ -7,7 +7,7 @@ use crate::binding::{Binding, BindingError};
 use crate::git::HostRepo;
 use crate::model::op::RenewWhat;
 use crate::model::session::{self, Session, SessionState};
-use crate::model::{Op, Outcome, RepoPath, SessionName, head};
+use crate::model::{Op, Outcome, RepoPath, SessionName, header};
 use crate::settings::Settings;
 use crate::store::remote::RemoteError;
 use crate::store::{Batches, Import, Store, StoreError, StoreOptions};
@@ -275,7 +275,7 @@ impl App {
             // With a remote, taking back is a push: left to those who have something to push.
             return Ok(reached);
         }
-        let at = store.read(|view| head::read(view))?.sweep_at;
+        let at = store.read(|view| header::read(view))?.sweep_at;
         if at.is_some_and(|at| at <= crate::clock::now()) {
             // What the present session holds is not run out: its command is a sign of life.
             if let Some(name) = self.session_if_any().ok().flatten() {

@@ -7,9 +7,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::import::EXPORT;
-use crate::model::ids::Index;
+use crate::model::item_index::Index;
 use crate::model::queue;
-use crate::model::{Item, ItemId, ItemState, QueueName, View, ViewError, sets};
+use crate::model::{Item, ItemId, ItemState, QueueName, View, ViewError, groups};
 
 use super::app::App;
 use super::error::{CliError, CliResult};
@@ -100,8 +100,8 @@ impl Done<'_> {
     }
 
     fn is_done(&mut self, id: &ItemId) -> Result<bool, ViewError> {
-        if sets::is_set(id) {
-            return Ok(!sets::get(self.view, id)?.is_open());
+        if groups::is_set(id) {
+            return Ok(!groups::get(self.view, id)?.is_open());
         }
         Ok(match self.index.find(self.view, id)? {
             Some(slot) => queue::standing(self.view, &slot)?.0 == ItemState::Done,

@@ -9,8 +9,8 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::import::{Format, ImportError, Options, Partition, Report, Rules, RulesError, Spool, read};
-use crate::model::known::{Named, Survey};
-use crate::model::{ItemId, Outcome, QueueName, RepoPath, needs};
+use crate::model::import_survey::{Named, Survey};
+use crate::model::{ItemId, Outcome, QueueName, RepoPath, need_syntax};
 use crate::store::Import;
 
 use super::app::App;
@@ -263,7 +263,8 @@ fn named_json(items: &Named) -> Value {
 fn survey_notes(mut answer: Answer, survey: &Survey) -> Answer {
     let known = |items: &Named| {
         let more = if items.count > items.first.len() as u64 { ", …" } else { "" };
-        let (count, ids) = (text::count(items.count as usize, "known item"), needs::shown(&items.first));
+        let (count, ids) =
+            (text::count(items.count as usize, "known item"), need_syntax::shown(&items.first));
         (count, format!("({ids}{more})"), if items.count == 1 { "is" } else { "are" })
     };
     if survey.done.count > 0 {
@@ -287,7 +288,7 @@ fn unknown_needs(unknown: &BTreeSet<ItemId>) -> String {
     format!(
         "{} {are} unknown ({}{more}): what needs them waits until they are imported and done",
         text::count(unknown.len(), "need"),
-        needs::shown(&first)
+        need_syntax::shown(&first)
     )
 }
 

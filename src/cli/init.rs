@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::crash_point;
 use crate::git::{Git, OLDEST_GIT, version};
-use crate::model::{Op, pool};
+use crate::model::{Op, prefetch};
 use crate::store::remote::{Joined, RemoteError};
 use crate::store::{self, Store, StoreError};
 
@@ -91,7 +91,7 @@ pub fn init(app: &App, args: &InitArgs) -> CliResult<Answer> {
 /// they can be told; else its leases run out there.
 fn leave(app: &App, store: &Store) -> CliResult<bool> {
     let pool = match store.authority()? {
-        Some(authority) => store.read(|view| pool::of(view, &authority.clone))?,
+        Some(authority) => store.read(|view| prefetch::of(view, &authority.clone))?,
         None => None,
     };
     let Some(pool) = pool else { return Ok(store.leave()?) };

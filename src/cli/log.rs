@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use crate::model::event::Event;
-use crate::model::{ItemId, Op, Outcome, SessionName, ids};
+use crate::model::{ItemId, Op, Outcome, SessionName, item_index};
 
 use super::app::App;
 use super::args::parse_limit;
@@ -94,7 +94,7 @@ pub fn progress(app: &App, args: &ProgressArgs) -> CliResult<Answer> {
     let name = app.session()?;
     let session = app.alive(&store, &name)?;
     if let Some(item) = args.item.as_ref().filter(|i| session.item_lease(i).is_none()) {
-        let known = store.read(|view| ids::find(view, item))?.is_some();
+        let known = store.read(|view| item_index::find(view, item))?.is_some();
         if !known {
             return Err(CliError::from_refusal(Outcome::Unknown {
                 what: "item".into(),

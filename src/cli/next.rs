@@ -8,7 +8,7 @@ use crate::model::choice::{Because, Choice, NotTaken, Passed};
 use crate::model::filter::Filter;
 use crate::model::op::TakeNext;
 use crate::model::outcome::{EmptyReason, Taken};
-use crate::model::{ItemId, Op, Outcome, QueueName, SessionName, document, session};
+use crate::model::{ItemId, Op, Outcome, QueueName, SessionName, item_json, session};
 use crate::store::Store;
 
 use super::app::App;
@@ -124,7 +124,7 @@ fn without_share(store: &Store, name: &SessionName, reason: &EmptyReason) -> Cli
 }
 
 fn taken_json(taken: &Taken, explain: bool) -> Value {
-    let mut map = document::taken(taken);
+    let mut map = item_json::taken(taken);
     if explain {
         map.insert("because".into(), json!(taken.because));
     }

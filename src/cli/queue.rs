@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::model::queue::{self, Slot};
 use crate::model::segment;
-use crate::model::{ItemState, Outcome, QueueName, SessionName, View, ViewError, document};
+use crate::model::{ItemState, Outcome, QueueName, SessionName, View, ViewError, item_json};
 use crate::store::Store;
 
 use super::app::App;
@@ -92,7 +92,7 @@ pub(super) struct Row {
 pub(super) fn row(item: &crate::model::Item, slot: &Slot, states: &segment::States) -> Option<Row> {
     let state = states.get(slot.index)?;
     let note = states.note(slot.index);
-    let mut map = document::item(item, &slot.queue, states.priority);
+    let mut map = item_json::item(item, &slot.queue, states.priority);
     map.insert("state".into(), json!(state));
     // Who held a free item before is history, and no answer to who has it.
     let by = note.by.clone().filter(|_| !matches!(state, ItemState::Pending | ItemState::Blocked));

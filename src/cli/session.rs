@@ -11,7 +11,7 @@ use crate::git::{GitEnv, HostRepo};
 use crate::model::area::Areas;
 use crate::model::op::StartSession;
 use crate::model::session::{self, Session, SessionState};
-use crate::model::share::Share;
+use crate::model::shard::Share;
 use crate::model::{Op, Outcome, QueueName, SessionName};
 use crate::store::{Store, host_name, random_hex};
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::model::queue::{self, Slot};
 use crate::model::segment::States;
-use crate::model::{Item, ItemId, ItemState, Outcome, View, ViewError, ids, needs, why};
+use crate::model::{Item, ItemId, ItemState, Outcome, View, ViewError, item_index, need_syntax, why};
 
 use super::app::App;
 use super::error::{CliError, CliResult};
@@ -65,7 +65,7 @@ pub(super) fn files(item: &Item) -> impl Iterator<Item = String> {
 fn facts(item: &Item) -> Vec<(String, String)> {
     let line = item.line.filter(|_| item.files.is_empty()).map(|n| n.to_string());
     let timeout = item.timeout.map(|s| text::length(i64::try_from(s).unwrap_or(i64::MAX)));
-    let needs = (!item.needs.is_empty()).then(|| needs::shown(&item.needs));
+    let needs = (!item.needs.is_empty()).then(|| need_syntax::shown(&item.needs));
     let all = [
         ("line", &line),
         ("severity", &item.severity),
@@ -95,7 +95,7 @@ fn word(value: &Value) -> String {
 type Found = (Item, Slot, States);
 
 fn find(view: &dyn View, id: &ItemId) -> Result<Option<Found>, ViewError> {
-    let Some(slot) = ids::find(view, id)? else { return Ok(None) };
+    let Some(slot) = item_index::find(view, id)? else { return Ok(None) };
     let states = queue::states(view, &slot.queue, slot.segment)?;
     Ok(Some((queue::item(view, &slot)?, slot, states)))
 }

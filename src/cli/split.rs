@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::model::op::Assign;
-use crate::model::share::Share;
+use crate::model::shard::Share;
 use crate::model::split::{self, Part};
 use crate::model::{ItemId, Op, Outcome, QueueName, SessionName, queue};
 

@@ -7,7 +7,7 @@ use crate::model::choice::Choice;
 use crate::model::filter::Filter;
 use crate::model::op::TakeNext;
 use crate::model::why::{self, HeldUp, Stands, Wait, Why};
-use crate::model::{Context, ItemId, ItemState, Op, Outcome, SessionName, Txn, apply, document};
+use crate::model::{Context, ItemId, ItemState, Op, Outcome, SessionName, Txn, apply, item_json};
 use crate::store::Store;
 
 use super::app::App;
@@ -125,7 +125,7 @@ fn wait_json(wait: &Wait) -> Value {
 }
 
 fn why_json(why: &Why, held: &HeldUp, turn: &Turn) -> Value {
-    let mut item = document::item(&why.item, &why.slot.queue, why.priority);
+    let mut item = item_json::item(&why.item, &why.slot.queue, why.priority);
     item.insert("state".into(), json!(why.state));
     let holder = why.holder.as_ref();
     json!({

@@ -7,7 +7,7 @@ use gix::ObjectId;
 use gix::objs::Kind;
 
 use crate::model::event::Event;
-use crate::model::head::{self, Head};
+use crate::model::header::{self, Head};
 use crate::model::{read_json, session};
 use crate::store::rescue::{Bad, Commit, try_lock_upkeep};
 use crate::store::{STATE_REF, Store};
@@ -208,14 +208,14 @@ impl Look {
 
     fn records(&mut self, store: &Store, commit: &Commit, report: &mut Report) {
         let view = store.view_tree(commit.tree, &commit.delta);
-        if let Some(head) = head_of(store, commit).filter(|h| h.format > head::FORMAT) {
+        if let Some(head) = head_of(store, commit).filter(|h| h.format > header::FORMAT) {
             self.newer = true;
             let message = format!(
                 "format {} of a newer git-coord (this one knows {}); update to examine the records",
                 head.format,
-                head::FORMAT
+                header::FORMAT
             );
-            self.findings.push(Finding::at_key("newer-format", head::KEY, message).beyond_repair());
+            self.findings.push(Finding::at_key("newer-format", header::KEY, message).beyond_repair());
             return;
         }
         if self.bad.iter().any(|b| b.key.is_empty()) {
@@ -255,7 +255,7 @@ fn leaves(commit: &Commit) -> bool {
 
 /// The head of a state, if it can be read.
 pub fn head_of(store: &Store, commit: &Commit) -> Option<Head> {
-    read_json(&store.view_tree(commit.tree, &commit.delta), head::KEY).ok().flatten()
+    read_json(&store.view_tree(commit.tree, &commit.delta), header::KEY).ok().flatten()
 }
 
 /// The first digits of an id.

@@ -17,7 +17,7 @@ use crate::model::queue::{self, Slot};
 use crate::model::segment::{self, Note, States};
 use crate::model::session;
 use crate::model::view::ViewError;
-use crate::model::{Item, ItemId, ItemState, QueueName, RepoPath, Txn, View, ids};
+use crate::model::{Item, ItemId, ItemState, QueueName, RepoPath, Txn, View, item_index};
 
 /// A half of a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +88,7 @@ fn rebuild_items(
     copy: Option<Vec<u8>>,
 ) -> Result<Option<String>, ViewError> {
     let mut states = queue::states(txn, queue, number)?;
-    let index = ids::all(txn)?;
+    let index = item_index::all(txn)?;
     let here: BTreeMap<usize, &String> = index
         .iter()
         .filter(|(_, slot)| slot.queue == *queue && slot.segment == number)

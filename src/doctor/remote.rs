@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use gix::ObjectId;
 
-use crate::model::head::Head;
+use crate::model::header::Head;
 use crate::store::remote::{RemoteError, RemoteLook, There};
 use crate::store::{STATE_REF, Store, StoreError, StoreLock};
 

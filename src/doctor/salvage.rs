@@ -18,7 +18,7 @@ use gix::ObjectId;
 
 use crate::model::event::Event;
 use crate::model::view::Blob;
-use crate::model::{Changes, Txn, head};
+use crate::model::{Changes, Txn, header};
 use crate::store::rescue::{Commit, Grafts, parse_events};
 use crate::store::{Store, StoreError};
 
@@ -80,7 +80,7 @@ pub fn base(store: &Store, look: &Look) -> Result<Option<Base>, StoreError> {
         if let Some((tree, told)) = graft(store, commit, &damaged, &candidates)? {
             let mut base = on(store, look, tree, tip, parent);
             base.delta = without(&base.delta, &damaged);
-            if damaged.contains(head::KEY) {
+            if damaged.contains(header::KEY) {
                 base.numbers_used = numbers_used(&candidates, &[], true);
             }
             base.told = told;
@@ -247,7 +247,7 @@ fn is_expected(finding: &Finding, damaged: &BTreeSet<String>) -> bool {
     }
     let top = |k: &str| k.split('/').next().map(str::to_owned);
     let same_kind = |d: &String| is_derived(d) && top(d) == top(key);
-    let counted = key == head::KEY || key.ends_with("/queue.json");
+    let counted = key == header::KEY || key.ends_with("/queue.json");
     (is_derived(key) && damaged.iter().any(same_kind)) || (counted && damaged.contains(key))
 }
 
@@ -258,7 +258,7 @@ fn candidates(store: &Store) -> Vec<Candidate> {
     let mut list: Vec<Candidate> = Vec::new();
     for id in ids.into_iter().filter(|id| store.looks_like_commit(*id)) {
         let Ok(commit) = store.sound_commit(id) else { continue };
-        let Some(head) = head_of(store, &commit).filter(|h| h.format <= head::FORMAT) else { continue };
+        let Some(head) = head_of(store, &commit).filter(|h| h.format <= header::FORMAT) else { continue };
         let time = jiff::Timestamp::from_second(commit.seconds).ok().map(|t| t.to_string());
         list.push(Candidate { id, commit, generation: head.generation, logged: head.logged, time });
     }
@@ -342,7 +342,7 @@ fn numbers_used(candidates: &[Candidate], lost: &[Event], unknown: bool) -> u64 
             .collect::<Vec<_>>()
     });
     let told = leases.chain(candidates.first().map(|c| c.generation)).max().unwrap_or_default();
-    if unknown { told.saturating_add(head::UNKNOWN_NUMBERS) } else { told }
+    if unknown { told.saturating_add(header::UNKNOWN_NUMBERS) } else { told }
 }
 
 fn is_history_sound(

@@ -1,7 +1,7 @@
 //! Looking at the state, and the one commit that mends it.
 
 use crate::model::event::Event;
-use crate::model::{Txn, head};
+use crate::model::{Txn, header};
 use crate::store::remote::Refetched;
 use crate::store::rescue::{Onto, Scope, file_name, keep_events};
 use crate::store::{Store, StoreError, StoreLock};
@@ -186,9 +186,9 @@ fn mend(
     if base.parent.is_none() {
         keep_events(&mut txn, &base.events)?;
     }
-    let mut head = head::read(&txn).map_err(StoreError::from)?;
+    let mut head = header::read(&txn).map_err(StoreError::from)?;
     head.generation = head.generation.max(base.numbers_used) + 1;
-    txn.put_json(head::KEY, &head);
+    txn.put_json(header::KEY, &head);
     let mut codes: Vec<String> = look.findings.iter().map(|f| f.code.to_owned()).collect();
     codes.sort();
     codes.dedup();

@@ -15,7 +15,7 @@ use crate::model::area::Areas;
 use crate::model::event::Event;
 use crate::model::outcome::Blocker;
 use crate::model::session::{self, Session};
-use crate::model::{ItemId, RepoPath, SessionName, View, ViewError, ids, queue};
+use crate::model::{ItemId, RepoPath, SessionName, View, ViewError, item_index, queue};
 use crate::store::{Store, StoreError};
 
 use super::coverage;
@@ -187,7 +187,7 @@ fn grants(store: &Store, wanted: &HashSet<u64>) -> Result<HashMap<u64, Grant>, S
         found.len() < wanted.len()
     })?;
     for (lease, item) in items {
-        let files = store.read(|view| match ids::find(view, &item)? {
+        let files = store.read(|view| match item_index::find(view, &item)? {
             Some(slot) => Ok(queue::item(view, &slot)?.files),
             None => Ok(Vec::new()),
         })?;

@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::model::{Item, ItemId, NewItem, RepoPath, needs, sets};
+use crate::model::{Item, ItemId, NewItem, RepoPath, groups, need_syntax};
 
 use super::finding::Finding;
 use super::fingerprint::Fingerprints;
@@ -99,7 +99,7 @@ impl<'a> Collector<'a> {
 
     /// An item; without an id of its own it gets its fingerprint, whatever `new.item.id` says.
     pub(super) fn item(&mut self, line: u64, mut new: NewItem, id: Option<ItemId>) {
-        if let Some(id) = id.as_ref().filter(|id| sets::is_set(id)) {
+        if let Some(id) = id.as_ref().filter(|id| groups::is_set(id)) {
             return self.bad(line, format!("id: {id} would mean all items of a group or phase"));
         }
         new.item.id = id.unwrap_or_else(|| self.fingerprints.item(&new.item));
@@ -156,7 +156,7 @@ impl<'a> Collector<'a> {
             new.queue = partition.queue(&new.item);
         }
         if new.item.group.as_ref().is_some_and(|group| self.options.sequential.is_match(group)) {
-            new.item.needs.extend(ItemId::parse(needs::PREVIOUS).ok());
+            new.item.needs.extend(ItemId::parse(need_syntax::PREVIOUS).ok());
         }
         self.report.items += 1;
         (self.sink)(new);

@@ -1,55 +1,34 @@
 //! The state machine: paths, claims, items, leases, sessions, and the operations on them.
 //!
+//! ```text
+//! query (read models) ── apply (rules)
+//!           └── ops (operations, outcomes) ── records (layout) ── base (views, names)
+//! ```
+//!
 //! Nothing here touches git, a clock, a file or the environment. The state is a tree of records
-//! ([`View`]); [`apply()`] carries out an operation ([`Op`]) in a transaction ([`Txn`]) and says
-//! what it came to ([`Outcome`]). `docs/format.md` describes the records.
+//! ([`View`]); [`apply()`] carries out an operation ([`Op`]) in a transaction ([`Txn`]) and returns
+//! its [`Outcome`]. `docs/format.md` describes the records.
+//!
+//! Other folders use what is re-exported here; the inner folders are a matter of this one.
 
-pub mod again;
 mod apply;
-pub mod area;
-pub mod choice;
-pub mod claim;
-pub mod clone;
-pub mod condition;
-pub mod cooling;
-pub mod deps;
-pub mod document;
-pub mod event;
-pub mod figures;
-pub mod filter;
-pub mod head;
-pub mod ids;
-mod item;
-pub mod known;
-mod layered;
-mod name;
-pub mod needs;
-pub mod op;
-pub mod outcome;
-pub(crate) mod path;
-pub mod pool;
-pub mod queue;
-pub mod rules;
-pub mod segment;
-pub mod session;
-pub mod sets;
-pub(crate) mod severity;
-pub mod share;
-pub mod split;
-pub mod stats;
-mod txn;
-pub mod update;
-pub mod view;
-pub mod why;
+mod base;
+mod ops;
+mod query;
+mod records;
 
 pub use apply::{
     Context, Intake, apply, apply_import, apply_ready, blockers_of, expiry, foresee, preview_update,
 };
-pub use item::{Item, ItemState, NewItem};
-pub use layered::{Changes, Layered};
-pub use name::{ItemId, NameError, QueueName, SessionName};
-pub use op::Op;
-pub use outcome::Outcome;
-pub use path::{PathError, RepoPath};
-pub use txn::{Savepoint, Txn, read_json, to_json};
-pub use view::{MemView, View, ViewError};
+pub(crate) use base::path;
+pub use base::{
+    Changes, ItemId, Layered, MemView, NameError, PathError, QueueName, RepoPath, Savepoint, SessionName,
+    Txn, View, ViewError, event, read_json, to_json, view,
+};
+pub use ops::{Op, Outcome, choice, condition, filter, import_survey, op, outcome, reimport, update};
+pub use query::{item_json, metrics, split, why};
+pub(crate) use records::severity;
+pub use records::{
+    Item, ItemState, NewItem, area, claim, clone, cooldown, counters, dependencies, groups, header,
+    item_index, need_syntax, prefetch, queue, rules, segment, session, shard,
+};

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::model::document;
+use crate::model::item_json;
 use crate::model::outcome::Taken;
 
 use super::keep::Keeper;
@@ -37,7 +37,7 @@ impl Worker<'_> {
         log: File,
     ) -> Result<End, RunnerError> {
         let json = self.store.run_dir().join(format!("{}.json", self.slot.session));
-        let mut text = crate::model::to_json(&document::taken(taken));
+        let mut text = crate::model::to_json(&item_json::taken(taken));
         text.push(b'\n');
         std::fs::write(&json, text).map_err(RunnerError::io("write", &json))?;
         let nothing = PathBuf::from("/dev/null");

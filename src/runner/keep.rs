@@ -10,7 +10,7 @@ use crate::clock;
 use crate::model::op::RenewWhat;
 use crate::model::outcome::Taken;
 use crate::model::session::{self, Lease, Session};
-use crate::model::{ItemId, ItemState, Op, Outcome, SessionName, ids, queue};
+use crate::model::{ItemId, ItemState, Op, Outcome, SessionName, item_index, queue};
 use crate::store::{Store, StoreError};
 
 use super::RunnerError;
@@ -195,7 +195,7 @@ pub(super) fn left_by(
     item: &ItemId,
     lease: u64,
 ) -> Result<Option<ItemState>, RunnerError> {
-    let standing = store.read(|view| match ids::find(view, item)? {
+    let standing = store.read(|view| match item_index::find(view, item)? {
         Some(slot) => queue::standing(view, &slot).map(Some),
         None => Ok(None),
     })?;

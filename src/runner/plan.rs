@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use crate::model::share::Share;
+use crate::model::shard::Share;
 use crate::model::{QueueName, SessionName};
 
 /// What is to be done.

@@ -12,8 +12,8 @@ use crate::model::choice::Choice;
 use crate::model::filter::Filter;
 use crate::model::op::{Finish, TakeNext};
 use crate::model::outcome::Taken;
-use crate::model::share::Share;
-use crate::model::{ItemId, ItemState, Op, Outcome, cooling, ids, queue, session};
+use crate::model::shard::Share;
+use crate::model::{ItemId, ItemState, Op, Outcome, cooldown, item_index, queue, session};
 use crate::store::Store;
 
 use super::crew::{Crew, Rest};
@@ -188,8 +188,8 @@ impl<'a> Worker<'a> {
             };
             let shares = [plan.share, session.as_ref().and_then(|s| s.share)];
             let areas = session.as_ref().and_then(|s| Areas::new(&s.areas).ok());
-            for rest in cooling::all(view)?.into_iter().filter(|rest| rest.until > began) {
-                let Some(slot) = ids::find(view, &rest.id)? else { continue };
+            for rest in cooldown::all(view)?.into_iter().filter(|rest| rest.until > began) {
+                let Some(slot) = item_index::find(view, &rest.id)? else { continue };
                 if !queues.is_empty() && !queues.contains(&slot.queue) {
                     continue;
                 }

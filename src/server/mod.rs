@@ -20,7 +20,7 @@ use gix::ObjectId;
 use crate::git::changes::{self, ChangesError};
 use crate::git::{Git, GitEnv, GitError};
 use crate::guard::range::{self, Fault};
-use crate::model::head::{self, Head};
+use crate::model::header::{self, Head};
 use crate::model::{View, ViewError, clone, queue, read_json, session};
 use crate::store::{STATE_REF, Scratch, Store, StoreError};
 
@@ -180,7 +180,7 @@ impl Bare {
     pub fn head(&self) -> Result<Option<Head>, ServerError> {
         let Some(tip) = self.state()? else { return Ok(None) };
         let (_scratch, store) = self.store_at(tip)?;
-        Ok(Some(store.read(|view| head::read(view))?))
+        Ok(Some(store.read(|view| header::read(view))?))
     }
 
     fn store_at(&self, tip: ObjectId) -> Result<(Scratch, Store), ServerError> {
@@ -239,7 +239,7 @@ impl Bare {
         }
         let (_scratch, store) = self.store_at(tip)?;
         // What is no state holds no claims, either.
-        store.read(|view| head::read(view))?;
+        store.read(|view| header::read(view))?;
         let faults = range::judge(&store, &commits, None)?;
         Ok(if faults.is_empty() { Verdict::Fine } else { Verdict::Commits(faults) })
     }
@@ -258,7 +258,7 @@ fn parse(value: &str) -> Result<Option<ObjectId>, ServerError> {
 
 fn head_at(store: &Store, tip: ObjectId) -> Result<Head, String> {
     let commit = store.sound_commit(tip)?;
-    head::read(&store.view_tree(commit.tree, &commit.delta)).map_err(|e| e.to_string())
+    header::read(&store.view_tree(commit.tree, &commit.delta)).map_err(|e| e.to_string())
 }
 
 /// Reads what a state always has, and what this one has changed. Not everything: a push must not
@@ -266,9 +266,9 @@ fn head_at(store: &Store, tip: ObjectId) -> Result<Head, String> {
 fn readable(store: &Store, tip: ObjectId) -> Result<Head, String> {
     let commit = store.sound_commit(tip)?;
     let view = store.view_tree(commit.tree, &commit.delta);
-    let head = head::read(&view).map_err(|e| e.to_string())?;
+    let head = header::read(&view).map_err(|e| e.to_string())?;
     // A newer format has records that only a newer program can judge.
-    if head.format <= head::FORMAT {
+    if head.format <= header::FORMAT {
         records(&view).map_err(|e| e.to_string())?;
         for key in commit.delta.iter().filter(|(_, text)| text.is_some()).map(|(key, _)| key) {
             if key.ends_with(".json") || key.starts_with("claims/") {

@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::model::head::Head;
-use crate::model::{Changes, MemView, Txn, head};
+use crate::model::header::Head;
+use crate::model::{Changes, MemView, Txn, header};
 
 use super::rescue::files_in;
 use super::write::{Writer, message};
@@ -121,7 +121,7 @@ fn build(path: &Path, sha256: bool, options: StoreOptions) -> Result<Store, Stor
     let mut txn = Txn::new(&base);
     let mut first = Head::new(super::random_hex(16));
     first.nonce = super::random_hex(8);
-    txn.put_json(head::KEY, &first);
+    txn.put_json(header::KEY, &first);
     let time = crate::clock::now();
     txn.record(crate::model::event::Event::new(time, None, "init").with("store", &first.store));
     let (changes, events) = txn.finish();

@@ -8,7 +8,7 @@ use gix::ObjectId;
 
 use crate::model::event::Event;
 use crate::model::view::View;
-use crate::model::{ViewError, head};
+use crate::model::{ViewError, header};
 
 use super::{Store, StoreError};
 
@@ -55,7 +55,7 @@ impl Store {
                 lines.extend(state.events.into_iter().rev());
                 at = state.parent;
             }
-            Ok((lines, head::read(&store.view_of(tip)?)?.logged))
+            Ok((lines, header::read(&store.view_of(tip)?)?.logged))
         })?;
         let mut tell = |line: &str| Event::from_line(line).is_none_or(&mut visit);
         if !lines.iter().all(|line| tell(line)) {

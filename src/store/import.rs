@@ -17,12 +17,12 @@ use std::time::Instant;
 use gix::ObjectId;
 
 use crate::crash_point;
-use crate::model::again::{Again, OwnIds};
 use crate::model::event::Event;
-use crate::model::known::Survey;
+use crate::model::import_survey::Survey;
+use crate::model::reimport::{Again, OwnIds};
 use crate::model::{
     Changes, Context, Intake, ItemId, NewItem, Op, Outcome, QueueName, SessionName, Txn, ViewError,
-    apply_import, ids, sets,
+    apply_import, groups, item_index,
 };
 
 use super::cas::Swap;
@@ -131,7 +131,7 @@ impl Store {
         batches: &mut dyn Batches,
     ) -> Result<Option<(u64, Survey)>, StoreError> {
         let view = self.view_of(state)?;
-        let (mut known, mut survey, mut index) = (0, Survey::default(), ids::Index::default());
+        let (mut known, mut survey, mut index) = (0, Survey::default(), item_index::Index::default());
         batches.rewind().map_err(StoreError::Batches)?;
         while let Some(items) = batches.next_batch().map_err(StoreError::Batches)? {
             own.note(items);
@@ -220,7 +220,7 @@ impl Store {
 
 /// Under which ids the items come when what is done is new work.
 fn again(view: &GitView<'_>, batches: &mut dyn Batches) -> Result<Again, StoreError> {
-    let (mut again, mut index) = (Again::default(), ids::Index::default());
+    let (mut again, mut index) = (Again::default(), item_index::Index::default());
     batches.rewind().map_err(StoreError::Batches)?;
     while let Some(items) = batches.next_batch().map_err(StoreError::Batches)? {
         again.note(view, &mut index, items)?;
@@ -258,11 +258,11 @@ impl Summary {
 
     /// Notes what a batch needs that is not there, and that it may bring what those before needed.
     fn miss(&mut self, txn: &Txn<'_>, more: BTreeSet<ItemId>) -> Result<(), ViewError> {
-        let mut index = ids::Index::default();
+        let mut index = item_index::Index::default();
         let mut missing = BTreeSet::new();
         for need in std::mem::take(&mut self.unknown_needs) {
-            let found = match sets::is_set(&need) {
-                true => sets::get(txn, &need)?.total > 0,
+            let found = match groups::is_set(&need) {
+                true => groups::get(txn, &need)?.total > 0,
                 false => index.find(txn, &need)?.is_some(),
             };
             if !found {

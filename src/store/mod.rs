@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use gix::ObjectId;
 
-use crate::model::{View, ViewError, head};
+use crate::model::{View, ViewError, header};
 
 pub use authority::{Authority, host_name};
 pub(crate) use create::{HEAD, config};
@@ -212,9 +212,9 @@ impl Store {
 
     /// Refuses to write what a newer version has written.
     fn check_format(&self, view: &GitView<'_>) -> Result<(), StoreError> {
-        let found = head::read(view)?.format;
-        if found > head::FORMAT {
-            return Err(StoreError::Newer { path: self.path.clone(), found, known: head::FORMAT });
+        let found = header::read(view)?.format;
+        if found > header::FORMAT {
+            return Err(StoreError::Newer { path: self.path.clone(), found, known: header::FORMAT });
         }
         Ok(())
     }

@@ -21,7 +21,7 @@ use crate::clock;
 use crate::crash_point;
 use crate::model::op::{HandOut, Handed, TakeNext};
 use crate::model::session::{Lease, Session};
-use crate::model::{Context, Op, Outcome, Txn, View, apply_ready, foresee, head, pool};
+use crate::model::{Context, Op, Outcome, Txn, View, apply_ready, foresee, header, prefetch};
 
 use super::authority::Authority;
 use super::lock::{self, StoreLock};
@@ -44,7 +44,7 @@ impl Store {
             return Ok(None);
         }
         let Some(authority) = Authority::here(&self.path)? else { return Ok(None) };
-        let Some(name) = pool::name_of(&authority.clone) else { return Ok(None) };
+        let Some(name) = prefetch::name_of(&authority.clone) else { return Ok(None) };
         let Some(_guard) = lock::lock_within(&self.pool_lock(), PATIENCE)? else { return Ok(None) };
         if self.may_be_drained()? {
             return Ok(None);
@@ -53,7 +53,7 @@ impl Store {
         let (ages, now) = (Ages::read(self), steady_ms());
         let items = self.read(|view| {
             // What a newer version has written is left to those who can read all of it.
-            if head::read(view)?.format > head::FORMAT {
+            if header::read(view)?.format > header::FORMAT {
                 return Ok(Vec::new());
             }
             let mut txn = Txn::new(view);
@@ -90,7 +90,7 @@ impl Store {
         authority: Option<&Authority>,
     ) -> Result<Option<StoreLock>, StoreError> {
         let Some(authority) = authority else { return Ok(None) };
-        match pool::of(view, &authority.clone)? {
+        match prefetch::of(view, &authority.clone)? {
             Some(_) => lock::lock(&self.pool_lock()).map(Some),
             None => Ok(None),
         }
@@ -179,7 +179,8 @@ impl Store {
     /// Notes the leases of the pool that a push will grant or renew.
     pub(super) fn note_ages(&self, txn: &Txn<'_>, authority: Option<&Authority>) -> Result<(), StoreError> {
         let Some(authority) = authority else { return Ok(()) };
-        let (before, after) = (pool::of(txn.base(), &authority.clone)?, pool::of(txn, &authority.clone)?);
+        let (before, after) =
+            (prefetch::of(txn.base(), &authority.clone)?, prefetch::of(txn, &authority.clone)?);
         if before.is_none() && after.is_none() {
             return Ok(());
         }
@@ -204,8 +205,8 @@ pub(super) fn is_drained(
     answers: &Answers,
 ) -> Result<bool, StoreError> {
     let Some(authority) = authority else { return Ok(false) };
-    let Some(before) = pool::of(txn.base(), &authority.clone)? else { return Ok(false) };
-    let after = pool::of(txn, &authority.clone)?;
+    let Some(before) = prefetch::of(txn.base(), &authority.clone)? else { return Ok(false) };
+    let after = prefetch::of(txn, &authority.clone)?;
     // What came of it counts: a hand-out that is refused leaves its items to whoever asks next.
     let told: BTreeSet<u64> = guests
         .iter()

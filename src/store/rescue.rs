@@ -16,7 +16,7 @@ use gix::objs::tree::{Entry, EntryKind, name_order};
 
 use crate::model::event::Event;
 use crate::model::view::View;
-use crate::model::{Changes, Txn, head};
+use crate::model::{Changes, Txn, header};
 
 use super::cas::{self, Swap};
 use super::delta;
@@ -376,7 +376,7 @@ pub(crate) fn keep_events(txn: &mut Txn<'_>, lines: &[String]) -> Result<(), Sto
 
 /// The lines of the log in the state, oldest first, as far as they can be read.
 pub(crate) fn logged(view: &GitView<'_>) -> Vec<String> {
-    let count = head::read(view).map_or(0, |h| h.logged);
+    let count = header::read(view).map_or(0, |h| h.logged);
     let mut lines = Vec::new();
     for file in 0..count.div_ceil(super::LOG_SEGMENT) {
         if let Ok(Some(blob)) = view.blob(&super::log_key(file * super::LOG_SEGMENT)) {

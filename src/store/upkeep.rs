@@ -24,7 +24,7 @@ use gix::objs::tree::EntryKind;
 use crate::crash_point;
 use crate::git::Git;
 use crate::model::view::View;
-use crate::model::{Txn, clone, head};
+use crate::model::{Txn, clone, header};
 
 use super::cas::Swap;
 use super::history::{LOG_SEGMENT, log_key};
@@ -176,7 +176,7 @@ impl Store {
             let mut txn = Txn::new(&view);
             append_log(&mut txn, &lines)?;
             if turn.authority().is_some() {
-                let generation = head::read(&txn)?.generation;
+                let generation = header::read(&txn)?.generation;
                 clone::forget_old(&mut txn, generation)?;
             }
             self.stamp(&mut txn, turn.authority())?;
@@ -344,7 +344,7 @@ impl Store {
 
 /// Appends log lines, filling the last file first.
 pub(super) fn append_log(txn: &mut Txn<'_>, lines: &[String]) -> Result<(), StoreError> {
-    let mut head = head::read(txn)?;
+    let mut head = header::read(txn)?;
     let mut rest = lines;
     while !rest.is_empty() {
         let key = log_key(head.logged);
@@ -362,7 +362,7 @@ pub(super) fn append_log(txn: &mut Txn<'_>, lines: &[String]) -> Result<(), Stor
         head.logged += now.len() as u64;
         rest = later;
     }
-    txn.put_json(head::KEY, &head);
+    txn.put_json(header::KEY, &head);
     Ok(())
 }
 

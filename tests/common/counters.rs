@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use git_coord::model::counters::{Kind, Names};
 use git_coord::model::queue::{self, Queue};
 use git_coord::model::segment;
 use git_coord::model::session::Session;
-use git_coord::model::stats::{Kind, Names};
 use git_coord::model::view::{View, ViewError};
 use git_coord::model::{Item, ItemState};
 

@@ -6,7 +6,7 @@ use git_coord::model::claim::{self, Claim, Mode};
 use git_coord::model::segment::{self, States};
 use git_coord::model::session::{self, Session, SessionState};
 use git_coord::model::view::{Kind, View, ViewError};
-use git_coord::model::{Item, ItemId, ItemState, QueueName, head, ids, queue, sets};
+use git_coord::model::{Item, ItemId, ItemState, QueueName, groups, header, item_index, queue};
 
 /// Everything that is wrong with a state; empty when it is sound.
 pub fn problems(view: &dyn View) -> Result<Vec<String>, ViewError> {
@@ -23,7 +23,7 @@ pub fn problems(view: &dyn View) -> Result<Vec<String>, ViewError> {
 
 /// No number lies beyond the head's, and what a restored state left out is never given again.
 fn numbering(view: &dyn View, found: &mut Vec<String>) -> Result<(), ViewError> {
-    let head = head::read(view)?;
+    let head = header::read(view)?;
     let mut last = 0;
     for gap in &head.restored {
         if gap.from < last || gap.to <= gap.from || gap.to > head.generation {
@@ -93,9 +93,9 @@ fn overlap(a: &Claim, b: &Claim, found: &mut Vec<String>) {
 
 /// Items that cool down are on the list, and the sweep comes in time for them.
 fn cooling(view: &dyn View, found: &mut Vec<String>) -> Result<(), ViewError> {
-    let head = head::read(view)?;
-    let list = git_coord::model::cooling::all(view)?;
-    for (id, slot) in ids::all(view)? {
+    let head = header::read(view)?;
+    let list = git_coord::model::cooldown::all(view)?;
+    for (id, slot) in item_index::all(view)? {
         let (state, note, _) = queue::standing(view, &slot)?;
         let Some(until) = note.until else { continue };
         if state != ItemState::Blocked || !list.iter().any(|r| r.id.as_str() == id && r.until == until) {
@@ -111,7 +111,7 @@ fn cooling(view: &dyn View, found: &mut Vec<String>) -> Result<(), ViewError> {
 /// Every path of a lease is granted; lease numbers are unique and not from the future; the head
 /// knows when the first lease runs out.
 fn leases(view: &dyn View, sessions: &[Session], found: &mut Vec<String>) -> Result<(), ViewError> {
-    let head = head::read(view)?;
+    let head = header::read(view)?;
     let mut numbers = HashSet::new();
     for session in sessions {
         if session.state == SessionState::Ended && !session.leases.is_empty() {
@@ -148,7 +148,7 @@ fn leases(view: &dyn View, sessions: &[Session], found: &mut Vec<String>) -> Res
 
 /// Every item stands in one place, in one state, and all records agree about it.
 fn items(view: &dyn View, sessions: &[Session], found: &mut Vec<String>) -> Result<(), ViewError> {
-    let index = ids::all(view)?;
+    let index = item_index::all(view)?;
     let mut state_of: BTreeMap<String, ItemState> = BTreeMap::new();
     let mut needy: Vec<(Item, ItemState, segment::Note)> = Vec::new();
     let mut members: BTreeMap<ItemId, BTreeSet<ItemId>> = BTreeMap::new();
@@ -197,7 +197,7 @@ fn items(view: &dyn View, sessions: &[Session], found: &mut Vec<String>) -> Resu
                     found.push(format!("the index does not know item {} at {slot:?}", item.id));
                 }
                 holder(&item, &slot, state, &states, sessions, found);
-                for set in sets::of(&item) {
+                for set in groups::of(&item) {
                     members.entry(set).or_default().insert(item.id.clone());
                 }
                 needy.push((item, state, states.note(position)));
@@ -241,11 +241,11 @@ fn needs(
 ) -> Result<(), ViewError> {
     for (set, ids) in members {
         let open = ids.iter().filter(|id| !is_done(id)).count() as u64;
-        let (right, said) = (sets::Set { total: ids.len() as u64, open }, sets::get(view, set)?);
+        let (right, said) = (groups::Set { total: ids.len() as u64, open }, groups::get(view, set)?);
         if said != right {
             found.push(format!("{set} says {said:?}, its members say {right:?}"));
         }
-        let named = sets::members(view, set)?;
+        let named = groups::members(view, set)?;
         if named.len() != ids.len() || named.iter().any(|id| !ids.contains(id)) {
             found.push(format!("{set} names {named:?}, its members are {ids:?}"));
         }
@@ -265,9 +265,10 @@ fn needs(
         if free && waits != (*state == ItemState::Blocked) {
             found.push(format!("item {} is {state}, and has {open} open needs and {note:?}", item.id));
         }
-        for need in needs.into_iter().filter(|n| *state != ItemState::Done && (sets::is_set(n) || is_open(n)))
+        for need in
+            needs.into_iter().filter(|n| *state != ItemState::Done && (groups::is_set(n) || is_open(n)))
         {
-            if !git_coord::model::deps::waiting_for(view, need)?.contains(&item.id) {
+            if !git_coord::model::dependencies::waiting_for(view, need)?.contains(&item.id) {
                 found.push(format!("item {} is not on the list of {need}", item.id));
             }
         }

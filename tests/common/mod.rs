@@ -14,7 +14,7 @@ use std::process::Command;
 
 use git_coord::model::claim::Mode;
 use git_coord::model::op::{ClaimPaths, StartSession};
-use git_coord::model::{Op, Outcome, RepoPath, SessionName, claim, head, session};
+use git_coord::model::{Op, Outcome, RepoPath, SessionName, claim, header, session};
 use git_coord::store::{Store, StoreOptions};
 
 pub use run::{Call, Run};
@@ -178,7 +178,7 @@ impl TestEnv {
 
     /// The number of operations so far that changed something.
     pub fn generation(&self) -> u64 {
-        self.store().read(|view| head::read(view)).unwrap().generation
+        self.store().read(|view| header::read(view)).unwrap().generation
     }
 
     /// The record of a session.

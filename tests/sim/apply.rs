@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use git_coord::model::clone::CloneRecord;
 use git_coord::model::session::Lease;
-use git_coord::model::{Context, Op, Txn, apply, head, session};
+use git_coord::model::{Context, Op, Txn, apply, header, session};
 use git_coord::store::remote::protocol::{self, Exchange};
 use jiff::Timestamp;
 
@@ -95,9 +95,9 @@ impl Sim {
             return self.publish(clone);
         }
         if self.config.mistake == Some(Mistake::NoSweepTime) {
-            let mut record = head::read(&txn).expect("a state has a head");
+            let mut record = header::read(&txn).expect("a state has a head");
             record.sweep_at = None;
-            txn.put_json(head::KEY, &record);
+            txn.put_json(header::KEY, &record);
         }
         self.stamp(&mut txn, clone);
         let new = tip.child(txn, attempt.acts, clone);

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use git_coord::model::op::{HandOut, Handed};
 use git_coord::model::outcome::Taken;
-use git_coord::model::{Context, Op, Outcome, Txn, apply_ready, foresee, pool};
+use git_coord::model::{Context, Op, Outcome, Txn, apply_ready, foresee, prefetch};
 
 use super::clone::{Answer, Guest};
 use super::sessions::Safe;
@@ -51,7 +51,7 @@ impl Sim {
         self.stats.ready += items.len() as u64;
         self.note(|| format!("act {act}: granted from the pool"));
         let given = |taken: &Taken| Handed { id: taken.item.id.clone(), lease: taken.lease };
-        let name = pool::name_of(&context.clone.expect("there is a remote")).expect("a name");
+        let name = prefetch::name_of(&context.clone.expect("there is a remote")).expect("a name");
         let out =
             HandOut { pool: name, next: next.clone(), items: items.iter().map(given).collect(), at: wall };
         self.enter(clone, act, Rc::new(Op::HandOut(out)), None);
@@ -90,7 +90,7 @@ impl Sim {
     /// items out of it that were not handed out.
     pub fn note_pool(&mut self, clone: usize, txn: &Txn<'_>, guests: &[(u64, Answer)]) -> bool {
         let at = &mut self.clones[clone];
-        let of = |view| pool::of(view, &at.name).expect("memory can be read");
+        let of = |view| prefetch::of(view, &at.name).expect("memory can be read");
         let (before, after) = (of(txn.base()), of(txn));
         at.ages.note(before.as_ref(), after.as_ref(), at.clock.elapsed(self.now));
         let hand_outs = guests.iter().filter(|(id, _)| at.room.get(id).and_then(handed).is_some());

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use git_coord::model::event::Event;
 use git_coord::model::view::View;
-use git_coord::model::{MemView, Op, Txn, head};
+use git_coord::model::{MemView, Op, Txn, header};
 
 use super::upkeep::Cut;
 
@@ -45,7 +45,7 @@ impl State {
     pub fn first() -> Rc<Self> {
         let empty = MemView::default();
         let mut txn = Txn::new(&empty);
-        txn.put_json(head::KEY, &head::Head::new("simulated".into()));
+        txn.put_json(header::KEY, &header::Head::new("simulated".into()));
         let root = State {
             id: 0,
             parent: 0,
@@ -89,7 +89,7 @@ impl State {
         let changed = changes.keys().cloned().collect();
         let mut view = self.view.clone();
         view.commit(changes);
-        let head = head::read(&view).expect("a state has a head");
+        let head = header::read(&view).expect("a state has a head");
         State {
             id: digest((self.id, content, lines)),
             parent: self.id,

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use git_coord::model::{Op, Txn, ViewError, clone as records, head};
+use git_coord::model::{Op, Txn, ViewError, clone as records, header};
 use git_coord::store::remote::Pushed;
 use git_coord::store::remote::protocol::{self, Exchange, Standing, Step, Succession, Verdict};
 
@@ -189,7 +189,7 @@ impl Sim {
         if at.tip.id == tip.id {
             return true;
         }
-        let head = |s: &State| head::read(&s.view).expect("a state has a head");
+        let head = |s: &State| header::read(&s.view).expect("a state has a head");
         let comes_from = || Ok::<_, std::convert::Infallible>(self.comes_from(tip, &at.tip));
         let Ok(succession) = protocol::succession(&head(&at.tip), &head(tip), comes_from);
         if succession != Succession::Follows {

@@ -2,7 +2,7 @@
 
 use git_coord::model::choice::Choice;
 use git_coord::model::claim::Mode;
-use git_coord::model::head::{self, Head};
+use git_coord::model::header::{self, Head};
 use git_coord::model::op::{ClaimPaths, StartSession, TakeNext};
 use git_coord::model::session::Verified;
 use git_coord::model::{Context, ItemId, MemView, Op, QueueName, Txn, apply, session};
@@ -18,7 +18,7 @@ const HOUR: i64 = 3600;
 fn claimed(clone: Option<&str>) -> MemView {
     let mut state = MemView::default();
     let mut txn = Txn::new(&state);
-    txn.put_json(head::KEY, &Head::new("store".into()));
+    txn.put_json(header::KEY, &Head::new("store".into()));
     let changes = txn.finish().0;
     state.commit(changes);
     act(&mut state, clone, NOON, &Op::StartSession(StartSession::new(name("ada"))));
@@ -56,7 +56,7 @@ fn a_lease_is_renewed_when_the_clock_was_set_back() {
 fn a_session_that_moves_to_a_clone_whose_clock_is_slow_is_swept_in_time() {
     let mut state = claimed(Some("ahead"));
     act(&mut state, Some("behind"), NOON - HOUR, &Op::StartSession(StartSession::new(name("ada"))));
-    let sweep_at = head::read(&state).unwrap().sweep_at.unwrap();
+    let sweep_at = header::read(&state).unwrap().sweep_at.unwrap();
     assert_eq!(sweep_at.as_second(), NOON - HOUR + 1800);
 }
 
@@ -85,7 +85,7 @@ fn a_lease_that_is_renewed_along_the_way_is_swept_in_time() {
         let mut state = claimed(Some("ahead"));
         import(&mut state);
         act(&mut state, Some("behind"), NOON - HOUR, &op);
-        let sweep_at = head::read(&state).unwrap().sweep_at.unwrap();
+        let sweep_at = header::read(&state).unwrap().sweep_at.unwrap();
         assert_eq!(sweep_at.as_second(), NOON - HOUR + 1800, "after {op:?}");
     }
 }

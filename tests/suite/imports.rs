@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::process::Output;
 
-use git_coord::model::known::Survey;
+use git_coord::model::import_survey::Survey;
 use git_coord::model::{NewItem, Outcome, QueueName};
 use git_coord::store::{Batches, Import};
 use serde_json::Value;

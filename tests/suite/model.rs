@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use git_coord::model::choice::{Choice, Skips};
 use git_coord::model::claim::{self, Mode};
-use git_coord::model::head::{self, Head};
+use git_coord::model::header::{self, Head};
 use git_coord::model::op::{ClaimPaths, Finish, RenewWhat, StartSession, TakeNext};
 use git_coord::model::update::{self, Change, Update};
 use git_coord::model::{
     Context, Item, ItemId, ItemState, MemView, NewItem, Op, Outcome, QueueName, RepoPath, SessionName, Txn,
-    apply, ids, queue, to_json,
+    apply, item_index, queue, to_json,
 };
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -33,7 +33,7 @@ impl Machine {
     fn new() -> Self {
         let mut state = MemView::default();
         let mut txn = Txn::new(&state);
-        txn.put(head::KEY, to_json(&Head::new("store".into())));
+        txn.put(header::KEY, to_json(&Head::new("store".into())));
         let (changes, _) = txn.finish();
         state.commit(changes);
         Machine { state, oracle: Oracle::default(), skips: BTreeMap::new() }
@@ -63,7 +63,7 @@ impl Machine {
         let mut txn = Txn::new(&self.state);
         apply(&mut txn, &sweep, &context).expect("memory can be read");
         swept.commit(txn.finish().0);
-        let before = head::read(&self.state).unwrap().generation;
+        let before = header::read(&self.state).unwrap().generation;
         let mut txn = Txn::new(&self.state);
         let outcome = apply(&mut txn, op, &context).expect("memory can be read");
         let (changes, events) = txn.finish();
@@ -72,7 +72,7 @@ impl Machine {
         if outcome.is_refusal() {
             assert!(!changed, "a refused operation left something behind: {op:?} {outcome:?}");
         }
-        let after = head::read(&self.state).unwrap().generation;
+        let after = header::read(&self.state).unwrap().generation;
         assert!(after > before || !changed, "a change without a new generation: {op:?}");
         assert!(after >= before, "the generation fell");
         assert!(!changed || !events.is_empty(), "a change that no event tells of: {op:?}");
@@ -93,8 +93,9 @@ impl Machine {
         let expected = self.oracle.claims();
         assert_eq!(held, expected, "who holds what after {after:?}");
         for (id, work) in &self.oracle.items {
-            let slot =
-                ids::find(&self.state, &ItemId::parse(id).unwrap()).unwrap().expect("the item is known");
+            let slot = item_index::find(&self.state, &ItemId::parse(id).unwrap())
+                .unwrap()
+                .expect("the item is known");
             let (state, ..) = queue::standing(&self.state, &slot).unwrap();
             assert_eq!(state, work.state, "state of {id} after {after:?}");
         }

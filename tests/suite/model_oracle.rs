@@ -9,7 +9,7 @@ use git_coord::model::claim::Mode;
 use git_coord::model::op::{ClaimPaths, Finish, RenewWhat};
 use git_coord::model::outcome::Taken;
 use git_coord::model::update::Change;
-use git_coord::model::{ItemState, NewItem, RepoPath, sets};
+use git_coord::model::{ItemState, NewItem, RepoPath, groups};
 
 /// After so many failures an item is given up (the default of a queue).
 const MAX_FAILS: u32 = 3;
@@ -246,7 +246,7 @@ impl Oracle {
             self.items.iter().filter(|(_, w)| w.state == ItemState::Done).map(|(id, _)| id.clone()).collect();
         let mut members: BTreeMap<String, Vec<bool>> = BTreeMap::new();
         for (id, work) in &self.items {
-            for set in sets::of(&work.new.item) {
+            for set in groups::of(&work.new.item) {
                 members.entry(set.to_string()).or_default().push(done.contains(id));
             }
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use git_coord::model::ItemId;
-use git_coord::model::share::Share;
+use git_coord::model::shard::Share;
 use serde_json::{Value, json};
 
 use super::run_stop::{pid_in, vanish};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use git_coord::model::{ids, queue};
+use git_coord::model::{item_index, queue};
 
 use crate::common::{Call, Dice, TestEnv};
 
@@ -62,7 +62,7 @@ fn killed_workers_lose_no_item_and_finish_none_twice() {
     for (item, by) in &acknowledged {
         assert!(by.iter().all(|s| *s == finished[item][0]), "{item} was acknowledged to {by:?}");
     }
-    let index = env.store().read(|view| ids::all(view)).unwrap();
+    let index = env.store().read(|view| item_index::all(view)).unwrap();
     assert_eq!(index.len(), ITEMS, "no item was lost");
     // Killed writers leave objects half written; upkeep removes them.
     env.coord(&["upkeep"]).ok();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use crate::model::QueueName;
-use crate::model::share::Share;
+use crate::model::shard::Share;
 use crate::runner::{self, Job, Place, Plan, RunnerError, Stop};
 
 use super::app::App;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::model::ItemId;
-use crate::model::figures::{Group, Measure, share};
+use crate::model::metrics::{Group, Measure, share};
 use crate::model::session::PathText;
 
 use super::{Item, Session, Status, Worker};

@@ -8,7 +8,7 @@ mod watch;
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
-use crate::model::figures::{self, Group, Measure, by_name, share};
+use crate::model::metrics::{self, Group, Measure, by_name, share};
 use crate::model::queue::{self, Queue};
 use crate::model::session::{self, LeasedItem, PathText, Records, SessionState};
 
@@ -150,8 +150,8 @@ impl<'a> Status<'a> {
     }
 
     fn session_rates(&self, session: &Session<'_>) -> (Option<f64>, Option<f64>) {
-        let since_start = figures::session_since_start(session, self.now);
-        (figures::session_per_hour(session, self.now), since_start)
+        let since_start = metrics::session_since_start(session, self.now);
+        (metrics::session_per_hour(session, self.now), since_start)
     }
 }
 

@@ -8,7 +8,7 @@ use super::super::text as words;
 use super::data::{is_own, items_of};
 use super::page::page;
 use super::{By, Status, StatusArgs, Worker};
-use crate::model::figures::{Group, Measure, share};
+use crate::model::metrics::{Group, Measure, share};
 use crate::model::session::SessionState;
 
 /// Conflicts should stay below this share of all tries.

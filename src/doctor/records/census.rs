@@ -6,13 +6,13 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::doctor::Finding;
-use crate::model::head::{self, Head};
+use crate::model::counters::{Kind, QueueStats, Step};
+use crate::model::header::{self, Head};
 use crate::model::queue::{self, Queue, Slot};
 use crate::model::segment::{self, Note, States};
 use crate::model::session::Session;
-use crate::model::stats::{Kind, QueueStats, Step};
 use crate::model::view::Entry;
-use crate::model::{ItemId, ItemState, QueueName, SessionName, Txn, View, sets};
+use crate::model::{ItemId, ItemState, QueueName, SessionName, Txn, View, groups};
 
 use super::DAMAGED;
 
@@ -83,9 +83,9 @@ impl Census {
     /// Reads everything.
     pub fn take(view: &dyn View) -> Self {
         let mut census = Census { sessions_whole: true, items_whole: true, ..Census::default() };
-        census.head = match census.json(view, head::KEY) {
+        census.head = match census.json(view, header::KEY) {
             Some(None) => {
-                census.findings.push(Finding::at_key(DAMAGED, head::KEY, "it is missing").beyond_repair());
+                census.findings.push(Finding::at_key(DAMAGED, header::KEY, "it is missing").beyond_repair());
                 None
             }
             found => found.flatten(),
@@ -266,7 +266,7 @@ impl Census {
             needs.dedup();
             self.needy.push(Needy { id: line.id.clone(), slot: slot.clone(), needs });
         }
-        for set in sets::named(line.group.as_deref(), line.phase.as_deref()) {
+        for set in groups::named(line.group.as_deref(), line.phase.as_deref()) {
             self.sets.entry(set).or_default().push(line.id.clone());
         }
         self.slots.insert(line.id, slot);
@@ -288,14 +288,14 @@ impl Census {
         needy
             .needs
             .iter()
-            .filter(|need| if sets::is_set(need) { self.set(need).is_open() } else { !self.is_done(need) })
+            .filter(|need| if groups::is_set(need) { self.set(need).is_open() } else { !self.is_done(need) })
     }
 
     /// What the counters of a group or phase should be.
-    pub fn set(&self, set: &ItemId) -> sets::Set {
+    pub fn set(&self, set: &ItemId) -> groups::Set {
         let members = self.sets.get(set).map_or(&[][..], Vec::as_slice);
         let open = members.iter().filter(|id| !self.is_done(id)).count();
-        sets::Set { total: members.len() as u64, open: open as u64 }
+        groups::Set { total: members.len() as u64, open: open as u64 }
     }
 
     /// True when an item is known and done.

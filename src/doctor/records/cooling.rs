@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::doctor::Finding;
-use crate::model::cooling::{self, Rest};
+use crate::model::cooldown::{self, Rest};
 use crate::model::{ItemState, Txn, View};
 
 use super::census::Census;
@@ -28,7 +28,7 @@ pub fn first(census: &Census) -> Option<Timestamp> {
 /// What is wrong: an item that nobody would offer again, or a list that cannot be read. What is
 /// on the list and does not rest any more is passed over when its time comes.
 fn is_wrong(view: &dyn View, census: &Census) -> Option<String> {
-    match cooling::all(view) {
+    match cooldown::all(view) {
         Err(e) => Some(e.to_string()),
         Ok(found) => {
             let missing = right(census).into_iter().find(|rest| !found.contains(rest))?;
@@ -40,13 +40,13 @@ fn is_wrong(view: &dyn View, census: &Census) -> Option<String> {
 /// What is wrong.
 pub fn findings(view: &dyn View, census: &Census) -> Option<Finding> {
     let fault = is_wrong(view, census).filter(|_| census.items_whole)?;
-    Some(Finding::at_key("cooling", cooling::KEY, fault))
+    Some(Finding::at_key("cooling", cooldown::KEY, fault))
 }
 
 /// Makes the list say what is so.
 pub fn mend(txn: &mut Txn<'_>, census: &Census) {
     if census.items_whole && is_wrong(txn, census).is_some() {
         let list: Vec<Rest> = right(census).into_iter().collect();
-        if list.is_empty() { txn.remove(cooling::KEY) } else { txn.put_json(cooling::KEY, &list) }
+        if list.is_empty() { txn.remove(cooldown::KEY) } else { txn.put_json(cooldown::KEY, &list) }
     }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::doctor::Finding;
 use crate::model::event::Event;
-use crate::model::head::{self, Head};
+use crate::model::header::{self, Head};
 use crate::model::session::Lease;
 use crate::model::{Txn, View, ViewError};
 use crate::store::{LOG_SEGMENT, log_key};
@@ -19,11 +19,11 @@ pub fn findings(view: &dyn View, census: &Census) -> Vec<Finding> {
     if found.generation != right.generation {
         let message =
             format!("the last number given is {}, but {} was given", found.generation, right.generation);
-        findings.push(Finding::at_key("generation", head::KEY, message));
+        findings.push(Finding::at_key("generation", header::KEY, message));
     }
     if found.sweep_at != right.sweep_at {
         let message = "a lease runs out before anybody would look for it";
-        findings.push(Finding::at_key("sweep-at", head::KEY, message));
+        findings.push(Finding::at_key("sweep-at", header::KEY, message));
     }
     findings.extend(log_faults(view, found.logged).into_iter().map(|f| f.finding()));
     findings
@@ -59,7 +59,7 @@ pub fn mend(txn: &mut Txn<'_>, census: &Census, now: Timestamp) -> Result<(), Vi
         }
     }
     if right != *found {
-        txn.put_json(head::KEY, &right);
+        txn.put_json(header::KEY, &right);
     }
     Ok(())
 }

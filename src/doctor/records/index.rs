@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::doctor::Finding;
-use crate::model::{ItemId, ItemState, Txn, View, ViewError, deps, ids, queue, sets};
+use crate::model::{ItemId, ItemState, Txn, View, ViewError, dependencies, groups, item_index, queue};
 
 use super::census::{Census, Needy, keys_below};
 
@@ -78,7 +78,10 @@ fn shards(census: &Census) -> BTreeMap<String, Shard> {
     let mut shards: BTreeMap<String, Shard> = BTreeMap::new();
     for (id, slot) in &census.slots {
         let place = format!("{}\t{}\t{}", slot.queue, slot.segment, slot.index);
-        shards.entry(ids::key(ids::shard_of(id.as_str()))).or_default().insert(id.to_string(), place);
+        shards
+            .entry(item_index::key(item_index::shard_of(id.as_str())))
+            .or_default()
+            .insert(id.to_string(), place);
     }
     shards
 }
@@ -136,7 +139,7 @@ fn waiting(census: &Census) -> BTreeMap<ItemId, Vec<ItemId>> {
     for needy in &census.needy {
         let done = census.is_done(&needy.id);
         // A group keeps its list: a new member makes all of them wait again.
-        let matters = |need: &&ItemId| sets::is_set(need) || !(done || census.is_done(need));
+        let matters = |need: &&ItemId| groups::is_set(need) || !(done || census.is_done(need));
         for need in needy.needs.iter().filter(matters) {
             waiting.entry(need.clone()).or_default().push(needy.id.clone());
         }
@@ -154,9 +157,9 @@ fn wrong_lists(
     let mut wrong = Vec::new();
     let mut right = BTreeSet::new();
     for (need, waiters) in waiting {
-        let key = deps::key(need);
+        let key = dependencies::key(need);
         right.insert(key.clone());
-        let found = match deps::waiting_for(view, need) {
+        let found = match dependencies::waiting_for(view, need) {
             Ok(found) => found,
             Err(e) => {
                 wrong.push((key, e.to_string(), Some(waiters.clone())));

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 
 use crate::doctor::Finding;
 use crate::model::claim::{self, Claim, Grant, Holder};
+use crate::model::counters::Kind;
 use crate::model::queue::{self, Slot};
 use crate::model::session::{self, Lease, Loss, SessionState};
-use crate::model::stats::Kind;
 use crate::model::{ItemId, ItemState, MemView, SessionName, Txn, View, ViewError};
 
 use super::census::Census;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{ItemId, View, sets, to_json};
+use crate::model::{ItemId, View, groups, to_json};
 
 use super::census::{Census, keys_below};
 
@@ -11,8 +11,8 @@ pub fn wrong(view: &dyn View, census: &Census) -> Vec<(String, String, Option<Ve
     let mut wrong = Vec::new();
     let mut right: BTreeMap<String, ()> = BTreeMap::new();
     for (set, members) in &census.sets {
-        let (key, so) = (sets::key(set), census.set(set));
-        match sets::get(view, set) {
+        let (key, so) = (groups::key(set), census.set(set));
+        match groups::get(view, set) {
             Ok(said) if said == so => {}
             Ok(said) => {
                 let said = format!("{} of {} are open", said.open, said.total);
@@ -21,9 +21,9 @@ pub fn wrong(view: &dyn View, census: &Census) -> Vec<(String, String, Option<Ve
             }
             Err(e) => wrong.push((key.clone(), e.to_string(), Some(to_json(&so)))),
         }
-        let names = sets::members_key(set);
+        let names = groups::members_key(set);
         // The order is that of import, which nothing else tells: what is there keeps its place.
-        let found = sets::members(view, set).unwrap_or_default();
+        let found = groups::members(view, set).unwrap_or_default();
         let known: BTreeSet<&ItemId> = members.iter().collect();
         let there: BTreeSet<&ItemId> = found.iter().collect();
         if known != there || found.len() != members.len() {

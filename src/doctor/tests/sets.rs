@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::records::broken;
 use super::{World, finish, import, item, op};
-use crate::model::{ItemId, cooling, deps, sets};
+use crate::model::{ItemId, cooldown, dependencies, groups};
 
 fn group() -> ItemId {
     ItemId::parse("group:B").unwrap()
@@ -29,13 +29,13 @@ fn groups_are_counted_and_named_anew() {
             w.set(&key, bytes);
         });
     };
-    let (counts, names) = (sets::key(&group()), sets::members_key(&group()));
+    let (counts, names) = (groups::key(&group()), groups::members_key(&group()));
     damage("wrong counters", &["sets"], counts.clone(), Some(br#"{"total":2,"open":7}"#));
     damage("no counters", &["sets"], counts, None);
     damage("another member", &["sets"], names.clone(), Some(b"G\nX\n"));
     damage("no members", &["sets"], names, None);
-    damage("nobody waits", &["dependencies"], deps::key(&group()), None);
-    let other = sets::key(&ItemId::parse("group:none").unwrap());
+    damage("nobody waits", &["dependencies"], dependencies::key(&group()), None);
+    let other = groups::key(&ItemId::parse("group:none").unwrap());
     damage("a group of nobody", &["sets"], other, Some(br#"{"total":1,"open":1}"#));
 }
 
@@ -47,6 +47,6 @@ fn what_cools_down_is_offered_again() {
             let outcome = w.apply(&act);
             assert!(!outcome.is_refusal(), "{outcome:?}");
         }
-        w.set(cooling::KEY, None);
+        w.set(cooldown::KEY, None);
     });
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{claim, finish, import, item, next, start};
 use crate::doctor::{Options, Report, examine};
 use crate::git::testrepo::TestRepo;
-use crate::model::{self, head, session};
+use crate::model::{self, header, session};
 use crate::store::{self, STATE_REF, Store, StoreOptions};
 
 struct Clinic {
@@ -77,7 +77,7 @@ impl Clinic {
     }
 
     fn generation(&self) -> u64 {
-        self.open().read(|v| head::read(v)).unwrap().generation
+        self.open().read(|v| header::read(v)).unwrap().generation
     }
 
     /// Is found, is mended, is not found again; and work goes on.
@@ -200,7 +200,7 @@ fn states(clinic: &Clinic) -> BTreeMap<String, String> {
     let open = clinic.open();
     open.read(|view| {
         let mut map = BTreeMap::new();
-        for (id, slot) in model::ids::all(view)? {
+        for (id, slot) in model::item_index::all(view)? {
             map.insert(id, model::queue::standing(view, &slot)?.0.to_string());
         }
         Ok(map)
@@ -350,9 +350,9 @@ fn a_newer_format_is_left_alone() {
     let commit = open.sound_commit(tip).unwrap();
     let view = open.view_tree(commit.tree, &commit.delta);
     let mut txn = model::Txn::new(&view);
-    let mut record = head::read(&txn).unwrap();
+    let mut record = header::read(&txn).unwrap();
     record.format = 99;
-    txn.put_json(head::KEY, &record);
+    txn.put_json(header::KEY, &record);
     let guard = store::rescue::lock_folder(&clinic.store).unwrap();
     let (scope, onto) = (store::rescue::Scope::Everywhere, store::rescue::Onto::Parent(tip));
     open.write_mended(&guard, scope, &view, txn, onto, Some(tip)).unwrap().unwrap();

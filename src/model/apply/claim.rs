@@ -1,14 +1,14 @@
 //! Claiming paths and giving them back.
 
-use super::super::claim::{self, Claim, Grant, Holder, Mode};
-use super::super::event::Event;
-use super::super::op::ClaimPaths;
-use super::super::outcome::{Blocker, Held, Outcome};
-use super::super::session::{Lease, Loss, Session};
-use super::super::view::{View, ViewError};
-use super::super::{RepoPath, SessionName, Txn, head, session as sessions};
 use super::leases::{loss_of_path, put, renew_due};
 use super::{Context, active, granted};
+use crate::model::base::{Event, RepoPath, SessionName, Txn, View, ViewError};
+use crate::model::ops::Outcome;
+use crate::model::ops::op::ClaimPaths;
+use crate::model::ops::outcome::{Blocker, Held};
+use crate::model::records::claim::{self, Claim, Grant, Holder, Mode};
+use crate::model::records::session::{Lease, Loss, Session};
+use crate::model::records::{header, session as sessions};
 
 /// Claims paths, all or nothing.
 ///
@@ -16,7 +16,7 @@ use super::{Context, active, granted};
 /// When the state cannot be read.
 pub(super) fn claim(txn: &mut Txn<'_>, op: &ClaimPaths, context: &Context) -> Result<Outcome, ViewError> {
     let mut session = granted!(active(txn, &op.session)?);
-    super::pool::make_way(txn, &op.paths, context)?;
+    super::prefetch::make_way(txn, &op.paths, context)?;
     let mut blockers = Vec::new();
     for path in &op.paths {
         blockers.extend(blockers_of(txn, path, &op.session, op.mode)?);
@@ -31,7 +31,7 @@ pub(super) fn claim(txn: &mut Txn<'_>, op: &ClaimPaths, context: &Context) -> Re
         lease.renew(context);
         lease.ttl = op.ttl;
     }
-    let generation = head::next_generation(txn)?;
+    let generation = header::next_generation(txn)?;
     let mut paths: Vec<RepoPath> = Vec::new();
     for path in new {
         if !paths.contains(path) {
@@ -199,7 +199,7 @@ pub(super) fn release(
     session.leases.retain(|l| !l.paths.is_empty() || l.item.is_some());
     renew_due(&mut session, context);
     put(txn, &session)?;
-    head::next_generation(txn)?;
+    header::next_generation(txn)?;
     txn.record(Event::new(context.now, Some(name), "release").with("paths", &chosen));
     Ok(Outcome::Released { paths: chosen })
 }

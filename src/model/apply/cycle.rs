@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::super::view::ViewError;
-use super::super::{Item, ItemId, ItemState, Txn, deps, ids, queue, sets};
+use crate::model::base::{ItemId, Txn, ViewError};
+use crate::model::records::{Item, ItemState, dependencies, groups, item_index, queue};
 
 /// Most items of a circle that are named: enough to find it.
 const CIRCLE_MAX: usize = 12;
@@ -69,7 +69,7 @@ impl<'a> Cycles<'a> {
     fn is_waited_for(&self, txn: &Txn<'_>) -> Result<bool, ViewError> {
         let names = self.fresh.iter().map(|item| &item.id).chain(self.members.keys());
         for id in names {
-            if !deps::waiting_for(txn, id)?.is_empty() {
+            if !dependencies::waiting_for(txn, id)?.is_empty() {
                 return Ok(true);
             }
         }
@@ -80,14 +80,14 @@ impl<'a> Cycles<'a> {
     fn next(&self, txn: &Txn<'_>, id: &ItemId, through_known: bool) -> Result<Vec<ItemId>, ViewError> {
         let mut list = match self.needs.get(id) {
             Some(needs) => needs.to_vec(),
-            None if sets::is_set(id) => {
-                let mut list = if through_known { sets::members(txn, id)? } else { Vec::new() };
+            None if groups::is_set(id) => {
+                let mut list = if through_known { groups::members(txn, id)? } else { Vec::new() };
                 // Members without needs lead nowhere.
                 let new = self.members.get(id).into_iter().flatten();
                 list.extend(new.filter(|m| self.needs.get(m).is_some_and(|n| !n.is_empty())).cloned());
                 list
             }
-            None if through_known => match ids::find(txn, id)? {
+            None if through_known => match item_index::find(txn, id)? {
                 // Nobody waits for what is done, and what is done waits for nobody.
                 Some(slot) if queue::standing(txn, &slot)?.0 != ItemState::Done => {
                     queue::item(txn, &slot)?.needs

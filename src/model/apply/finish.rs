@@ -1,15 +1,14 @@
 //! Finishing items, or giving them back.
 
-use super::super::event::Event;
-use super::super::op::Finish;
-use super::super::outcome::Outcome;
-use super::super::session::{Lease, LeasedItem, Session};
-use super::super::view::ViewError;
-use super::super::{
-    ItemId, ItemState, SessionName, Txn, cooling, deps, head, ids, queue, session as sessions,
-};
 use super::leases::{free, held_under, loss_of_item, put, renew_due};
 use super::{Context, active, granted};
+use crate::model::base::{Event, ItemId, SessionName, Txn, ViewError};
+use crate::model::ops::Outcome;
+use crate::model::ops::op::Finish;
+use crate::model::records::session::{Lease, LeasedItem, Session};
+use crate::model::records::{
+    ItemState, cooldown, dependencies, header, item_index, queue, session as sessions,
+};
 
 /// Finishes items, or gives them back; all or nothing, and only what is held under the lease that is
 /// named.
@@ -35,7 +34,7 @@ pub(super) fn finish(
             }
             continue;
         }
-        let Some(slot) = ids::find(txn, id)? else {
+        let Some(slot) = item_index::find(txn, id)? else {
             return Ok(Outcome::Unknown { what: "item".into(), name: id.to_string() });
         };
         let (state, note, _) = queue::standing(txn, &slot)?;
@@ -64,14 +63,14 @@ pub(super) fn finish(
     for (lease, item) in &held {
         let state = hand_back(txn, &mut session, lease, item, how, context)?;
         if state == ItemState::Done {
-            unblocked.extend(deps::satisfy(txn, &item.id, &item.slot)?);
+            unblocked.extend(dependencies::satisfy(txn, &item.id, &item.slot)?);
         }
         states.push((item.id.clone(), state));
     }
     if !held.is_empty() {
         renew_due(&mut session, context);
         put(txn, &session)?;
-        head::next_generation(txn)?;
+        header::next_generation(txn)?;
         let ids: Vec<_> = held.iter().map(|(_, item)| item.id.to_string()).collect();
         let mut event = Event::new(context.now, Some(name), how.word()).with("items", ids);
         if let Finish::Fail { reason, last } = how {
@@ -148,7 +147,7 @@ fn hand_back(
         }
     })?;
     if let Some(until) = until {
-        cooling::add(txn, &item.id, until)?;
+        cooldown::add(txn, &item.id, until)?;
     }
     free(txn, &session.name, lease)?;
     session.leases.retain(|l| l.id != lease.id);

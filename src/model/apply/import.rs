@@ -3,18 +3,15 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::super::again::Again;
-use super::super::event::Event;
-use super::super::known::Survey;
-use super::super::needs::{PREVIOUS, RANGE_MAX, Range, is_special};
-use super::super::outcome::Outcome;
-use super::super::segment::Note;
-use super::super::view::ViewError;
-use super::super::{
-    Item, ItemId, ItemState, NewItem, QueueName, SessionName, Txn, deps, head, ids, queue, sets,
-};
 use super::Context;
 use super::cycle::Cycles;
+use crate::model::base::{Event, ItemId, QueueName, SessionName, Txn, ViewError};
+use crate::model::ops::Outcome;
+use crate::model::ops::import_survey::Survey;
+use crate::model::ops::reimport::Again;
+use crate::model::records::need_syntax::{PREVIOUS, RANGE_MAX, Range, is_special};
+use crate::model::records::segment::Note;
+use crate::model::records::{Item, ItemState, NewItem, dependencies, groups, header, item_index, queue};
 
 /// How items are taken in.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +34,7 @@ pub(super) fn import(
     intake: Intake<'_>,
     context: &Context,
 ) -> Result<Outcome, ViewError> {
-    let mut index = ids::Index::default();
+    let mut index = item_index::Index::default();
     let fresh = match new_items(txn, &mut index, items, intake.again)? {
         Ok(found) => found,
         Err(refused) => return Ok(refused),
@@ -50,7 +47,7 @@ pub(super) fn import(
     }
     let mut members: BTreeMap<ItemId, Vec<ItemId>> = BTreeMap::new();
     for (item, _) in &fresh {
-        for set in sets::of(item) {
+        for set in groups::of(item) {
             members.entry(set).or_default().push(item.id.clone());
         }
     }
@@ -60,7 +57,7 @@ pub(super) fn import(
     }
     let mut needs = Needs::new(&mut index);
     // Before needs are looked at: a group counts as it is after this import.
-    sets::add(txn, &members)?;
+    groups::add(txn, &members)?;
     let mut groups: BTreeMap<(&QueueName, u32), Vec<&Item>> = BTreeMap::new();
     for (item, new) in &fresh {
         let queue = new.queue.as_ref().unwrap_or(intake.queue);
@@ -83,7 +80,7 @@ pub(super) fn import(
     }
     let Needs { waiters, mut unknown, .. } = needs;
     for (need, waiters) in waiters {
-        deps::add(txn, &need, &waiters)?;
+        dependencies::add(txn, &need, &waiters)?;
     }
     for (id, slot) in slots {
         // An item may stand after what needs it.
@@ -91,7 +88,7 @@ pub(super) fn import(
         index.add(txn, id, &slot)?;
     }
     index.write(txn);
-    head::next_generation(txn)?;
+    header::next_generation(txn)?;
     let queues: BTreeMap<&str, u64> = queues.iter().map(|(q, n)| (q.as_str(), *n)).collect();
     txn.record(
         Event::new(context.now, intake.session, "import")
@@ -112,7 +109,7 @@ type Fresh<'a> = Vec<(Cow<'a, Item>, &'a NewItem)>;
 /// The items that are not known, with their needs as ids.
 fn new_items<'a>(
     txn: &Txn<'_>,
-    index: &mut ids::Index,
+    index: &mut item_index::Index,
     items: &'a [NewItem],
     again: Option<&Again>,
 ) -> Result<Result<Fresh<'a>, Outcome>, ViewError> {
@@ -144,7 +141,7 @@ fn new_items<'a>(
 /// The id under which an item is new, or `None` when it is known.
 fn free_id<'a>(
     txn: &Txn<'_>,
-    index: &mut ids::Index,
+    index: &mut item_index::Index,
     own: &'a ItemId,
     again: Option<&'a Again>,
 ) -> Result<Option<&'a ItemId>, ViewError> {
@@ -155,7 +152,7 @@ fn free_id<'a>(
 /// The item with its needs as ids: ranges written out, `previous` named, and each as what it means now.
 fn resolved<'a>(
     txn: &Txn<'_>,
-    index: &mut ids::Index,
+    index: &mut item_index::Index,
     batch: &HashSet<&ItemId>,
     last: &HashMap<&str, ItemId>,
     item: &'a Item,
@@ -164,7 +161,7 @@ fn resolved<'a>(
     if item.needs.is_empty() || (again.is_none() && !item.needs.iter().any(is_special)) {
         return Ok(Ok(Cow::Borrowed(item)));
     }
-    let now = |txn: &Txn<'_>, index: &mut ids::Index, id| match again {
+    let now = |txn: &Txn<'_>, index: &mut item_index::Index, id| match again {
         Some(again) => again.need(txn, index, id),
         None => Ok(id),
     };
@@ -181,8 +178,8 @@ fn resolved<'a>(
             None if need.as_str() == PREVIOUS && !literal => {
                 let group = item.group.as_deref();
                 let here = group.and_then(|g| last.get(g).cloned());
-                match (here, sets::named(group, None).pop()) {
-                    (None, Some(set)) => sets::members(txn, &set)?.pop().into_iter().collect(),
+                match (here, groups::named(group, None).pop()) {
+                    (None, Some(set)) => groups::members(txn, &set)?.pop().into_iter().collect(),
                     (here, _) => here.into_iter().collect(),
                 }
             }
@@ -195,7 +192,7 @@ fn resolved<'a>(
 
 /// Counting the needs of new items.
 struct Needs<'a> {
-    index: &'a mut ids::Index,
+    index: &'a mut item_index::Index,
     /// What is known of a need already: true when it is done.
     done: HashMap<ItemId, bool>,
     /// Who waits for what.
@@ -205,7 +202,7 @@ struct Needs<'a> {
 }
 
 impl<'a> Needs<'a> {
-    fn new(index: &'a mut ids::Index) -> Self {
+    fn new(index: &'a mut item_index::Index) -> Self {
         Needs { index, done: HashMap::new(), waiters: BTreeMap::new(), unknown: BTreeSet::new() }
     }
 
@@ -223,7 +220,7 @@ impl<'a> Needs<'a> {
             };
             open += u32::from(!done);
             // A group that is finished may get a new member.
-            if !done || sets::is_set(need) {
+            if !done || groups::is_set(need) {
                 self.waiters.entry(need.clone()).or_default().push(item.id.clone());
             }
         }
@@ -231,8 +228,8 @@ impl<'a> Needs<'a> {
     }
 
     fn is_done(&mut self, txn: &Txn<'_>, need: &ItemId) -> Result<bool, ViewError> {
-        if sets::is_set(need) {
-            let set = sets::get(txn, need)?;
+        if groups::is_set(need) {
+            let set = groups::get(txn, need)?;
             if set.total == 0 {
                 self.unknown.insert(need.clone());
             }
@@ -251,8 +248,9 @@ impl<'a> Needs<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::head::Head;
-    use crate::model::{MemView, apply_import};
+    use crate::model::apply_import;
+    use crate::model::base::MemView;
+    use crate::model::records::header::Head;
 
     /// Items of group `A` that need `previous`, and one of another group between them.
     fn items(ids: &[&str]) -> Vec<NewItem> {
@@ -270,14 +268,14 @@ mod tests {
     }
 
     fn plan(state: &MemView, items: &[NewItem]) -> Again {
-        let (mut plan, mut index) = (Again::default(), ids::Index::default());
+        let (mut plan, mut index) = (Again::default(), item_index::Index::default());
         plan.note(state, &mut index, items).expect("memory can be read");
         plan.settle(state, &mut index).expect("memory can be read");
         plan
     }
 
     fn finish(state: &mut MemView, id: &str) {
-        let slot = ids::find(state, &ItemId::parse(id).expect("valid")).expect("readable").expect(id);
+        let slot = item_index::find(state, &ItemId::parse(id).expect("valid")).expect("readable").expect(id);
         let mut txn = Txn::new(state);
         queue::transition(&mut txn, &slot, ItemState::Done, |_| ()).expect("readable");
         let (changes, _) = txn.finish();
@@ -298,14 +296,14 @@ mod tests {
 
     fn needs(state: &MemView, id: &str) -> String {
         let id = ItemId::parse(id).expect("valid");
-        let slot = ids::find(state, &id).expect("readable").expect("known");
-        crate::model::needs::shown(&queue::item(state, &slot).expect("readable").needs)
+        let slot = item_index::find(state, &id).expect("readable").expect("known");
+        crate::model::records::need_syntax::shown(&queue::item(state, &slot).expect("readable").needs)
     }
 
     fn empty() -> MemView {
         let mut state = MemView::default();
         let mut txn = Txn::new(&state);
-        txn.put_json(head::KEY, &Head::new("store".into()));
+        txn.put_json(header::KEY, &Head::new("store".into()));
         let (changes, _) = txn.finish();
         state.commit(changes);
         state
@@ -326,7 +324,9 @@ mod tests {
             assert_eq!(take_in(&mut state, &file, None), 0, "done is done");
             assert_eq!(again(&mut state), 1);
         }
-        assert!(ids::find(&state, &ItemId::parse("z1.4").expect("valid")).expect("readable").is_some());
+        assert!(
+            item_index::find(&state, &ItemId::parse("z1.4").expect("valid")).expect("readable").is_some()
+        );
     }
 
     #[test]

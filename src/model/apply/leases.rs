@@ -1,15 +1,13 @@
 //! Leases: running out, being taken back, being renewed.
 
-use super::super::claim;
+use crate::model::records::{ItemState, claim, cooldown, header, queue, session as sessions};
 use jiff::Timestamp;
 
-use super::super::event::Event;
-use super::super::op::RenewWhat;
-use super::super::outcome::Outcome;
-use super::super::session::{Lease, Loss, Session};
-use super::super::view::ViewError;
-use super::super::{ItemId, ItemState, SessionName, Txn, cooling, head, queue, session as sessions};
 use super::{Context, active, granted};
+use crate::model::base::{Event, ItemId, SessionName, Txn, ViewError};
+use crate::model::ops::Outcome;
+use crate::model::ops::op::RenewWhat;
+use crate::model::records::session::{Lease, Loss, Session};
 
 /// Takes back every lease that has run out, except those of `alive`, which are renewed instead, as of when it
 /// was `seen`: a session whose command arrives is not dead, and nobody has taken its place yet. Those of a
@@ -23,11 +21,11 @@ pub(super) fn sweep(
     seen: Timestamp,
     context: &Context,
 ) -> Result<(), ViewError> {
-    let before = head::read(txn)?.sweep_at;
+    let before = header::read(txn)?.sweep_at;
     if before.is_none_or(|at| context.now < at) && context.stale.is_empty() {
         return Ok(());
     }
-    let mut earliest = cooling::sweep(txn, context.now)?;
+    let mut earliest = cooldown::sweep(txn, context.now)?;
     let mut changed = false;
     for mut session in sessions::all(txn)? {
         let is_alive = alive.contains(&&session.name);
@@ -61,10 +59,10 @@ pub(super) fn sweep(
     }
     // Another clone's lease may be over by its times and yet not watched for long enough.
     if changed || earliest != before {
-        head::next_generation(txn)?;
-        let mut head = head::read(txn)?;
+        header::next_generation(txn)?;
+        let mut head = header::read(txn)?;
         head.sweep_at = earliest;
-        txn.put_json(head::KEY, &head);
+        txn.put_json(header::KEY, &head);
     }
     Ok(())
 }
@@ -176,14 +174,14 @@ pub(super) fn renew(
         return Ok(Outcome::Renewed { leases: renewed });
     }
     put(txn, &session)?;
-    head::next_generation(txn)?;
+    header::next_generation(txn)?;
     let ids: Vec<u64> = renewed.iter().map(|(id, _)| *id).collect();
     txn.record(Event::new(context.now, Some(name), "renew").with("leases", ids));
     Ok(Outcome::Renewed { leases: renewed })
 }
 
 /// What a session is told about a path that it does not hold.
-pub(super) fn loss_of_path(session: &Session, path: &super::super::RepoPath) -> Loss {
+pub(super) fn loss_of_path(session: &Session, path: &crate::model::base::RepoPath) -> Loss {
     session.path_loss(path).cloned().map(|loss| Loss { path: Some(path.clone()), ..loss }).unwrap_or_else(
         || Loss {
             path: Some(path.clone()),
@@ -220,7 +218,7 @@ pub(super) fn loss_of_item(session: &Session, item: &ItemId) -> Loss {
 /// When the state cannot be read.
 pub(super) fn put(txn: &mut Txn<'_>, session: &Session) -> Result<(), ViewError> {
     if let Some(first) = session.leases.iter().map(Lease::expires).min() {
-        head::note_expiry(txn, first)?;
+        header::note_expiry(txn, first)?;
     }
     sessions::put(txn, session);
     Ok(())

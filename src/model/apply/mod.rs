@@ -16,7 +16,7 @@ mod import;
 mod leases;
 mod named;
 mod next;
-mod pool;
+mod prefetch;
 mod search;
 mod session;
 mod settings;
@@ -24,15 +24,15 @@ mod update;
 
 pub use claim::{blockers_of, expiry};
 pub use import::Intake;
-pub use pool::apply_ready;
+pub use prefetch::apply_ready;
 use std::collections::BTreeSet;
 pub use update::preview_update;
 
 use jiff::Timestamp;
 
-use super::event::Event;
-use super::view::ViewError;
-use super::{NewItem, Op, Outcome, SessionName, Txn, head, session as sessions};
+use crate::model::base::{Event, SessionName, Txn, ViewError};
+use crate::model::ops::{Op, Outcome};
+use crate::model::records::{NewItem, header, session as sessions};
 
 /// What an operation needs to know beyond the state.
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ pub struct Context {
     /// Leases of other clones, with their numbers of renewals, that this clone has watched
     /// unchanged for longer than they last. Clocks of two machines are never compared.
     pub stale: BTreeSet<(u64, u64)>,
-    /// Items that this clone keeps ready for those who ask for the same, see [`super::pool`].
+    /// Items that this clone keeps ready for those who ask for the same, see [`crate::model::records::prefetch`].
     pub pool: usize,
     /// When the operation was accepted, if nobody has waited for it since: what is only recorded tells that
     /// its session was alive then, and not that it is.
@@ -103,7 +103,7 @@ pub fn apply_import(
 pub fn foresee(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<(), ViewError> {
     let point = txn.savepoint();
     let outcome = match op {
-        Op::HandOut(out) => pool::pass_all_on(txn, out, None)?,
+        Op::HandOut(out) => prefetch::pass_all_on(txn, out, None)?,
         other => dispatch(txn, other, context)?,
     };
     if outcome.is_refusal() {
@@ -154,7 +154,7 @@ fn dispatch(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, Vi
         Op::Claim(claim) => claim::claim(txn, claim, context),
         Op::Release { session, paths } => claim::release(txn, session, paths.as_deref(), context),
         Op::Next(next) => next::next(txn, next, context),
-        Op::HandOut(out) => pool::hand_out(txn, out, context),
+        Op::HandOut(out) => prefetch::hand_out(txn, out, context),
         Op::Finish { session, items, how, lease } => {
             finish::finish(txn, session, items, (how, *lease), context)
         }
@@ -165,7 +165,7 @@ fn dispatch(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, Vi
         }
         Op::Sweep => Ok(Outcome::Done),
         Op::Record { session, event, data } => {
-            head::next_generation(txn)?;
+            header::next_generation(txn)?;
             let mut entry = Event::new(happened(context), session.as_ref(), event);
             entry.data = data.clone();
             txn.record(entry);

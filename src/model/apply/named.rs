@@ -1,18 +1,18 @@
 //! Taking exactly one item, asked for by its id.
 
-use super::super::choice::Because;
-use super::super::claim::Mode;
-use super::super::op::TakeNext;
-use super::super::outcome::{Blocker, Outcome, Taken};
-use super::super::queue;
-use super::super::segment::Note;
-use super::super::session::Session;
-use super::super::view::ViewError;
-use super::super::{Item, ItemId, ItemState, RepoPath, Txn, head, ids, session as sessions};
 use super::claim::blockers_of;
 use super::leases::put;
 use super::next::unassigned;
 use super::search::Found;
+use crate::model::base::{ItemId, RepoPath, Txn, ViewError};
+use crate::model::ops::Outcome;
+use crate::model::ops::choice::Because;
+use crate::model::ops::op::TakeNext;
+use crate::model::ops::outcome::{Blocker, Taken};
+use crate::model::records::claim::Mode;
+use crate::model::records::segment::Note;
+use crate::model::records::session::Session;
+use crate::model::records::{Item, ItemState, header, item_index, queue, session as sessions};
 
 /// What became of the wish.
 pub(super) enum Named {
@@ -32,7 +32,7 @@ pub(super) fn find(
     op: &TakeNext,
     id: &ItemId,
 ) -> Result<Named, ViewError> {
-    let Some(slot) = ids::find(txn, id)? else {
+    let Some(slot) = item_index::find(txn, id)? else {
         return Ok(Named::Answer(Outcome::Unknown { what: "item".into(), name: id.to_string() }));
     };
     let (state, note, priority) = queue::standing(txn, &slot)?;
@@ -109,8 +109,8 @@ fn mine(
     // Its lease may have been renewed on the way.
     if sessions::get(txn, &session.name)?.as_ref() != Some(session) {
         put(txn, session)?;
-        head::next_generation(txn)?;
-        let event = super::super::event::Event::new(lease.renewed, Some(&session.name), "renew");
+        header::next_generation(txn)?;
+        let event = crate::model::base::event::Event::new(lease.renewed, Some(&session.name), "renew");
         txn.record(event.with("leases", [lease.id]));
     }
     Ok(Some(taken))

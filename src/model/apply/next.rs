@@ -1,19 +1,20 @@
 //! Taking the next items, each with its files, in one act.
 
-use super::super::area::Areas;
-use super::super::choice::{Passed, Skip, Skipped, Skips};
-use super::super::claim::{self, Grant, Holder, Mode};
-use super::super::op::TakeNext;
-use super::super::outcome::{EmptyReason, Outcome, Taken};
-use super::super::queue::{self, Queue};
-use super::super::segment::Note;
-use super::super::session::{Lease, LeasedItem, Session};
-use super::super::stats::{self, Kind};
-use super::super::view::ViewError;
-use super::super::{ItemState, QueueName, Txn, head, to_json};
 use super::leases::renew_due;
 use super::search::{Found, Search, Wishes, still_true};
-use super::{Context, active, granted, named, pool};
+use super::{Context, active, granted, named, prefetch};
+use crate::model::base::{QueueName, Txn, ViewError, to_json};
+use crate::model::ops::Outcome;
+use crate::model::ops::choice::{Passed, Skip, Skipped, Skips};
+use crate::model::ops::op::TakeNext;
+use crate::model::ops::outcome::{EmptyReason, Taken};
+use crate::model::records::area::Areas;
+use crate::model::records::claim::{self, Grant, Holder, Mode};
+use crate::model::records::counters::{self, Kind};
+use crate::model::records::queue::{self, Queue};
+use crate::model::records::segment::Note;
+use crate::model::records::session::{Lease, LeasedItem, Session};
+use crate::model::records::{ItemState, header};
 
 /// Bytes of a title that a lease keeps.
 const TITLE: usize = 80;
@@ -32,7 +33,7 @@ pub(super) fn next(txn: &mut Txn<'_>, op: &TakeNext, context: &Context) -> Resul
     renew_due(&mut session, context);
     let Searched { taken, reason, passed, skips } = match &op.choice.item {
         Some(id) => {
-            pool::give_back(txn, context, |l| l.item.as_ref().is_some_and(|i| i.id == *id))?;
+            prefetch::give_back(txn, context, |l| l.item.as_ref().is_some_and(|i| i.id == *id))?;
             let (found, help) = match named::find(txn, &session, op, id)? {
                 named::Named::Free(found, help) => (found, help),
                 named::Named::Answer(outcome) => return Ok(outcome),
@@ -46,8 +47,8 @@ pub(super) fn next(txn: &mut Txn<'_>, op: &TakeNext, context: &Context) -> Resul
         },
     };
     if !taken.is_empty() {
-        pool::note_taken(txn, &mut session, &taken, context.now)?;
-        pool::refill(txn, op, pool::Surplus::GoesBack, context)?;
+        prefetch::note_taken(txn, &mut session, &taken, context.now)?;
+        prefetch::refill(txn, op, prefetch::Surplus::GoesBack, context)?;
     }
     Ok(Outcome::Taken { items: taken, reason, passed, skips })
 }
@@ -78,7 +79,7 @@ fn search(
     };
     let wishes = wishes_text(op, session);
     let mut known = still_true(txn, session, &op.choice.skips, &wishes)?;
-    let mut taken = pool::offer(txn, session, op, (&own, &asked), context, None)?;
+    let mut taken = prefetch::offer(txn, session, op, (&own, &asked), context, None)?;
     let mut told = Told::default();
     let mut help = false;
     while taken.len() < op.count {
@@ -114,7 +115,7 @@ fn search(
     let mut passed = std::mem::take(&mut told.passed);
     passed.retain(|p| taken.iter().all(|t| t.item.id != p.id));
     let reason = if taken.len() < op.count { Some(explain(txn, told)?) } else { None };
-    let head = head::read(txn)?;
+    let head = header::read(txn)?;
     let skips = (!known.is_empty()).then_some(Skips {
         store: head.store,
         generation: head.generation,
@@ -191,7 +192,7 @@ pub(super) fn take(
 ) -> Result<Taken, ViewError> {
     let Found { slot, item, priority, because } = found;
     let ttl = ttl_of(op, &queue::must_get(txn, &slot.queue)?);
-    let generation = head::next_generation(txn)?;
+    let generation = header::next_generation(txn)?;
     let mut attempt = 0;
     let kind = Kind::of(&item);
     queue::transition_of(txn, &slot, Some(&kind), ItemState::Claimed, |note: &mut Note| {
@@ -231,7 +232,7 @@ pub(super) fn take(
             slot: slot.clone(),
             verified: None,
             files,
-            title: Some(stats::short(&item.title, TITLE)),
+            title: Some(counters::short(&item.title, TITLE)),
             kind: Some(kind),
         }),
     };
@@ -291,12 +292,13 @@ pub(super) fn unassigned(
 mod tests {
     use std::cell::Cell;
 
-    use super::super::super::view::{Blob, Entry, Kind as Stands, View};
-    use super::super::super::{MemView, Op, SessionName};
     use super::*;
     use crate::model::apply;
-    use crate::model::head::Head;
-    use crate::model::op::StartSession;
+    use crate::model::base::view::Kind as Stands;
+    use crate::model::base::{Blob, Entry, MemView, SessionName, View};
+    use crate::model::ops::Op;
+    use crate::model::ops::op::StartSession;
+    use crate::model::records::header::Head;
 
     /// A state that counts how often claims are looked up.
     #[derive(Default)]
@@ -339,7 +341,7 @@ mod tests {
     fn claims_are_looked_up_for_what_is_taken_and_not_for_all_that_might_be() {
         let mut store = Counted::default();
         let mut txn = Txn::new(&store.state);
-        txn.put_json(head::KEY, &Head::new("store".into()));
+        txn.put_json(header::KEY, &Head::new("store".into()));
         let (changes, _) = txn.finish();
         store.state.commit(changes);
         let session = SessionName::parse("s").expect("valid");

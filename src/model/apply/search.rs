@@ -10,16 +10,15 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::super::area::Areas;
-use super::super::choice::{Because, Choice, NotTaken, Passed, Skip, Skipped, Skips};
-use super::super::claim::{self, Claim, Holder, Mode};
-use super::super::filter::Filter;
-use super::super::queue::{self, Queue, Slot};
-use super::super::segment;
-use super::super::session::Session;
-use super::super::share::Share;
-use super::super::view::{View, ViewError};
-use super::super::{Item, ItemId, ItemState, QueueName, RepoPath, SessionName, Txn, head};
+use crate::model::base::{ItemId, QueueName, RepoPath, SessionName, Txn, View, ViewError};
+use crate::model::ops::choice::{Because, Choice, NotTaken, Passed, Skip, Skipped, Skips};
+use crate::model::ops::filter::Filter;
+use crate::model::records::area::Areas;
+use crate::model::records::claim::{self, Claim, Holder, Mode};
+use crate::model::records::queue::{self, Queue, Slot};
+use crate::model::records::session::Session;
+use crate::model::records::shard::Share;
+use crate::model::records::{Item, ItemState, header, segment};
 
 /// How many free items are looked at for one whose files the session holds already, before the
 /// first one that is free is taken. Two segments: a bound on the cost, not on the choice.
@@ -393,7 +392,7 @@ pub(super) fn still_true(
     skips: &[Skips],
     wishes: &str,
 ) -> Result<Vec<Skip>, ViewError> {
-    let head = head::read(view)?;
+    let head = header::read(view)?;
     let same = |s: &&Skips| s.store == head.store && s.generation <= head.generation && s.wishes == wishes;
     let Some(skips) = skips.iter().find(same) else { return Ok(Vec::new()) };
     let mut list = Vec::new();

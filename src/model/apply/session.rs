@@ -1,14 +1,13 @@
 //! Starting and ending sessions.
 
-use super::super::event::Event;
-use super::super::op::{Assign, StartSession};
-use super::super::outcome::Outcome;
-use super::super::session::{Session, SessionState};
-use super::super::share::Share;
-use super::super::view::ViewError;
-use super::super::{ItemState, SessionName, Txn, head, queue, session as sessions};
 use super::leases::{free, put, renew_due};
 use super::{Context, granted};
+use crate::model::base::{Event, SessionName, Txn, ViewError};
+use crate::model::ops::Outcome;
+use crate::model::ops::op::{Assign, StartSession};
+use crate::model::records::session::{Session, SessionState};
+use crate::model::records::shard::Share;
+use crate::model::records::{ItemState, header, queue, session as sessions};
 
 /// Starts a session, or resumes it.
 ///
@@ -43,7 +42,7 @@ pub(super) fn start(txn: &mut Txn<'_>, op: &StartSession, context: &Context) -> 
     renew_due(&mut session, context);
     if !resumed || session != before {
         put(txn, &session)?;
-        head::next_generation(txn)?;
+        header::next_generation(txn)?;
         let word = if resumed { "session resume" } else { "session start" };
         txn.record(Event::new(context.now, Some(&op.name), word));
     }
@@ -66,7 +65,7 @@ pub(super) fn assign(txn: &mut Txn<'_>, to: &Assign, context: &Context) -> Resul
     session.share = to.share;
     if known.as_ref() != Some(&session) {
         sessions::put(txn, &session);
-        head::next_generation(txn)?;
+        header::next_generation(txn)?;
         txn.record(
             Event::new(context.now, Some(&to.session), "assign")
                 .with("queues", &to.queues)
@@ -188,7 +187,7 @@ pub(super) fn end(txn: &mut Txn<'_>, name: &SessionName, context: &Context) -> R
     session.state = SessionState::Ended;
     session.ended = Some(context.now);
     sessions::put(txn, &session);
-    head::next_generation(txn)?;
+    header::next_generation(txn)?;
     txn.record(
         Event::new(context.now, Some(name), "session end").with("paths", &released).with("items", &dropped),
     );
@@ -198,9 +197,12 @@ pub(super) fn end(txn: &mut Txn<'_>, name: &SessionName, context: &Context) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::head::{Head, KEY};
-    use crate::model::op::ClaimPaths;
-    use crate::model::{Context, MemView, Op, QueueName, RepoPath, apply, claim::Mode, to_json};
+    use crate::model::base::{MemView, QueueName, RepoPath, to_json};
+    use crate::model::ops::Op;
+    use crate::model::ops::op::ClaimPaths;
+    use crate::model::records::claim::Mode;
+    use crate::model::records::header::{Head, KEY};
+    use crate::model::{Context, apply};
     use jiff::Timestamp;
 
     fn name(text: &str) -> SessionName {

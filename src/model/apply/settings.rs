@@ -1,14 +1,12 @@
 //! The settings of a queue, and what its items must have passed to be done.
 
-use super::super::event::Event;
-use super::super::outcome::Outcome;
-use super::super::queue;
-use super::super::rules::Rule;
-use super::super::session::Verified;
-use super::super::view::ViewError;
-use super::super::{ItemId, QueueName, SessionName, Txn, head};
 use super::leases::{held_under, loss_of_item, put, renew_due};
 use super::{Context, active, granted};
+use crate::model::base::{Event, ItemId, QueueName, SessionName, Txn, ViewError};
+use crate::model::ops::Outcome;
+use crate::model::records::rules::Rule;
+use crate::model::records::session::Verified;
+use crate::model::records::{header, queue};
 
 /// Changes settings; the queue comes to be if need be.
 ///
@@ -25,7 +23,7 @@ pub(super) fn set(
     queue.max_attempts = max_attempts.unwrap_or(queue.max_attempts).max(1);
     rules.iter().for_each(|rule| queue.rules.set(rule.clone()));
     queue::put(txn, &queue);
-    head::next_generation(txn)?;
+    header::next_generation(txn)?;
     let mut event = Event::new(context.now, None, "queue")
         .with("queue", name.as_str())
         .with("max_attempts", queue.max_attempts);
@@ -56,7 +54,7 @@ pub(super) fn verify(
     }
     renew_due(&mut session, context);
     put(txn, &session)?;
-    head::next_generation(txn)?;
+    header::next_generation(txn)?;
     let mut event = Event::new(context.now, Some(name), "verify")
         .with("items", [id.as_str()])
         .with("ok", verified.ok)

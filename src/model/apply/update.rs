@@ -6,15 +6,14 @@
 
 use std::collections::BTreeMap;
 
-use super::super::event::Event;
-use super::super::outcome::Outcome;
-use super::super::queue::{self, Queue};
-use super::super::segment::Note;
-use super::super::stats::{Kind, Step};
-use super::super::update::{Match, Selection, Update, Updated, places, preview};
-use super::super::view::{View, ViewError};
-use super::super::{Item, ItemState, QueueName, Txn, head, ids};
-use super::{Context, pool};
+use super::{Context, prefetch};
+use crate::model::base::{Event, QueueName, Txn, View, ViewError};
+use crate::model::ops::Outcome;
+use crate::model::ops::update::{Match, Selection, Update, Updated, places, preview};
+use crate::model::records::counters::{Kind, Step};
+use crate::model::records::queue::{self, Queue};
+use crate::model::records::segment::Note;
+use crate::model::records::{Item, ItemState, header, item_index};
 
 /// Items on their way to another place, by queue and priority, in the order of their places.
 type Moving = BTreeMap<(QueueName, u32), Vec<(Item, ItemState, Note)>>;
@@ -24,7 +23,7 @@ type Moving = BTreeMap<(QueueName, u32), Vec<(Item, ItemState, Note)>>;
 /// # Errors
 /// When the state cannot be read.
 pub(super) fn update(txn: &mut Txn<'_>, op: &Update, context: &Context) -> Result<Outcome, ViewError> {
-    pool::free_for(txn, op, context)?;
+    prefetch::free_for(txn, op, context)?;
     let mut selection = Selection::new(op);
     let mut updated = Updated::default();
     let mut moving = Moving::new();
@@ -39,7 +38,7 @@ pub(super) fn update(txn: &mut Txn<'_>, op: &Update, context: &Context) -> Resul
     if updated.changed == 0 {
         return Ok(Outcome::Updated(updated));
     }
-    let mut index = ids::Index::default();
+    let mut index = item_index::Index::default();
     for ((name, priority), items) in moving {
         let mut queue = queue::get(txn, &name)?.unwrap_or_else(|| Queue::new(name.clone(), context.now));
         let entries: Vec<(&Item, ItemState, Note)> =
@@ -50,7 +49,7 @@ pub(super) fn update(txn: &mut Txn<'_>, op: &Update, context: &Context) -> Resul
         }
     }
     index.write(txn);
-    head::next_generation(txn)?;
+    header::next_generation(txn)?;
     txn.record(event(op, &updated, context));
     Ok(Outcome::Updated(updated))
 }
@@ -61,7 +60,7 @@ pub(super) fn update(txn: &mut Txn<'_>, op: &Update, context: &Context) -> Resul
 /// When the state cannot be read.
 pub fn preview_update(view: &dyn View, op: &Update, context: &Context) -> Result<Updated, ViewError> {
     let mut txn = Txn::new(view);
-    pool::free_for(&mut txn, op, context)?;
+    prefetch::free_for(&mut txn, op, context)?;
     preview(&txn, op)
 }
 

@@ -5,7 +5,7 @@
 
 use gix::ObjectId;
 
-use crate::model::head::{self, Head};
+use crate::model::header::{self, Head};
 
 use super::super::cas;
 use super::super::{Store, StoreError};
@@ -18,7 +18,7 @@ const LOOK_BACK: usize = 2000;
 
 impl Store {
     pub(in super::super) fn head_of(&self, commit: ObjectId) -> Result<Head, StoreError> {
-        Ok(head::read(&self.view_of(commit)?)?)
+        Ok(header::read(&self.view_of(commit)?)?)
     }
 
     /// Makes `tip`, which was fetched from `remote`, the state of this clone, if it follows the

@@ -3,7 +3,7 @@
 use gix::ObjectId;
 
 use crate::crash_point;
-use crate::model::{Txn, head, queue, session};
+use crate::model::{Txn, header, queue, session};
 
 use super::super::authority::Authority;
 use super::super::cas::{self, Swap};
@@ -172,9 +172,9 @@ impl Store {
         let view = self.view_of(old)?;
         let mut txn = Txn::new(&view);
         self.stamp(&mut txn, None)?;
-        let mut head = head::read(&txn)?;
+        let mut head = header::read(&txn)?;
         head.store = super::super::random_hex(16);
-        txn.put_json(head::KEY, &head);
+        txn.put_json(header::KEY, &head);
         // Times of other clones are no longer watched: this clone's clock decides alone.
         for mut session in session::all(&txn)? {
             session.clone = None;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use gix::ObjectId;
 
-use crate::model::head::{self, Head};
+use crate::model::header::{self, Head};
 
 use super::super::authority::Authority;
 use super::super::lock::{self, StoreLock};
@@ -149,7 +149,7 @@ pub fn read_from(
         }
         Fetched::Tip(tip) => {
             let store = scratch.at(tip)?;
-            store.read(|view| head::read(view))?;
+            store.read(|view| header::read(view))?;
             Ok(Some((scratch, store)))
         }
     }

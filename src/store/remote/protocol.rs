@@ -8,8 +8,8 @@
 //! was changed will never find it there. So *lost* is said only when the expected value is gone
 //! from the ref for ever: then no copy of the push, however late, can be applied any more.
 
-use crate::model::head::Head;
-use crate::model::{Txn, ViewError, clone, head};
+use crate::model::header::Head;
+use crate::model::{Txn, ViewError, clone, header};
 
 use super::report::Pushed;
 
@@ -235,11 +235,11 @@ pub fn stamp(
     by: Option<(&str, clone::CloneRecord)>,
 ) -> Result<(), ViewError> {
     // A damaged state that is being mended may have no head.
-    let before = head::read(txn.base()).map_or(0, |head| head.generation);
-    let mut head = head::read(txn)?;
+    let before = header::read(txn.base()).map_or(0, |head| head.generation);
+    let mut head = header::read(txn)?;
     head.generation = head.generation.max(before + 1);
     head.nonce = nonce;
-    txn.put_json(head::KEY, &head);
+    txn.put_json(header::KEY, &head);
     if let Some((name, record)) = by {
         let generation = Some(head.generation);
         clone::put(txn, name, &clone::CloneRecord { nonce: head.nonce, generation, ..record });

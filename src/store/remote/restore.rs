@@ -14,7 +14,7 @@ use crate::clock;
 use crate::git::Git;
 use crate::model::Txn;
 use crate::model::event::Event;
-use crate::model::head::{self, Restored};
+use crate::model::header::{self, Restored};
 
 use super::super::authority::Authority;
 use super::super::cas::{self, Swap};
@@ -88,12 +88,12 @@ impl Store {
         let view = self.view_of(known)?;
         self.check_format(&view)?;
         let mut txn = Txn::new(&view);
-        let mut head = head::read(&txn)?;
+        let mut head = header::read(&txn)?;
         let from = head.generation;
-        head.generation = from.max(found) + head::UNKNOWN_NUMBERS;
+        head.generation = from.max(found) + header::UNKNOWN_NUMBERS;
         head.restored.push(Restored { from, to: head.generation });
         let generation = head.generation;
-        txn.put_json(head::KEY, &head);
+        txn.put_json(header::KEY, &head);
         self.stamp(&mut txn, Some(authority))?;
         let event = Event::new(clock::now(), None, "restored").with("remote", &authority.remote);
         txn.record(event.with("from", from).with("to", generation));

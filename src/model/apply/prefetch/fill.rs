@@ -1,0 +1,95 @@
+//! Leasing items ahead.
+
+use super::super::leases::{is_due, put};
+use super::super::next::{areas_of, merge, queues_of, take, wishes_text};
+use super::super::search::{Search, Wishes, still_true};
+use super::super::{Context, session};
+use super::back::give_back;
+use super::fitting;
+use crate::model::base::{Event, Txn, ViewError};
+use crate::model::ops::op::TakeNext;
+use crate::model::records::area::Areas;
+use crate::model::records::queue::Queue;
+use crate::model::records::{header, prefetch, session as sessions};
+
+/// Of the items that are left, a clone keeps no more than one in so many ready: at the end of a
+/// backlog nobody shall wait for what another clone does not work on.
+const SHARE: u64 = 4;
+
+/// Leases items ahead for whoever asks for the same as `op` next. What is there for them is renewed,
+/// unless it is too much by now; what is there for others is not: they may have gone.
+///
+/// # Errors
+/// When the state cannot be read.
+pub(in super::super) fn refill(
+    txn: &mut Txn<'_>,
+    op: &TakeNext,
+    surplus: Surplus,
+    context: &Context,
+) -> Result<(), ViewError> {
+    let (Some(clone), None) = (&context.clone, &op.choice.item) else { return Ok(()) };
+    let (Some(name), Some(session)) = (prefetch::name_of(clone), sessions::get(txn, &op.session)?) else {
+        return Ok(());
+    };
+    let known = sessions::get(txn, &name)?;
+    if known.as_ref().map_or(context.pool == 0, |k| !k.pool) {
+        return Ok(());
+    }
+    let mut pool = known.unwrap_or_else(|| session::new_pool(&name, context));
+    let (own, Ok(asked)) = (areas_of(&session)?, Areas::new(&op.choice.areas)) else { return Ok(()) };
+    let queues = queues_of(txn, op, &session, false)?;
+    let wishes = Wishes {
+        session: &session,
+        holder: None,
+        choice: &op.choice,
+        filter: op.filter,
+        own: &own,
+        asked: &asked,
+        help: false,
+    };
+    let mut ready = fitting(txn, &pool, &queues, &wishes)?;
+    let left: u64 = queues.iter().map(|q: &Queue| q.counts.pending).sum();
+    let share = usize::try_from((left + ready.len() as u64) / SHARE).unwrap_or(usize::MAX);
+    let target = context.pool.min(share);
+    let beyond = ready.split_off(target.min(ready.len()));
+    if surplus == Surplus::GoesBack && !beyond.is_empty() {
+        give_back(txn, context, |lease| beyond.contains(&lease.id))?;
+        pool = sessions::get(txn, &name)?.unwrap_or(pool);
+    }
+    let before = pool.clone();
+    for lease in pool.leases.iter_mut().filter(|l| ready.contains(&l.id) && is_due(l, context)) {
+        lease.renew(context);
+    }
+    let mut ids = Vec::new();
+    if ready.len() < target {
+        // What is not for the session is not for the pool: it takes less.
+        let mut ranges = still_true(txn, &session, &op.choice.skips, &wishes_text(op, &session))?;
+        let fill = TakeNext { session: name.clone(), ..op.clone() };
+        while ready.len() + ids.len() < target {
+            let mut search = Search::new(&wishes);
+            let Some(found) = search.run(txn, &queues, &ranges)? else { break };
+            merge(&mut ranges, std::mem::take(&mut search.ranges));
+            ids.push(take(txn, &mut pool, found, &fill, false, context)?.item.id.to_string());
+        }
+    }
+    if pool != before {
+        pool.state = sessions::SessionState::Active;
+        pool.ended = None;
+        put(txn, &pool)?;
+        header::next_generation(txn)?;
+    }
+    if !ids.is_empty() {
+        txn.record(Event::new(context.now, Some(&name), "ready").with("items", ids));
+    }
+    Ok(())
+}
+
+/// What becomes of items in a pool beyond its share, because others have taken what was left, or the
+/// setting was changed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Surplus {
+    /// It goes back.
+    GoesBack,
+    /// It may have been handed out, which is told a moment later: it runs out, if it was not.
+    RunsOut,
+}

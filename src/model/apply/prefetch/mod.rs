@@ -1,0 +1,283 @@
+//! Keeping items ready for the sessions of a clone, see [`crate::model::records::prefetch`].
+//!
+//! A pool is a session that nobody works as: it holds leases and files as any other, so that what
+//! holds for sessions (one holder a path, leases that run out, what `doctor` counts) holds for it.
+//! No two of its items touch the same file: each of them must be fit to go to another session.
+
+mod back;
+mod fill;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use super::leases::{free, put, renew_due};
+use super::next::{areas_of, queues_of, ttl_of};
+use super::search::{Facts, Wishes};
+use super::{Context, active, granted};
+use crate::model::base::{Event, ItemId, Txn, View, ViewError};
+use crate::model::ops::Outcome;
+use crate::model::ops::choice::Because;
+use crate::model::ops::op::{HandOut, Handed, TakeNext};
+use crate::model::ops::outcome::Taken;
+use crate::model::records::area::Areas;
+use crate::model::records::claim::{self, Grant, Holder, Mode};
+use crate::model::records::queue::{self, Queue};
+use crate::model::records::segment::Note;
+use crate::model::records::session::{Lease, Loss, Session};
+use crate::model::records::{ItemState, counters, header, prefetch, session as sessions};
+pub(super) use back::{free_for, give_back, make_way};
+pub(super) use fill::{Surplus, refill};
+
+/// The items of a pool that a session may take, the most urgent first: their leases.
+///
+/// # Errors
+/// When the state cannot be read.
+fn fitting(
+    view: &dyn View,
+    pool: &Session,
+    queues: &[Queue],
+    wishes: &Wishes<'_>,
+) -> Result<Vec<u64>, ViewError> {
+    let mut found = Vec::new();
+    for lease in &pool.leases {
+        let Some(held) = &lease.item else { continue };
+        let slot = &held.slot;
+        if !queues.iter().any(|q| q.name == slot.queue) {
+            continue;
+        }
+        let item = queue::item(view, slot)?;
+        if wishes.objection(&Facts::of(&item)).is_none() {
+            found.push((queue::standing(view, slot)?.2, lease.id));
+        }
+    }
+    found.sort_unstable();
+    Ok(found.into_iter().map(|(_, lease)| lease).collect())
+}
+
+/// Gives a session items of its clone's pool, at most as many as asked for. Their leases begin
+/// anew; with `is_young` they do not, and only those are given that have at least half of their
+/// time before them, by the wall clock and by that judgement.
+///
+/// # Errors
+/// When the state cannot be read.
+pub(super) fn offer(
+    txn: &mut Txn<'_>,
+    session: &mut Session,
+    op: &TakeNext,
+    areas: (&Areas, &Areas),
+    context: &Context,
+    is_young: Option<&dyn Fn(&Lease) -> bool>,
+) -> Result<Vec<Taken>, ViewError> {
+    let Some(mut pool) = prefetch::own(txn, context)?.filter(|p| !p.leases.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    let queues = queues_of(txn, op, session, false)?;
+    let leases = {
+        let (own, asked) = areas;
+        let wishes = Wishes {
+            session,
+            holder: Some(&session.name),
+            choice: &op.choice,
+            filter: op.filter,
+            own,
+            asked,
+            help: false,
+        };
+        fitting(txn, &pool, &queues, &wishes)?
+    };
+    let mut taken = Vec::new();
+    for id in leases {
+        if taken.len() == op.count {
+            break;
+        }
+        let Some(lease) = pool.leases.iter().find(|l| l.id == id) else { continue };
+        let queue = lease.item.as_ref().and_then(|i| queues.iter().find(|q| q.name == i.slot.queue));
+        let Some(queue) = queue.filter(|q| session.filled(q).is_none()) else { continue };
+        let ttl = ttl_of(op, queue);
+        let holds = lease.clone == context.clone && !lease.is_due(context.now) && lease.ttl == ttl;
+        let begin = match is_young {
+            Some(is_young) if !holds || !is_young(lease) => continue,
+            Some(_) => None,
+            None => Some((context, ttl)),
+        };
+        taken.extend(pass_on(txn, &mut pool, session, id, begin)?);
+    }
+    if !taken.is_empty() {
+        sessions::put(txn, &pool);
+    }
+    Ok(taken)
+}
+
+/// Moves one lease with its item and files from a pool to a session. The lease keeps its number:
+/// it is the same grant, in other hands of the same clone. Its time begins anew with `begin`, the
+/// seconds that it lasts from then on.
+fn pass_on(
+    txn: &mut Txn<'_>,
+    pool: &mut Session,
+    session: &mut Session,
+    id: u64,
+    begin: Option<(&Context, u64)>,
+) -> Result<Option<Taken>, ViewError> {
+    let Some(at) = pool.leases.iter().position(|l| l.id == id && l.item.is_some()) else { return Ok(None) };
+    let mut lease = pool.leases.remove(at);
+    if let Some((context, ttl)) = begin {
+        lease.renew(context);
+        lease.ttl = ttl;
+    }
+    let Some(held) = &lease.item else { return Ok(None) };
+    free(txn, &pool.name, &lease)?;
+    for file in &held.files {
+        let holder = Holder {
+            session: session.name.clone(),
+            mode: Mode::Exclusive,
+            since: lease.since,
+            grants: vec![Grant { lease: id, item: Some(held.id.clone()), mode: Mode::Exclusive }],
+            reason: None,
+        };
+        claim::grant(txn, file, holder)?;
+        session.forget_losses(file);
+    }
+    session.lost.retain(|l| l.item.as_ref() != Some(&held.id));
+    queue::transition_of(txn, &held.slot, held.kind.as_ref(), ItemState::Claimed, |note: &mut Note| {
+        note.by = Some(session.name.clone());
+        note.attempt += 1;
+    })?;
+    let (_, note, priority) = queue::standing(txn, &held.slot)?;
+    let taken = Taken {
+        item: queue::item(txn, &held.slot)?,
+        queue: held.slot.queue.clone(),
+        priority,
+        attempt: note.attempt,
+        lease: id,
+        expires: lease.expires(),
+        because: Because::Ready,
+        help: false,
+    };
+    session.leases.push(lease);
+    Ok(Some(taken))
+}
+
+/// What the pool of the clone has for a session, without asking the remote: nothing, or as many
+/// items as asked for, and they are the session's in the transaction. `is_young` tells of a lease
+/// whether less than half of its time has passed by a clock that nobody sets.
+///
+/// # Errors
+/// When the state cannot be read.
+pub fn apply_ready(
+    txn: &mut Txn<'_>,
+    op: &TakeNext,
+    context: &Context,
+    is_young: &dyn Fn(&Lease) -> bool,
+) -> Result<Vec<Taken>, ViewError> {
+    let (Ok(mut session), Ok(asked)) = (active(txn, &op.session)?, Areas::new(&op.choice.areas)) else {
+        return Ok(Vec::new());
+    };
+    for name in &op.queues {
+        if queue::get(txn, name)?.is_none() {
+            return Ok(Vec::new());
+        }
+    }
+    let own = areas_of(&session)?;
+    let items = offer(txn, &mut session, op, (&own, &asked), context, Some(is_young))?;
+    Ok(if items.len() == op.count { items } else { Vec::new() })
+}
+
+/// Hands items of a pool to a session that has been told so already, and fills the pool up.
+///
+/// # Errors
+/// When the state cannot be read.
+pub(super) fn hand_out(txn: &mut Txn<'_>, op: &HandOut, context: &Context) -> Result<Outcome, ViewError> {
+    let outcome = pass_all_on(txn, op, Some(context))?;
+    if let Outcome::Taken { .. } = outcome {
+        refill(txn, &op.next, Surplus::RunsOut, context)?;
+    }
+    Ok(outcome)
+}
+
+/// With a context the time of the leases begins anew: now everybody is told who holds them.
+///
+/// Each item by itself: that one has run out, because nobody could be told for so long, is no reason
+/// to take the others away from who works on them.
+///
+/// # Errors
+/// When the state cannot be read.
+pub(super) fn pass_all_on(
+    txn: &mut Txn<'_>,
+    op: &HandOut,
+    context: Option<&Context>,
+) -> Result<Outcome, ViewError> {
+    let mut session = granted!(active(txn, &op.next.session)?);
+    let Some(mut pool) = sessions::get(txn, &op.pool)? else {
+        return Ok(Outcome::Unknown { what: "session".into(), name: op.pool.to_string() });
+    };
+    let (mut taken, mut lost) = (Vec::new(), Vec::new());
+    for Handed { id, lease } in &op.items {
+        // What the session holds it was told of before, by a process that died before it could take
+        // the note of it away.
+        if session.leases.iter().any(|l| l.id == *lease) {
+            continue;
+        }
+        match pool.leases.iter().find(|l| l.id == *lease).map(|l| l.ttl) {
+            Some(ttl) => {
+                let begin = context.map(|c| (c, ttl));
+                taken.extend(pass_on(txn, &mut pool, &mut session, *lease, begin)?);
+            }
+            None => lost.push(id.clone()),
+        }
+    }
+    if let Some(context) = context {
+        renew_due(&mut session, context);
+        note_lost(txn, &mut session, &lost, context);
+    }
+    if taken.is_empty() && lost.is_empty() {
+        return Ok(Outcome::Taken { items: taken, reason: None, passed: Vec::new(), skips: None });
+    }
+    if taken.is_empty() {
+        put(txn, &session)?;
+    } else {
+        note_taken(txn, &mut session, &taken, op.at)?;
+        sessions::put(txn, &pool);
+    }
+    header::next_generation(txn)?;
+    Ok(Outcome::Taken { items: taken, reason: None, passed: Vec::new(), skips: None })
+}
+
+/// What ran out before anybody could be told that it was handed out.
+fn note_lost(txn: &mut Txn<'_>, session: &mut Session, lost: &[ItemId], context: &Context) {
+    if lost.is_empty() {
+        return;
+    }
+    for id in lost.iter().filter(|id| session.item_loss(id).is_none()).cloned().collect::<Vec<_>>() {
+        session.remember_loss(Loss {
+            path: None,
+            item: Some(id),
+            lease: 0,
+            at: context.now,
+            by: None,
+            why: "its lease ran out before the remote was told who had it".into(),
+        });
+    }
+    let ids: Vec<_> = lost.iter().map(ToString::to_string).collect();
+    txn.record(Event::new(context.now, Some(&session.name), "late").with("items", ids));
+}
+
+/// Counts what a session was given, and writes it and the event.
+///
+/// # Errors
+/// When the state cannot be read.
+pub(super) fn note_taken(
+    txn: &mut Txn<'_>,
+    session: &mut Session,
+    taken: &[Taken],
+    at: jiff::Timestamp,
+) -> Result<(), ViewError> {
+    let from: BTreeSet<_> = taken.iter().map(|t| &t.queue).collect();
+    counters::begin(txn, from.into_iter(), at)?;
+    session.stats.grant(taken.len() as u64, at);
+    put(txn, session)?;
+    let ids: Vec<_> = taken.iter().map(|t| t.item.id.to_string()).collect();
+    let leases: Vec<_> = taken.iter().map(|t| t.lease).collect();
+    txn.record(Event::new(at, Some(&session.name), "next").with("items", ids).with("leases", leases));
+    Ok(())
+}

@@ -1,0 +1,17 @@
+//! Which of the free items a caller can do anything with.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::records::shard::Share;
+
+/// What [`crate::model::ops::op::TakeNext`] passes over, for callers that carry the work out themselves. The
+/// default takes everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Filter {
+    /// Only items that carry a command.
+    #[serde(default)]
+    pub run: bool,
+    /// Only the items of one share.
+    #[serde(default)]
+    pub share: Option<Share>,
+}

@@ -1,0 +1,13 @@
+//! Operations and their outcomes, as data.
+
+pub mod choice;
+pub mod condition;
+pub mod filter;
+pub mod import_survey;
+pub mod op;
+pub mod outcome;
+pub mod reimport;
+pub mod update;
+
+pub use op::Op;
+pub use outcome::Outcome;

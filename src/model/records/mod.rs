@@ -1,0 +1,22 @@
+//! The records of the state and their layout, as `docs/format.md` describes them.
+
+pub mod area;
+pub mod claim;
+pub mod clone;
+pub mod cooldown;
+pub mod counters;
+pub mod dependencies;
+pub mod groups;
+pub mod header;
+pub mod item;
+pub mod item_index;
+pub mod need_syntax;
+pub mod prefetch;
+pub mod queue;
+pub mod rules;
+pub mod segment;
+pub mod session;
+pub mod severity;
+pub mod shard;
+
+pub use item::{Item, ItemState, NewItem};
