@@ -126,8 +126,8 @@ impl App {
         // Without the remote, a session can go on with what it holds, and give it back.
         let can_wait = matches!(op, Op::Finish { .. } | Op::Release { .. } | Op::Record { .. });
         let outcome = if self.offline && can_wait {
-            let outcome = store.post(op)?;
-            if store.authority()?.is_some() && !outcome.is_refusal() {
+            let outcome = store.defer(op)?;
+            if store.arbiter()?.is_some() && !outcome.is_refusal() {
                 self.ui.narrate("git coord: noted here; it goes out with the next exchange: git coord sync");
             }
             outcome
@@ -144,7 +144,7 @@ impl App {
     /// # Errors
     /// From the store, and refusals.
     pub fn record(&self, store: &Store, op: &Op) -> CliResult<()> {
-        let outcome = store.post(op)?;
+        let outcome = store.defer(op)?;
         self.upkeep_if_wanted(store);
         self.sync_if_due(store)?;
         if outcome.is_refusal() { Err(CliError::from_refusal(outcome)) } else { Ok(()) }
@@ -182,7 +182,7 @@ impl App {
     /// # Errors
     /// From the store; not when the remote cannot be reached: it is told later then.
     pub fn tell_handed_out(&self, store: &Store) -> CliResult<()> {
-        if self.offline || !store.has_handed_out()? {
+        if self.offline || !store.has_unsent_grants()? {
             return Ok(());
         }
         self.unless_away(store.submit(&Op::Sweep, None), "").map(|_| ())
@@ -271,7 +271,7 @@ impl App {
     /// From the store.
     pub fn sweep(&self, store: &Store) -> CliResult<bool> {
         let reached = self.refresh(store, Duration::from_secs(self.settings.refresh), SHOW_WAIT)?;
-        if self.offline || store.authority()?.is_some() {
+        if self.offline || store.arbiter()?.is_some() {
             // With a remote, taking back is a push: left to those who have something to push.
             return Ok(reached);
         }

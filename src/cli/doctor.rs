@@ -29,7 +29,7 @@ const WIDTH: usize = 62;
 pub fn doctor(app: &App, args: &DoctorArgs) -> CliResult<Answer> {
     let program = process::own_program()
         .map_err(|e| CliError::failed("io", format!("cannot find this program: {e}")))?;
-    if args.remote && app.store()?.authority()?.is_none() {
+    if args.remote && app.store()?.arbiter()?.is_none() {
         return Err(super::remote::no_remote());
     }
     let (repair, remote) = (args.repair, args.remote);

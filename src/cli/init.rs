@@ -64,14 +64,14 @@ pub fn init(app: &App, args: &InitArgs) -> CliResult<Answer> {
     // A store that decides by itself was not asked for, and would be taken for one that shares the
     // remote's: a new one meets the remote before anybody sees it.
     let store = store::create_as(&app.repo.common_dir, sha256, app.store_options(), &mut meet)?;
-    if store.authority()?.map(|a| a.remote) != args.remote || !fresh {
+    if store.arbiter()?.map(|a| a.remote) != args.remote || !fresh {
         // It was there, or another process has made it meanwhile.
         meet(&store)?;
     }
     crash_point!("before the hooks");
     let left = args.local && leave(app, &store)?;
     let hooks = hooks::install(app)?;
-    let remote = store.authority()?.map(|a| a.remote);
+    let remote = store.arbiter()?.map(|a| a.remote);
     let word = if fresh { "set up" } else { "already set up" };
     let mut lines = vec![format!("{} in {}", paint(GOOD, word), store.path().display())];
     lines.extend(shared);
@@ -90,8 +90,8 @@ pub fn init(app: &App, args: &InitArgs) -> CliResult<Answer> {
 /// Makes the store decide by itself again. What this clone keeps ready goes back to the others, if
 /// they can be told; else its leases run out there.
 fn leave(app: &App, store: &Store) -> CliResult<bool> {
-    let pool = match store.authority()? {
-        Some(authority) => store.read(|view| prefetch::of(view, &authority.clone))?,
+    let pool = match store.arbiter()? {
+        Some(arbiter) => store.read(|view| prefetch::of(view, &arbiter.clone))?,
         None => None,
     };
     let Some(pool) = pool else { return Ok(store.leave()?) };
@@ -122,7 +122,7 @@ fn join(app: &App, store: &Store, remote: &str, discard: bool) -> CliResult<Vec<
         return Err(CliError::failed("several-urls", message)
             .hint("add a remote of its own for the arbiter: git remote add coord URL"));
     }
-    let before = store.authority()?.map(|a| a.remote).filter(|before| before != remote);
+    let before = store.arbiter()?.map(|a| a.remote).filter(|before| before != remote);
     let from_now_on = format!("{remote} is the arbiter from now on");
     match store.join(remote, discard).map_err(|e| not_joined(e, remote))? {
         Joined::Already => Ok(vec![format!("{remote} is the arbiter")]),

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::store::remote::probe::{self, Probe, Trial, median};
-use crate::store::remote::{RemoteLook, There};
+use crate::store::remote::{RemoteInspection, There};
 
 use super::app::App;
 use super::error::{CliError, CliResult};
@@ -72,16 +72,16 @@ fn without_password(url: &str) -> String {
 fn show(app: &App) -> CliResult<Answer> {
     let store = app.store()?;
     let last = store.last_exchange();
-    let waiting = store.posted()?;
-    let Some(look) = store.look_at_remote()? else { return Err(no_remote()) };
-    let name = &look.authority.remote;
+    let waiting = store.deferred()?;
+    let Some(look) = store.inspect_remote()? else { return Err(no_remote()) };
+    let name = &look.arbiter.remote;
     let url = url(app, name)?;
     let here = look.known.as_ref().map(|head| head.generation);
     let (there, state, words) = side(&look);
     let shown = |n: Option<u64>| n.map_or_else(|| "?".to_owned(), |n| n.to_string());
     let mut lines = vec![
         format!("{}  {}", paint(STRONG, name), url.as_deref().unwrap_or("(has no URL)")),
-        format!("  this clone     {}", look.authority.clone),
+        format!("  this clone     {}", look.arbiter.clone),
         format!("  generation     {} here, {} there: {words}", shown(here), shown(there)),
         format!("  last exchange  {}", last.map_or_else(|| "never".to_owned(), text::ago)),
         format!("  waiting        {}", text::count(waiting, "act")),
@@ -89,7 +89,7 @@ fn show(app: &App) -> CliResult<Answer> {
     let settings = settings(app);
     lines.push(format!("  settings       {settings}"));
     let data = json!({
-        "remote": name, "url": url, "clone": look.authority.clone,
+        "remote": name, "url": url, "clone": look.arbiter.clone,
         "generation": { "here": here, "there": there }, "state": state,
         "exchanged": last.map(|at| at.to_string()), "waiting": waiting,
         "settings": {
@@ -111,7 +111,7 @@ fn settings(app: &App) -> String {
 }
 
 /// The generation that the remote has, how it stands to this clone as a word, and for people.
-fn side(look: &RemoteLook) -> (Option<u64>, &'static str, String) {
+fn side(look: &RemoteInspection) -> (Option<u64>, &'static str, String) {
     match &look.there {
         There::Unreachable(reason) => (None, "unreachable", paint(WARN, format!("not reached ({reason})"))),
         There::Absent => (None, "missing", paint(BAD, "the remote has no state")),
@@ -134,7 +134,7 @@ fn side(look: &RemoteLook) -> (Option<u64>, &'static str, String) {
 
 fn try_out(app: &App, args: &ProbeArgs) -> CliResult<Answer> {
     let arbiter = match app.store() {
-        Ok(store) => store.authority()?.map(|a| a.remote),
+        Ok(store) => store.arbiter()?.map(|a| a.remote),
         Err(_) => None,
     };
     let name = args.name.clone().or(arbiter).unwrap_or_else(|| "origin".to_owned());

@@ -168,7 +168,7 @@ fn begin(
         _ => random_hex(16),
     };
     let known = store.read(|view| session::get(view, &args.name))?;
-    let clone = store.authority()?.map(|a| a.clone);
+    let clone = store.arbiter()?.map(|a| a.clone);
     let op = Op::StartSession(StartSession {
         name: args.name.clone(),
         token: token.clone(),
@@ -213,7 +213,7 @@ fn at_work(held: CliError, known: &Session, clone: Option<&str>) -> CliError {
 fn check_not_at_work(store: &Store, name: &SessionName, place: &Path) -> CliResult<()> {
     // Another clone may have started or ended it meanwhile. Without the remote there is no start.
     store.refresh_if_older(Duration::ZERO, LOOK_WAIT)?;
-    let clone = store.authority()?.map(|a| a.clone);
+    let clone = store.arbiter()?.map(|a| a.clone);
     let known = store.read(|view| session::get(view, name))?;
     match known.filter(|k| k.is_bound() && !is_free(k, place, clone.as_deref())) {
         Some(known) => Err(at_work(CliError::from_refusal(known.held_elsewhere()), &known, clone.as_deref())),

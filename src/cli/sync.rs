@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::model::{Op, session};
-use crate::notes::{NoteError, exchange};
+use crate::notes::{NoteError, sync};
 
 use super::app::App;
 use super::error::{CliError, CliResult};
@@ -13,15 +13,15 @@ use super::text;
 /// Runs `sync`: what waits goes out, what is new comes in, then the notes of all sessions.
 pub fn sync(app: &App) -> CliResult<Answer> {
     let store = app.store()?;
-    if store.authority()?.is_none() {
+    if store.arbiter()?.is_none() {
         return Err(super::remote::no_remote());
     }
     store.sync_begins()?;
-    let waiting = store.posted()?;
+    let waiting = store.deferred()?;
     let began = crate::clock::now();
     let before = store.tip()?;
     app.submit(&store, &Op::Sweep, None)?;
-    let sent = waiting - store.posted()?.min(waiting);
+    let sent = waiting - store.deferred()?.min(waiting);
     let mut refused = 0;
     store.log(|event| {
         refused += usize::from(event.event == "refused" && event.time >= began);
@@ -29,14 +29,14 @@ pub fn sync(app: &App) -> CliResult<Answer> {
     })?;
     let is_new = store.tip()? != before;
     // Read anew: a folder that was moved has another name by now.
-    let Some(authority) = store.authority()? else { return Err(super::remote::no_remote()) };
+    let Some(arbiter) = store.arbiter()? else { return Err(super::remote::no_remote()) };
     let sessions = store.read(|view| session::all(view))?;
     let elsewhere = |s: &session::Session| {
-        s.state == session::SessionState::Active && s.clone.as_ref().is_some_and(|c| *c != authority.clone)
+        s.state == session::SessionState::Active && s.clone.as_ref().is_some_and(|c| *c != arbiter.clone)
     };
     let own: Vec<_> = sessions.into_iter().filter(|s| !elsewhere(s)).map(|s| s.name).collect();
     let patience = app.store_options().patience;
-    let notes = exchange::exchange(&app.repo, &authority.remote, &own, patience).map_err(|e| {
+    let notes = sync::sync(&app.repo, &arbiter.remote, &own, patience).map_err(|e| {
         let message = Text::block(&format!("the notes were not exchanged: {e}"));
         match e {
             NoteError::Remote(_) => CliError::remote(message),
@@ -51,7 +51,7 @@ pub fn sync(app: &App) -> CliResult<Answer> {
     let mut lines = vec![format!(
         "{} with {}: {} and {} sent, {} received",
         paint(GOOD, "exchanged"),
-        authority.remote,
+        arbiter.remote,
         text::count(sent, "act"),
         text::count(notes.pushed, "note ref"),
         text::count(notes.fetched, "note ref"),
@@ -61,7 +61,7 @@ pub fn sync(app: &App) -> CliResult<Answer> {
         lines.push(format!("{}; why: git coord log", paint(WARN, many)));
     }
     let data = json!({
-        "pushed": pushed, "fetched": fetched, "remote": authority.remote,
+        "pushed": pushed, "fetched": fetched, "remote": arbiter.remote,
         "acts": sent, "refused": refused, "notes_pushed": notes.pushed, "notes_fetched": notes.fetched,
     });
     Ok(Answer::new(data, lines))

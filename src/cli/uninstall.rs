@@ -99,7 +99,7 @@ fn told_there(ended: &Result<Vec<SessionName>, UninstallError>, arbiter: Option<
 pub fn uninstall(app: &App, args: &UninstallArgs) -> CliResult<Answer> {
     let found = footprint(&app.repo)?;
     // Of a store that cannot be read nobody knows the remote; it can be removed all the same.
-    let arbiter = app.store().ok().and_then(|store| store.authority().ok().flatten()).map(|a| a.remote);
+    let arbiter = app.store().ok().and_then(|store| store.arbiter().ok().flatten()).map(|a| a.remote);
     let there = there(app, args, arbiter.as_deref())?;
     if found.is_empty() && there.refs.is_empty() && !args.yes {
         return Ok(nothing(app, &found));

@@ -79,7 +79,7 @@ pub fn update(app: &App, args: &UpdateArgs) -> CliResult<Answer> {
     };
     let updated = if args.dry_run {
         app.sweep(&store)?;
-        let clone = store.authority()?.map(|authority| authority.clone);
+        let clone = store.arbiter()?.map(|arbiter| arbiter.clone);
         let context = Context { clone, ..Context::local(crate::clock::now()) };
         store.read(|view| preview_update(view, &update, &context))?
     } else {

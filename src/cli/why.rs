@@ -58,7 +58,7 @@ fn turn(app: &App, store: &Store, why: &Why, asking: Option<&SessionName>) -> Cl
     if !is_free(why) {
         return Ok(Turn::Later);
     }
-    let clone = store.authority()?.map(|authority| authority.clone);
+    let clone = store.arbiter()?.map(|arbiter| arbiter.clone);
     let context = Context { clone, ..Context::local(crate::clock::now()) };
     let op = Op::Next(TakeNext {
         session: session.clone(),

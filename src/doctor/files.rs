@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use gix::ObjectId;
 
 use crate::git::{Git, HostRepo};
-use crate::store::rescue::{file_name, files_in, try_lock_upkeep};
-use crate::store::{HEAD, HINTS_DIR, STORE_DIR, StoreError, StoreLock, config, leftovers, room};
+use crate::store::raw::{file_name, files_in, try_lock_upkeep};
+use crate::store::{HEAD, HINTS_DIR, STORE_DIR, StoreError, StoreLock, config, leftovers, write_queue};
 
 use super::{DoctorError, Finding, Report, dead};
 
@@ -194,7 +194,7 @@ impl Files<'_> {
         let dir = self.place.join("room");
         for path in files_in(&dir) {
             let ending = path.extension().unwrap_or_default().to_string_lossy().into_owned();
-            if room::is_posted(&path) && ending != "tmp" {
+            if write_queue::is_posted(&path) && ending != "tmp" {
                 self.posted(&path, &ending);
                 continue;
             }
@@ -222,7 +222,7 @@ impl Files<'_> {
     /// A posted act was acknowledged and is nowhere else: it stays, whatever is wrong with it. So
     /// does its answer, without which it would be carried out once more.
     fn posted(&mut self, path: &Path, ending: &str) {
-        if ending == "op" && !room::is_readable(path) && path.exists() {
+        if ending == "op" && !write_queue::is_readable(path) && path.exists() {
             let what = "an act that waits for the remote cannot be read; a newer git-coord may be able to";
             self.report.findings.push(Finding::at_path("posted-unreadable", path, what).beyond_repair());
         }

@@ -9,7 +9,7 @@ use gix::objs::Kind;
 use crate::model::event::Event;
 use crate::model::header::{self, Head};
 use crate::model::{read_json, session};
-use crate::store::rescue::{Bad, Commit, try_lock_upkeep};
+use crate::store::raw::{Bad, Commit, try_lock_upkeep};
 use crate::store::{STATE_REF, Store};
 
 use super::outside::Sessions;

@@ -37,7 +37,7 @@ use std::path::PathBuf;
 
 use crate::git::{GitError, HostRepo};
 use crate::hook::HookError;
-use crate::store::{STORE_DIR, Store, StoreError, StoreOptions, rescue};
+use crate::store::{STORE_DIR, Store, StoreError, StoreOptions, raw};
 
 pub use finding::{Finding, Place};
 pub(crate) use outside::git_dirs;
@@ -111,7 +111,7 @@ pub fn examine(repo: &HostRepo, options: &Options) -> Result<Report, DoctorError
     if !place.is_dir() {
         return Err(StoreError::Absent { path: place }.into());
     }
-    let locked = if options.repair || options.remote { Some(rescue::lock_folder(&place)?) } else { None };
+    let locked = if options.repair || options.remote { Some(raw::lock_folder(&place)?) } else { None };
     let guard = if options.repair { locked.as_ref() } else { None };
     let mut report = Report::default();
     files::examine(repo, &place, guard, &mut report)?;

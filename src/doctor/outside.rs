@@ -8,8 +8,8 @@ use crate::git::{GitEnv, HostRepo};
 use crate::hook::{self, HookStatus, State};
 use crate::model::SessionName;
 use crate::model::session::{Session, SessionState};
-use crate::store::rescue::files_in;
-use crate::store::{Authority, Store, host_name};
+use crate::store::raw::files_in;
+use crate::store::{RemoteArbiter, Store, host_name};
 
 use super::{DoctorError, Finding, Options, Report};
 
@@ -73,7 +73,7 @@ pub fn bindings(repo: &HostRepo, sessions: Option<&Sessions>, repair: bool, repo
 /// # Errors
 /// When git does not answer.
 pub fn arbiter(repo: &HostRepo, store: &Store, report: &mut Report) -> Result<(), DoctorError> {
-    if let Some(Authority { remote, .. }) = store.authority()?
+    if let Some(RemoteArbiter { remote, .. }) = store.arbiter()?
         && !repo.has_remote(&remote)?
     {
         let message = format!(

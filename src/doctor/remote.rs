@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use gix::ObjectId;
 
 use crate::model::header::Head;
-use crate::store::remote::{RemoteError, RemoteLook, There};
+use crate::store::remote::{RemoteError, RemoteInspection, There};
 use crate::store::{STATE_REF, Store, StoreError, StoreLock};
 
 use super::{DoctorError, Finding, Report, records};
@@ -32,12 +32,12 @@ pub fn examine(
     report: &mut Report,
 ) -> Result<(), DoctorError> {
     for attempt in 1.. {
-        let Some(look) = store.look_under(guard)? else { return Ok(()) };
+        let Some(look) = store.inspect_under_lock(guard)? else { return Ok(()) };
         let finding = judge(store, &look)?.filter(|f| !repair || f.code != RECORDS);
         let Some(finding) = finding else {
             // So that the examination of this clone is one of what the remote has.
             if repair {
-                store.adopt_found(guard, &look)?;
+                store.follow_found(guard, &look)?;
             }
             return Ok(());
         };
@@ -51,7 +51,7 @@ pub fn examine(
                 report.notes.push(format!(
                     "{} has this clone's state again and goes on with generation {generation}; \
                      clones that know what is not in it are told so by their next command",
-                    look.authority.remote
+                    look.arbiter.remote
                 ));
                 return Ok(());
             }
@@ -63,8 +63,8 @@ pub fn examine(
 }
 
 /// What is wrong with the remote's state.
-fn judge(store: &Store, look: &RemoteLook) -> Result<Option<Finding>, DoctorError> {
-    let remote = &look.authority.remote;
+fn judge(store: &Store, look: &RemoteInspection) -> Result<Option<Finding>, DoctorError> {
+    let remote = &look.arbiter.remote;
     let Some(known) = &look.known else {
         // This clone has nothing that could be put there; its own examination tells of that.
         return Ok(None);

@@ -19,7 +19,7 @@ use gix::ObjectId;
 use crate::model::event::Event;
 use crate::model::view::Blob;
 use crate::model::{Changes, Txn, header};
-use crate::store::rescue::{Commit, Grafts, parse_events};
+use crate::store::raw::{Commit, Grafts, parse_events};
 use crate::store::{Store, StoreError};
 
 use super::look::{Look, Tip, head_of, short};
@@ -206,7 +206,7 @@ fn put_together(
         let mut tried = HashSet::new();
         nodes.filter(|node| tried.insert(node.1)).find_map(|node| store.sound(node.1).ok()).map(|(_, b)| b)
     };
-    let mut lines = crate::store::rescue::logged(&view);
+    let mut lines = crate::store::raw::logged(&view);
     lines.extend(chain(store, tip, candidates));
     let Ok(Some(told)) = rebuild::rebuild(&mut txn, &halves, older, &parse_events(&lines)) else {
         return Ok(None);

@@ -2,8 +2,8 @@
 
 use crate::model::event::Event;
 use crate::model::{Txn, header};
+use crate::store::raw::{Onto, Scope, file_name, keep_events};
 use crate::store::remote::Refetched;
-use crate::store::rescue::{Onto, Scope, file_name, keep_events};
 use crate::store::{Store, StoreError, StoreLock};
 
 use super::look::{Look, Tip, look, tip};

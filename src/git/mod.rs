@@ -2,12 +2,12 @@
 
 pub mod changes;
 mod cmd;
-mod exchange;
 mod limit;
+mod remote_git;
 mod repo;
 #[cfg(test)]
 pub(crate) mod testrepo;
 
 pub use cmd::{Git, GitError, GitOutput, OLDEST_GIT, redirecting, version};
-pub use exchange::{Exchange, is_address, listed};
+pub use remote_git::{RemoteGit, is_address, listed};
 pub use repo::{GitEnv, HostRepo, RepoError, Worktree, resolve_existing};

@@ -7,7 +7,7 @@
 //! reftable and is not safe beside `pack-refs`. `git notes` itself is not used: it has no
 //! compare-and-swap and loses notes when two processes write.
 
-pub mod exchange;
+pub mod sync;
 
 use gix::ObjectId;
 use gix::objs::tree::{Entry, EntryKind};

@@ -96,7 +96,7 @@ impl Worker<'_> {
         data.insert("log".into(), json!(log.to_string_lossy()));
         let session = Some(self.slot.session.clone());
         // Nobody's leave is needed for it: with a remote it goes along with the next push.
-        self.store.post(&Op::Record { session, event: "ran".into(), data })?;
+        self.store.defer(&Op::Record { session, event: "ran".into(), data })?;
         Ok(())
     }
 

@@ -147,7 +147,7 @@ fn slot<'a>(
 ) -> Result<Option<Slot<'a>>, RunnerError> {
     let Some(lock) = store.run_lock(&name)? else { return Ok(None) };
     let known = store.read(|view| session::get(view, &name))?;
-    let clone = store.authority()?.map(|a| a.clone);
+    let clone = store.arbiter()?.map(|a| a.clone);
     // Ours is of a run that was killed, because the lock was free. Otherwise a session of the user
     // or of another clone has that name.
     if let Some(known) = known.filter(|s| s.state == SessionState::Active)

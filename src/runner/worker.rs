@@ -281,7 +281,7 @@ impl<'a> Worker<'a> {
     /// out, also one of the command's own.
     fn take_back(&self, taken: &Taken, error: &RunnerError, before: Option<&str>) -> Result<(), RunnerError> {
         let (Some(tree), Some(before)) = (&self.slot.tree, before) else { return Ok(()) };
-        let unknown = !error.changed_nothing() || self.store.has_unsettled_push();
+        let unknown = !error.changed_nothing() || self.store.has_in_doubt_push();
         if unknown || self.left_by_us(taken)? == Some(ItemState::Done) {
             return Ok(());
         }

@@ -22,7 +22,7 @@ use crate::git::{Git, GitEnv, GitError};
 use crate::guard::range::{self, Fault};
 use crate::model::header::{self, Head};
 use crate::model::{View, ViewError, clone, queue, read_json, session};
-use crate::store::{STATE_REF, Scratch, Store, StoreError};
+use crate::store::{STATE_REF, Store, StoreError, TempStore};
 
 /// A bare repository.
 #[derive(Debug)]
@@ -183,10 +183,10 @@ impl Bare {
         Ok(Some(store.read(|view| header::read(view))?))
     }
 
-    fn store_at(&self, tip: ObjectId) -> Result<(Scratch, Store), ServerError> {
+    fn store_at(&self, tip: ObjectId) -> Result<(TempStore, Store), ServerError> {
         let mut folders: Vec<PathBuf> = self.env.object_dir.iter().map(|d| self.dir.join(d)).collect();
         folders.push(self.objects.clone());
-        let scratch = Scratch::new(self.sha256)?;
+        let scratch = TempStore::new(self.sha256)?;
         scratch.see(&folders)?;
         let store = scratch.at(tip)?;
         Ok((scratch, store))

@@ -7,9 +7,9 @@ use std::time::Duration;
 use crate::model::header::Head;
 use crate::model::{Changes, MemView, Txn, header};
 
-use super::rescue::files_in;
-use super::write::{Writer, message};
-use super::{STORE_DIR, Store, StoreError, StoreOptions};
+use crate::store::raw::files_in;
+use crate::store::state::write::{Writer, message};
+use crate::store::{STORE_DIR, Store, StoreError, StoreOptions};
 
 /// Content of the store's `HEAD`. git wants one, and fsck calls it an error when it names anything
 /// but a branch.
@@ -61,7 +61,7 @@ pub fn create_as<E: From<StoreError>>(
     }
     sweep(common_dir);
     // Built whole under another name: nobody ever sees half a store.
-    let path = common_dir.join(format!("{STORE_DIR}{BEING_MADE}{}", super::random_hex(4)));
+    let path = common_dir.join(format!("{STORE_DIR}{BEING_MADE}{}", crate::store::random_hex(4)));
     fs::create_dir(&path).map_err(StoreError::io("make the store", &path))?;
     let _alive = sign_of_life(&path);
     let made = build(&path, sha256, options).map_err(E::from).and_then(|store| first(&store));
@@ -77,7 +77,7 @@ pub fn create_as<E: From<StoreError>>(
 }
 
 /// True for the folder of a store that is not at its place yet.
-pub(super) fn is_being_made(store: &Path) -> bool {
+pub(in crate::store) fn is_being_made(store: &Path) -> bool {
     let name = store.file_name().unwrap_or_default().to_string_lossy();
     name.strip_prefix(STORE_DIR).is_some_and(|rest| rest.starts_with(BEING_MADE))
 }
@@ -120,17 +120,18 @@ fn build(path: &Path, sha256: bool, options: StoreOptions) -> Result<Store, Stor
     let base = MemView::default();
     let mut txn = Txn::new(&base);
     let mut first = Head::new(super::random_hex(16));
-    first.nonce = super::random_hex(8);
+    first.nonce = crate::store::random_hex(8);
     txn.put_json(header::KEY, &first);
     let time = crate::clock::now();
     txn.record(crate::model::event::Event::new(time, None, "init").with("store", &first.store));
     let (changes, events) = txn.finish();
     let empty = gix::ObjectId::empty_tree(store.objects.hash());
     let mut writer = Writer::new(&store);
-    let tree = writer.tree(&super::view::GitView::new(&store.objects, empty, Changes::new()), &changes)?;
+    let tree = writer
+        .tree(&crate::store::state::view::GitView::new(&store.objects, empty, Changes::new()), &changes)?;
     let commit = writer.commit(tree, None, message(&events), time)?;
-    super::durable::sync_objects(&store, writer.written())?;
-    super::cas::swap(&store, None, commit)?;
-    super::durable::sync_ref(&store)?;
+    crate::store::state::durable::sync_objects(&store, writer.written())?;
+    crate::store::state::cas::swap(&store, None, commit)?;
+    crate::store::state::durable::sync_ref(&store)?;
     Ok(store)
 }

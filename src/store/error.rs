@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::git::GitError;
 use crate::model::ViewError;
 
-use super::remote::RemoteError;
+use crate::store::arbiter::remote::RemoteError;
 
 /// Why the store could not do what was asked.
 #[derive(Debug, thiserror::Error)]

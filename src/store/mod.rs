@@ -4,29 +4,16 @@
 //! that `refs/coord/state` points to; every change is a new commit and one compare-and-swap of
 //! that ref. `docs/format.md` is the exact description.
 
-mod authority;
-mod cas;
+mod arbiter;
+mod commit;
 mod create;
-mod delta;
-mod durable;
 mod error;
-mod hints;
-mod history;
-mod import;
-mod leftovers;
-mod lock;
-mod loose;
-mod objects;
-mod pool;
-mod refused;
-pub mod remote;
-pub(crate) mod rescue;
-pub(crate) mod room;
-mod scratch;
-mod submit;
+mod prefetch;
+pub(crate) mod raw;
+mod side_files;
+mod state;
+mod temp_store;
 mod upkeep;
-mod view;
-mod write;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -35,21 +22,25 @@ use gix::ObjectId;
 
 use crate::model::{View, ViewError, header};
 
-pub use authority::{Authority, host_name};
+pub use arbiter::identity::{RemoteArbiter, host_name};
+pub use arbiter::remote;
+pub use commit::import::{Batches, Import};
+use commit::lock;
+pub use commit::lock::StoreLock;
+pub(crate) use commit::write_queue;
+use commit::write_queue::WriteQueue;
 pub(crate) use create::{HEAD, config};
 pub use create::{create, create_as};
 pub use error::StoreError;
-pub use hints::HINTS_DIR;
-pub(crate) use history::{LOG_SEGMENT, log_key};
-pub use import::{Batches, Import};
-pub(crate) use leftovers::leftovers;
-pub use lock::StoreLock;
-use objects::Objects;
-pub use pool::Ages;
-use room::Room;
-pub use scratch::Scratch;
+pub use prefetch::LeaseAges;
+pub use side_files::hints::HINTS_DIR;
+pub(crate) use side_files::leftovers::leftovers;
+pub(crate) use state::history::{LOG_SEGMENT, log_key};
+use state::objects::Objects;
+pub use state::view::GitView;
+use state::{cas, delta, durable};
+pub use temp_store::TempStore;
 pub use upkeep::Upkeep;
-pub use view::GitView;
 
 /// The ref that is the state.
 pub const STATE_REF: &str = "refs/coord/state";
@@ -131,12 +122,12 @@ impl Store {
     ///
     /// # Errors
     /// When that cannot be read.
-    pub fn authority(&self) -> Result<Option<Authority>, StoreError> {
-        Authority::peek(&self.path)
+    pub fn arbiter(&self) -> Result<Option<RemoteArbiter>, StoreError> {
+        RemoteArbiter::peek(&self.path)
     }
 
     fn has_remote(&self) -> Result<bool, StoreError> {
-        Ok(self.authority()?.is_some())
+        Ok(self.arbiter()?.is_some())
     }
 
     fn lock_path(&self) -> PathBuf {
@@ -224,7 +215,7 @@ impl Store {
     /// # Errors
     /// When the state cannot be read, or from `f`.
     pub fn read<T>(&self, f: impl Fn(&dyn View) -> Result<T, ViewError>) -> Result<T, StoreError> {
-        let room = Room::new(&self.path);
+        let room = WriteQueue::new(&self.path);
         // In this order: what leaves the room after the look stands in the state.
         let mut accepted = room.accepted()?;
         let mut tip = self.require_tip()?;

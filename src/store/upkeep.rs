@@ -26,14 +26,14 @@ use crate::git::Git;
 use crate::model::view::View;
 use crate::model::{Txn, clone, header};
 
-use super::cas::Swap;
-use super::history::{LOG_SEGMENT, log_key};
-use super::lock::{self, StoreLock};
-use super::loose::TEMPORARY;
-use super::remote::Turn;
-use super::room::Room;
-use super::write::Writer;
-use super::{Store, StoreError, durable, leftovers};
+use crate::store::arbiter::remote::WriteSession;
+use crate::store::commit::lock::{self, StoreLock};
+use crate::store::commit::write_queue::WriteQueue;
+use crate::store::state::cas::Swap;
+use crate::store::state::history::{LOG_SEGMENT, log_key};
+use crate::store::state::loose::TEMPORARY;
+use crate::store::state::write::Writer;
+use crate::store::{Store, StoreError, durable, leftovers};
 
 /// Loose objects that make upkeep worthwhile. git's own `gc.auto` is 6700; here most of them are
 /// commits with a delta of some kilobytes.
@@ -46,7 +46,7 @@ const CUT: &str = "upkeep: history cut";
 const REPLACES: &str = "replaces ";
 
 /// That line.
-pub(super) fn replaces(old: ObjectId) -> String {
+pub(in crate::store) fn replaces(old: ObjectId) -> String {
     format!("{REPLACES}{old}\n")
 }
 
@@ -103,11 +103,11 @@ impl Store {
         let Some(_alone) = lock::try_lock(&self.upkeep_lock())? else {
             return Ok(Upkeep { busy: true, ..Upkeep::default() });
         };
-        let room = Room::new(&self.path);
+        let room = WriteQueue::new(&self.path);
         let (cut, packed_tip) = {
             let guard = lock::lock(&self.lock_path())?;
             // Whether a dead writer's answers came true is read from the history: before the cut.
-            match self.begin(&guard, &room, None).and_then(|mut turn| self.cut_history(&mut turn)) {
+            match self.begin(&guard, &room, None).and_then(|mut session| self.cut_history(&mut session)) {
                 // A remote that cannot be reached, or keeps its history: the rest can be done.
                 Err(StoreError::Remote(_)) => (0, self.require_tip()?),
                 other => other?,
@@ -135,7 +135,7 @@ impl Store {
     /// When the store cannot be read or written.
     pub fn fold(&self) -> Result<(), StoreError> {
         let guard = lock::lock(&self.lock_path())?;
-        let mut turn = self.begin(&guard, &Room::new(&self.path), None)?;
+        let mut session = self.begin(&guard, &WriteQueue::new(&self.path), None)?;
         let old = self.require_tip()?;
         let view = self.view_of(old)?;
         if view.delta().is_empty() {
@@ -143,19 +143,19 @@ impl Store {
         }
         self.check_format(&view)?;
         let mut txn = Txn::new(&view);
-        self.stamp(&mut txn, turn.authority())?;
+        self.stamp(&mut txn, session.arbiter())?;
         let (changes, _) = txn.finish();
         let mut writer = Writer::new(self);
         let tree = writer.tree(&view, &changes)?;
         let commit = writer.commit(tree, Some(old), "fold\n".to_owned(), crate::clock::now())?;
         durable::sync_objects(self, writer.written())?;
         // Whoever else has moved the ref has changed the state; it will be folded later.
-        self.advance(&mut turn, old, commit).map(|_| ())
+        self.advance(&mut session, old, commit).map(|_| ())
     }
 
-    /// Step 1. Returns the number of commits cut off and the new tip.
-    fn cut_history(&self, turn: &mut Turn) -> Result<(usize, ObjectId), StoreError> {
-        let shortest = if turn.authority().is_some() { SHARED_HISTORY } else { 2 };
+    /// NextStep 1. Returns the number of commits cut off and the new tip.
+    fn cut_history(&self, session: &mut WriteSession) -> Result<(usize, ObjectId), StoreError> {
+        let shortest = if session.arbiter().is_some() { SHARED_HISTORY } else { 2 };
         loop {
             let old = self.require_tip()?;
             let mut lines = Vec::new();
@@ -175,28 +175,28 @@ impl Store {
             self.check_format(&view)?;
             let mut txn = Txn::new(&view);
             append_log(&mut txn, &lines)?;
-            if turn.authority().is_some() {
+            if session.arbiter().is_some() {
                 let generation = header::read(&txn)?.generation;
                 clone::forget_old(&mut txn, generation)?;
             }
-            self.stamp(&mut txn, turn.authority())?;
+            self.stamp(&mut txn, session.arbiter())?;
             let (changes, _) = txn.finish();
             let mut writer = Writer::new(self);
             let tree = writer.tree(&view, &changes)?;
             let mut message = format!("{CUT}\n\n{}", replaces(old));
-            if turn.authority().is_some() {
+            if session.arbiter().is_some() {
                 message.push_str(&self.named(&ids)?);
             }
             let commit = writer.commit(tree, None, message, crate::clock::now())?;
             durable::sync_objects(self, writer.written())?;
-            if self.advance(turn, old, commit)? == Swap::Won {
+            if self.advance(session, old, commit)? == Swap::Won {
                 return Ok((ids.len() - 1, commit));
             }
         }
     }
 
     /// The line by which other clones find the state that they know among those that are cut off.
-    pub(super) fn named(&self, ids: &[ObjectId]) -> Result<String, StoreError> {
+    pub(in crate::store) fn named(&self, ids: &[ObjectId]) -> Result<String, StoreError> {
         let oldest = ids.last().map_or(Ok(0), |id| self.head_of(*id).map(|head| head.generation))?;
         let short: Vec<String> = ids.iter().map(|id| id.to_hex_with_len(SHORT).to_string()).collect();
         Ok(format!("{CUT_OFF}{oldest} {}\n", short.join(" ")))
@@ -204,7 +204,7 @@ impl Store {
 
     /// True when a commit has no parent because the history ends there, and `known`, of this
     /// generation, may have been among what was cut off. A cut by an older version does not say.
-    pub(super) fn cut_off_at(
+    pub(in crate::store) fn cut_off_at(
         &self,
         commit: ObjectId,
         known: ObjectId,
@@ -235,7 +235,7 @@ impl Store {
         Ok(id.and_then(|id| ObjectId::from_hex(id.as_bytes()).ok()))
     }
 
-    /// Step 2: what `tip` refers to goes into a pack, unless one holds it.
+    /// NextStep 2: what `tip` refers to goes into a pack, unless one holds it.
     fn pack(&self, tip: ObjectId) -> Result<(), StoreError> {
         let base = self.path.join("objects/pack/pack");
         Git::new(&self.path)
@@ -259,7 +259,7 @@ impl Store {
         Ok(())
     }
 
-    /// Step 3. The objects of the state that are not packed yet stay; all others go.
+    /// NextStep 3. The objects of the state that are not packed yet stay; all others go.
     fn remove_loose(&self, _guard: &StoreLock) -> Result<usize, StoreError> {
         // A fresh look at the disk: the packs of step 2 are new.
         let fresh = Store::open(self.path.parent().unwrap_or(&self.path), self.options)?;
@@ -329,7 +329,7 @@ impl Store {
         Ok(files)
     }
 
-    /// Step 4: one pack in place of many. Old packs hold much that nothing refers to any more, so
+    /// NextStep 4: one pack in place of many. Old packs hold much that nothing refers to any more, so
     /// writers are kept out while they go, as in step 3.
     fn merge_packs(&self) -> Result<(), StoreError> {
         if self.pack_files("pack")?.len() < MANY_PACKS {
@@ -343,7 +343,7 @@ impl Store {
 }
 
 /// Appends log lines, filling the last file first.
-pub(super) fn append_log(txn: &mut Txn<'_>, lines: &[String]) -> Result<(), StoreError> {
+pub(in crate::store) fn append_log(txn: &mut Txn<'_>, lines: &[String]) -> Result<(), StoreError> {
     let mut head = header::read(txn)?;
     let mut rest = lines;
     while !rest.is_empty() {

@@ -25,9 +25,9 @@ use std::path::{Path, PathBuf};
 use crate::binding::{Binding, BindingError};
 use crate::git::{Git, GitError, HostRepo};
 use crate::hook::{self, HookError, State};
-use crate::notes::exchange::INCOMING;
+use crate::notes::sync::INCOMING;
 use crate::runner::tidy::{self, Remains};
-use crate::store::rescue::{file_name, files_in, lock_folder};
+use crate::store::raw::{file_name, files_in, lock_folder};
 use crate::store::{STORE_DIR, Store, StoreError, StoreOptions, random_hex};
 
 pub use remote::{GivenBack, give_back, refs_on, remove_refs_on};
@@ -111,7 +111,7 @@ pub fn footprint(repo: &HostRepo) -> Result<Footprint, UninstallError> {
     if store.exists() {
         // A store that cannot be read can be removed all the same.
         if let Ok(open) = Store::open(&repo.common_dir, StoreOptions::default()) {
-            found.waiting = open.posted().unwrap_or_default();
+            found.waiting = open.deferred().unwrap_or_default();
             if let Ok(list) = remote::of_this_clone(repo, &open) {
                 // What the clone keeps ready is nobody's work.
                 let busy = list.into_iter().filter(|s| !s.pool && !s.leases.is_empty());

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::git::{Exchange, GitEnv, GitError, HostRepo, Worktree, listed};
+use crate::git::{GitEnv, GitError, HostRepo, RemoteGit, Worktree, listed};
 use crate::model::session::{self, Session, SessionState};
 use crate::model::{Op, SessionName};
 use crate::store::{Store, StoreError, host_name};
@@ -16,7 +16,7 @@ const OURS: [&str; 2] = ["refs/coord/", "refs/notes/coord/"];
 /// The sessions of this clone that are at work, and what it keeps ready; all when it decides by
 /// itself.
 pub(super) fn of_this_clone(repo: &HostRepo, store: &Store) -> Result<Vec<Session>, UninstallError> {
-    let clone = store.authority()?.map(|a| a.clone);
+    let clone = store.arbiter()?.map(|a| a.clone);
     let mut sessions = store.read(|view| session::all(view))?;
     sessions.retain(|s| s.state == SessionState::Active);
     if clone.is_some() {
@@ -51,14 +51,14 @@ pub struct GivenBack {
 pub fn give_back(repo: &HostRepo, store: &Store) -> GivenBack {
     let begun = send(repo, store);
     // Before the ends of sessions are among them: whether those go out is told by itself.
-    let waiting = store.posted().unwrap_or_default();
+    let waiting = store.deferred().unwrap_or_default();
     let ended = begun.and_then(|sessions| Ok(end(store, sessions)?));
     GivenBack { ended, waiting }
 }
 
 /// Sends what waits. Returns the sessions that are to be ended.
 fn send(repo: &HostRepo, store: &Store) -> Result<Vec<Session>, UninstallError> {
-    if store.authority()?.is_none() || (of_this_clone(repo, store)?.is_empty() && store.posted()? == 0) {
+    if store.arbiter()?.is_none() || (of_this_clone(repo, store)?.is_empty() && store.deferred()? == 0) {
         return Ok(Vec::new());
     }
     // First by itself: a folder that is a copy gets a name of its own by it, and has no sessions.
@@ -72,7 +72,7 @@ fn end(store: &Store, sessions: Vec<Session>) -> Result<Vec<SessionName>, StoreE
         return Ok(Vec::new());
     }
     for Session { name, .. } in &sessions {
-        store.post(&Op::EndSession { name: name.clone() })?;
+        store.defer(&Op::EndSession { name: name.clone() })?;
     }
     // One push for all of them.
     store.submit(&Op::Sweep, None)?;
@@ -86,7 +86,7 @@ fn end(store: &Store, sessions: Vec<Session>) -> Result<Vec<SessionName>, StoreE
 pub fn refs_on(repo: &HostRepo, remote: &str, limit: Duration) -> Result<Vec<(String, String)>, GitError> {
     let patterns = OURS.map(|prefix| format!("{prefix}*"));
     let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
-    let mut refs = listed(&Exchange::new(repo.git(), remote).list(&patterns).run_within(limit)?);
+    let mut refs = listed(&RemoteGit::new(repo.git(), remote).list(&patterns).run_within(limit)?);
     refs.retain(|(name, _)| OURS.iter().any(|prefix| name.starts_with(prefix)));
     Ok(refs)
 }
@@ -108,5 +108,5 @@ pub fn remove_refs_on(
         refs.iter().map(|(name, id)| format!("--force-with-lease={name}:{id}")).collect();
     let options: Vec<&str> = ["--quiet"].into_iter().chain(leases.iter().map(String::as_str)).collect();
     let names: Vec<String> = refs.iter().map(|(name, _)| format!(":{name}")).collect();
-    Exchange::new(repo.git(), remote).push(&options, &names).run_within(limit).map(|_| ())
+    RemoteGit::new(repo.git(), remote).push(&options, &names).run_within(limit).map(|_| ())
 }

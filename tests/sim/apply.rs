@@ -5,7 +5,7 @@ use std::rc::Rc;
 use git_coord::model::clone::CloneRecord;
 use git_coord::model::session::Lease;
 use git_coord::model::{Context, Op, Txn, apply, header, session};
-use git_coord::store::remote::protocol::{self, Exchange};
+use git_coord::store::remote::protocol::{self, PushProtocol};
 use jiff::Timestamp;
 
 use super::clone::{Answer, Phase, Sent, Told};
@@ -109,7 +109,7 @@ impl Sim {
         let at = &mut self.clones[clone];
         at.pending = Some(sent.clone());
         let turn = at.turn.as_mut().expect("a turn is on");
-        (turn.sent, turn.exchange) = (Some(sent), Exchange::begin());
+        (turn.sent, turn.exchange) = (Some(sent), PushProtocol::begin());
         let renewal = matches!(&*turn.op, Op::Renew { .. });
         if self.dies_here(clone, "with a noted push") {
             return;

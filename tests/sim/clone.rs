@@ -5,9 +5,9 @@ use std::rc::Rc;
 
 use git_coord::model::Op;
 use git_coord::model::Outcome;
-use git_coord::store::Ages;
-use git_coord::store::remote::Notes;
-use git_coord::store::remote::protocol::Exchange;
+use git_coord::store::LeaseAges;
+use git_coord::store::remote::Observations;
+use git_coord::store::remote::protocol::PushProtocol;
 use jiff::Timestamp;
 
 use super::dice::Dice;
@@ -28,9 +28,9 @@ pub struct Clone {
     /// The waiting room, in order of arrival.
     pub room: BTreeMap<u64, Guest>,
     /// `pool.json`; gone when the machine starts anew.
-    pub ages: Ages,
+    pub ages: LeaseAges,
     /// `watch.json`; gone when the machine starts anew.
-    pub watch: Notes,
+    pub watch: Observations,
     /// The process that holds the kernel lock.
     pub turn: Option<Turn>,
     /// The request whose answer that process waits for.
@@ -161,7 +161,7 @@ pub struct Turn {
     pub end: Ms,
     pub tries: u32,
     pub fetched: bool,
-    pub exchange: Exchange,
+    pub exchange: PushProtocol,
     pub phase: Phase,
     pub sent: Option<Sent>,
     /// Fence that was pushed last.

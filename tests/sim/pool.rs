@@ -21,7 +21,7 @@ fn handed(guest: &Guest) -> Option<&HandOut> {
 
 impl Sim {
     /// Answers a call for items from the pool; false when it has to go the ordinary way.
-    pub fn take_ready(&mut self, session: usize, act: Act, op: &Op) -> bool {
+    pub fn take_prefetched(&mut self, session: usize, act: Act, op: &Op) -> bool {
         let Op::Next(next) = op else { return false };
         let clone = self.sessions[session].clone;
         let at = &self.clones[clone];
@@ -37,7 +37,7 @@ impl Sim {
         for out in at.room.values().filter(|_| !blind).filter_map(handed) {
             foresee(&mut txn, &Op::HandOut(out.clone()), &context).expect("memory can be read");
         }
-        let taken = apply_ready(&mut txn, next, &context, &|lease| at.ages.is_young(lease, steady));
+        let taken = apply_ready(&mut txn, next, &context, &|lease| at.ages.is_fresh(lease, steady));
         let items = taken.expect("memory can be read");
         if items.len() < next.count {
             return false;

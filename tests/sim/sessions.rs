@@ -176,7 +176,7 @@ impl Sim {
             let until = self.clones[clone].clock.elapsed(self.now) + claim.ttl * 985;
             self.sessions[session].safe.values_mut().for_each(|safe| safe.until = safe.until.min(until));
         }
-        if self.take_ready(session, act, &op) {
+        if self.take_prefetched(session, act, &op) {
             return self.think(session);
         }
         if matches!(&*op, Op::Record { .. }) {

@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use git_coord::store::Ages;
-use git_coord::store::remote::Notes;
+use git_coord::store::LeaseAges;
+use git_coord::store::remote::Observations;
 
 use super::clone::{Clock, Clone};
 use super::dice::Dice;
@@ -20,8 +20,8 @@ impl Clone {
             tip: tip.clone(),
             pending: None,
             room: Default::default(),
-            ages: Ages::default(),
-            watch: Notes::default(),
+            ages: LeaseAges::default(),
+            watch: Observations::default(),
             turn: None,
             request: 0,
             clock: Clock::new(dice),
@@ -107,8 +107,8 @@ impl Sim {
         at.down_until = self.now + time;
         at.asleep_until = at.asleep_until.max(at.down_until);
         // Steady clocks begin anew, so nothing that was noted by them counts.
-        at.watch = Notes::default();
-        at.ages = Ages::default();
+        at.watch = Observations::default();
+        at.ages = LeaseAges::default();
         for session in 0..self.sessions.len() {
             if self.sessions[session].clone == clone {
                 self.process_dies(session);

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use git_coord::model::{Op, Txn, ViewError, clone as records, header};
 use git_coord::store::remote::Pushed;
-use git_coord::store::remote::protocol::{self, Exchange, Standing, Step, Succession, Verdict};
+use git_coord::store::remote::protocol::{self, NextStep, PushFate, PushProtocol, PushResult, Succession};
 
 use super::clone::{Guest, Ms, Phase, Sent, Told, Turn};
 use super::net::{Ask, Reply};
@@ -47,7 +47,7 @@ impl Sim {
             end: self.now + PATIENCE,
             tries: 0,
             fetched: false,
-            exchange: Exchange::left_behind(),
+            exchange: PushProtocol::left_behind(),
             phase: Phase::Settling,
             sent: self.clones[clone].pending.clone(),
             fence: None,
@@ -61,7 +61,7 @@ impl Sim {
             return self.cut(clone);
         }
         if pending && self.config.mistake != Some(Mistake::NoReadBack) {
-            self.proceed(clone, Step::Ask);
+            self.proceed(clone, NextStep::Ask);
         } else {
             self.clones[clone].pending = None;
             self.settle_room(clone, None);
@@ -69,20 +69,20 @@ impl Sim {
     }
 
     /// Carries out what the protocol asks for.
-    fn proceed(&mut self, clone: usize, step: Step) {
+    fn proceed(&mut self, clone: usize, step: NextStep) {
         let pause = 50 + self.dice.below(400);
         let turn = self.clones[clone].turn.as_mut().expect("a turn is on");
         let over = self.now >= turn.end;
         match step {
-            Step::Ask => self.send(clone, Ask::Fetch),
-            Step::Wait | Step::Again if over => {
-                let verdict = std::mem::replace(&mut turn.exchange, Exchange::begin()).give_up();
+            NextStep::Ask => self.send(clone, Ask::Fetch),
+            NextStep::Wait | NextStep::Again if over => {
+                let verdict = std::mem::replace(&mut turn.exchange, PushProtocol::begin()).give_up();
                 self.conclude(clone, verdict);
             }
-            Step::Wait => self.pause(clone, pause, Later::Ask),
-            Step::Again => self.pause(clone, pause, Later::PushAgain),
-            Step::Fence => self.fence(clone),
-            Step::End(verdict) => self.conclude(clone, verdict),
+            NextStep::Wait => self.pause(clone, pause, Later::Ask),
+            NextStep::Again => self.pause(clone, pause, Later::PushAgain),
+            NextStep::Fence => self.fence(clone),
+            NextStep::End(verdict) => self.conclude(clone, verdict),
         }
     }
 
@@ -145,10 +145,10 @@ impl Sim {
         turn.rejected = matches!(pushed, Pushed::Rejected(_));
         let won = pushed == Pushed::Won;
         let step = match turn.exchange.pushed(pushed) {
-            _ if unread => Step::End(Verdict::Lost),
+            _ if unread => NextStep::End(PushResult::Lost),
             step => step,
         };
-        turn.fetched |= step == Step::Ask;
+        turn.fetched |= step == NextStep::Ask;
         if won {
             self.clones[clone].tip = sent.new;
         }
@@ -169,15 +169,15 @@ impl Sim {
             return self.drain(clone);
         }
         let sent = turn.sent.as_ref().expect("something was pushed");
-        let standing = protocol::standing((&sent.old, &sent.new.id, &sent.new.nonce), &tip.id, || {
+        let standing = protocol::push_fate((&sent.old, &sent.new.id, &sent.new.nonce), &tip.id, || {
             Ok::<_, ViewError>(records::get(&tip.view, &at.name)?.map(|r| r.nonce))
         });
         let standing = match standing.expect("memory can be read") {
-            Standing::Applied if turn.rejected && mistake == Some(Mistake::RejectedIsLost) => Standing::Moved,
+            PushFate::Applied if turn.rejected && mistake == Some(Mistake::RejectedIsLost) => PushFate::Moved,
             standing => standing,
         };
         let step = match turn.exchange.found(standing) {
-            Step::Fence if mistake == Some(Mistake::NoFence) => Step::End(Verdict::Lost),
+            NextStep::Fence if mistake == Some(Mistake::NoFence) => NextStep::End(PushResult::Lost),
             step => step,
         };
         self.proceed(clone, step);
@@ -218,7 +218,7 @@ impl Sim {
     }
 
     /// It is known what a push came to, or it cannot be found out.
-    fn conclude(&mut self, clone: usize, verdict: Verdict) {
+    fn conclude(&mut self, clone: usize, verdict: PushResult) {
         let at = &mut self.clones[clone];
         let turn = at.turn.as_mut().expect("a turn is on");
         let sent = turn.sent.clone().expect("something was pushed");
@@ -232,15 +232,15 @@ impl Sim {
             return;
         }
         match if settling { verdict.for_next_act(prepared) } else { verdict } {
-            Verdict::Won if settling => self.settle_room(clone, Some(sent.new.id)),
-            Verdict::Lost if settling => self.settle_room(clone, None),
-            Verdict::Won => self.publish(clone),
-            Verdict::Lost => self.lost(clone, sent),
-            Verdict::Unknown(reason) => self.end(clone, Told::Unknown(reason)),
-            Verdict::Unreachable(reason) | Verdict::Refused(reason) => {
+            PushResult::Won if settling => self.settle_room(clone, Some(sent.new.id)),
+            PushResult::Lost if settling => self.settle_room(clone, None),
+            PushResult::Won => self.publish(clone),
+            PushResult::Lost => self.lost(clone, sent),
+            PushResult::Unknown(reason) => self.end(clone, Told::Unknown(reason)),
+            PushResult::Unreachable(reason) | PushResult::Refused(reason) => {
                 self.end(clone, Told::Unchanged(reason))
             }
-            Verdict::Vanished => {
+            PushResult::Vanished => {
                 self.judge.object(Invariant::Forward, "the remote has lost its state".into())
             }
         }
@@ -254,7 +254,7 @@ impl Sim {
         let turn = at.turn.as_mut().expect("a turn is on");
         turn.tries += 1;
         if self.config.mistake == Some(Mistake::BlindRetry) && tip != sent.old {
-            turn.exchange = Exchange::begin();
+            turn.exchange = PushProtocol::begin();
             turn.sent = Some(Sent { old: tip, ..sent.clone() });
             return self.send(clone, Ask::Push { old: Some(tip), new: sent.new });
         }

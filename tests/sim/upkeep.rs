@@ -3,9 +3,9 @@
 use std::rc::Rc;
 
 use git_coord::model::{Op, Txn, clone as records};
-use git_coord::store::Ages;
-use git_coord::store::remote::Notes;
-use git_coord::store::remote::protocol::Exchange;
+use git_coord::store::LeaseAges;
+use git_coord::store::remote::Observations;
+use git_coord::store::remote::protocol::PushProtocol;
 
 use super::clone::{Clone, Phase, Sent, Told};
 use super::net::Ask;
@@ -66,7 +66,7 @@ impl Sim {
         let at = &mut self.clones[clone];
         at.pending = Some(sent.clone());
         let turn = at.turn.as_mut().expect("a turn is on");
-        (turn.sent, turn.exchange, turn.phase) = (Some(sent), Exchange::begin(), Phase::Pushing);
+        (turn.sent, turn.exchange, turn.phase) = (Some(sent), PushProtocol::begin(), Phase::Pushing);
         if !self.dies_here(clone, "with a noted cut") {
             self.send(clone, Ask::Push { old: Some(tip.id), new });
         }
@@ -94,7 +94,7 @@ impl Sim {
             return;
         }
         at.name = format!("clone{clone}-{number}");
-        (at.tip, at.watch, at.ages, at.request) = (tip, Notes::default(), Ages::default(), 0);
+        (at.tip, at.watch, at.ages, at.request) = (tip, Observations::default(), LeaseAges::default(), 0);
         self.stats.joined += 1;
         self.note(|| format!("clone{clone} is made anew"));
     }

@@ -125,7 +125,7 @@ impl<'a> Status<'a> {
         let workers: Vec<Worker> = sessions
             .into_iter()
             .map(|session| Worker {
-                refused: store.refused(&session.name),
+                refused: store.conflict_count(&session.name),
                 seen: store.last_seen(&session.name),
                 session,
             })
@@ -138,7 +138,7 @@ impl<'a> Status<'a> {
         queues.iter().for_each(|(_, measure)| all.add(measure));
         let granted = workers.iter().map(|w| w.session.stats.granted).sum();
         let refused = workers.iter().map(|w| w.refused).sum();
-        let clone = store.authority()?.map(|a| a.clone);
+        let clone = store.arbiter()?.map(|a| a.clone);
         let stale = known.stale;
         Ok(Status { now, stale, workers, pools, clone, queues, categories, phases, all, granted, refused })
     }

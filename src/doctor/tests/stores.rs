@@ -353,8 +353,8 @@ fn a_newer_format_is_left_alone() {
     let mut record = header::read(&txn).unwrap();
     record.format = 99;
     txn.put_json(header::KEY, &record);
-    let guard = store::rescue::lock_folder(&clinic.store).unwrap();
-    let (scope, onto) = (store::rescue::Scope::Everywhere, store::rescue::Onto::Parent(tip));
+    let guard = store::raw::lock_folder(&clinic.store).unwrap();
+    let (scope, onto) = (store::raw::Scope::Everywhere, store::raw::Onto::Parent(tip));
     open.write_mended(&guard, scope, &view, txn, onto, Some(tip)).unwrap().unwrap();
     drop(guard);
     let report = clinic.examine(true);
