@@ -6,8 +6,8 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::git::changes;
-use crate::guard::range::Fault;
-use crate::guard::{self, Verdict};
+use crate::guard::Fault;
+use crate::guard::{self, Coverage};
 use crate::model::RepoPath;
 use crate::store::remote::read_from;
 
@@ -64,7 +64,7 @@ pub fn check(app: &App, args: &CheckArgs) -> CliResult<Answer> {
     };
     let name = app.session()?;
     let session = app.alive(&store, &name)?;
-    let verdict = store.read(|view| guard::judge(view, &session, &paths))?;
+    let verdict = store.read(|view| guard::check_paths(view, &session, &paths))?;
     if !verdict.is_fine() {
         return Err(refusal(&verdict, NOT_CLAIMED));
     }
@@ -78,7 +78,7 @@ fn check_range(app: &App, range: &str, from: Option<&str>) -> CliResult<Answer> 
         None => {
             let store = app.store()?;
             app.refresh(&store, std::time::Duration::ZERO, app.store_options().patience)?;
-            guard::range::judge(&store, &commits, app.session_if_any()?.as_ref())?
+            guard::check_commits(&store, &commits, app.session_if_any()?.as_ref())?
         }
         Some(remote) => {
             let sha256 = app.repo.is_sha256()?;
@@ -88,7 +88,7 @@ fn check_range(app: &App, range: &str, from: Option<&str>) -> CliResult<Answer> 
                     .hint("let a clone make it the arbiter: git coord init --remote origin"));
             };
             // Whoever runs this is nobody in particular: sessions have no worktree here.
-            guard::range::judge(&store, &commits, None)?
+            guard::check_commits(&store, &commits, None)?
         }
     };
     let paths: usize = commits.iter().map(|c| c.paths.len()).sum();
@@ -118,7 +118,7 @@ pub const NOT_CLAIMED: &str = "not claimed by this session";
 
 /// The refusal of a change: what is not claimed, and by whom it is. `how` tells how these paths
 /// stand to whoever made the change.
-pub fn refusal(verdict: &Verdict, how: &str) -> CliError {
+pub fn refusal(verdict: &Coverage, how: &str) -> CliError {
     let mut lines = vec![format!("{} {how}:", text::count(verdict.unclaimed.len(), "changed path"))];
     for path in verdict.unclaimed.iter().take(SHOWN) {
         let mut line = format!("  {path}");

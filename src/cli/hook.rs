@@ -125,9 +125,9 @@ pub fn judge(app: &App, store: &Store, session: Option<&Session>, paths: &[RepoP
     let verdict = match session {
         Some(session) => {
             let session = app.alive(store, &session.name)?;
-            store.read(|view| guard::judge(view, &session, paths))?
+            store.read(|view| guard::check_paths(view, &session, paths))?
         }
-        None => store.read(|view| guard::coverage::judge_outsider(view, paths))?,
+        None => store.read(|view| guard::check_unbound(view, paths))?,
     };
     match (verdict.is_fine(), session) {
         (true, _) => Ok(Answer::default()),
@@ -154,7 +154,7 @@ fn guard_push(app: &App, store: &Store, remote: &str) -> CliResult<Answer> {
     // What was committed while this clone did not look may stand under a lease that is lost.
     app.refresh(store, Duration::ZERO, app.store_options().patience)?;
     let pusher = app.session_if_any()?;
-    let faults = guard::range::judge(store, &commits, pusher.as_ref())?;
+    let faults = guard::check_commits(store, &commits, pusher.as_ref())?;
     if faults.is_empty() { Ok(Answer::default()) } else { Err(range_refusal(&faults)) }
 }
 

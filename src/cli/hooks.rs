@@ -54,8 +54,8 @@ fn change_word(change: &Change) -> String {
         Change::Created => "created".into(),
         Change::Chained(tool) => format!("chained {tool}"),
         Change::Updated => "updated".into(),
-        Change::Through(tool) => format!("run by {tool}"),
-        Change::ByHand => "called by hand".into(),
+        Change::BehindTool(tool) => format!("run by {tool}"),
+        Change::Manual => "called by hand".into(),
         Change::NotCalled => "not called".into(),
     }
 }
@@ -112,8 +112,8 @@ fn state_text(status: &HookStatus) -> String {
     match &status.state {
         State::Active if status.proven => paint(GOOD, "git runs it"),
         State::Active => paint(WARN, "installed, not proven"),
-        State::Through(tool) => paint(GOOD, format!("run by {tool}")),
-        State::ByHand => paint(GOOD, "called by your own hook"),
+        State::BehindTool(tool) => paint(GOOD, format!("run by {tool}")),
+        State::Manual => paint(GOOD, "called by your own hook"),
         State::Missing => paint(BAD, "missing"),
         State::Foreign(tool) => paint(BAD, format!("replaced by {tool}")),
         State::NotRun { why } => paint(BAD, format!("git does not run it: {why}")),
@@ -123,8 +123,8 @@ fn state_text(status: &HookStatus) -> String {
 fn state_word(state: &State) -> &'static str {
     match state {
         State::Active => "active",
-        State::Through(_) => "through",
-        State::ByHand => "by-hand",
+        State::BehindTool(_) => "through",
+        State::Manual => "by-hand",
         State::Missing => "missing",
         State::Foreign(_) => "foreign",
         State::NotRun { .. } => "not-run",

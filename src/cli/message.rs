@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::git::changes::{self, CommitChanges};
 use crate::guard::trailers;
-use crate::hook::caller;
+use crate::hook::amend;
 use crate::model::RepoPath;
 use crate::model::session::Session;
 use crate::store::Store;
@@ -20,7 +20,7 @@ pub fn prepare(app: &App, store: &Store, file: &Path, like_head: bool) -> CliRes
     let state = |name: &str| app.repo.git_dir.join(name).exists();
     // A rebase makes commits again that have been judged when they were made, under leases that
     // may have ended in good order since; they keep their trailers.
-    let amends = caller::amends();
+    let amends = amend::amends();
     let rebases = state("rebase-merge") || state("rebase-apply");
     let stopped = state("rebase-merge/stopped-sha");
     if rebases && !stopped && amends != Some(true) {
@@ -66,7 +66,7 @@ pub fn finish(app: &App, store: &Store, file: &Path) -> CliResult<Answer> {
     }
     let Some(session) = session_here(app, store)? else { return Ok(Answer::default()) };
     let paths = changes::staged(&app.repo, app.env.git.index_file.as_deref())?.paths;
-    write(app, &session, paths, file, (caller::amends().unwrap_or(false), Vec::new()))
+    write(app, &session, paths, file, (amend::amends().unwrap_or(false), Vec::new()))
 }
 
 fn is_blank(app: &App, file: &Path) -> CliResult<bool> {

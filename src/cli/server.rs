@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use crate::guard::range::Fault;
+use crate::guard::Fault;
 use crate::hook::{self, Change, ServerHook};
-use crate::server::{Bare, Refusal, ServerError, Verdict};
+use crate::server::{Bare, Decision, Refusal, ServerError};
 
 use super::check::range_refusal;
 use super::env::Env;
@@ -70,10 +70,10 @@ fn install(bare: &Bare) -> CliResult<Answer> {
         .map_err(|e| CliError::failed("io", format!("cannot tell where git-coord is installed: {e}")))?;
     let (path, change) = hook::install_server(&bare.dir, &program)?;
     let (word, text) = match &change {
-        Change::Unchanged | Change::ByHand => ("unchanged", "is there already".to_owned()),
+        Change::Unchanged | Change::Manual => ("unchanged", "is there already".to_owned()),
         Change::Updated => ("updated", "is up to date now".to_owned()),
         Change::Chained(tool) => ("chained", format!("is installed; {tool} goes on running first")),
-        Change::Created | Change::Through(_) | Change::NotCalled => ("created", "is installed".to_owned()),
+        Change::Created | Change::BehindTool(_) | Change::NotCalled => ("created", "is installed".to_owned()),
     };
     let data = json!({ "path": path, "change": word });
     Ok(Answer::new(data, format!("{} the update hook {text}: {}", paint(GOOD, "✓"), path.display())))
@@ -130,9 +130,9 @@ pub fn update(start: &Path, env: &Env, words: &[OsString]) -> CliResult<Answer> 
     };
     let dir = env.git.git_dir.as_ref().map_or_else(|| start.to_owned(), |dir| start.join(dir));
     match Bare::open(&dir, &env.git)?.judge(name, old, new)? {
-        Verdict::Fine => Ok(Answer::default()),
-        Verdict::State(refusal) => Err(state_refusal(name, &refusal)),
-        Verdict::Commits(faults) => Err(commits_refusal(name, &faults)),
+        Decision::Fine => Ok(Answer::default()),
+        Decision::State(refusal) => Err(state_refusal(name, &refusal)),
+        Decision::Commits(faults) => Err(commits_refusal(name, &faults)),
     }
 }
 

@@ -152,6 +152,6 @@ fn told(status: &HookStatus) -> String {
         State::NotRun { why } => {
             format!("git does not run it: {}", why.lines().next().unwrap_or_default())
         }
-        State::Active | State::Through(_) | State::ByHand => String::new(),
+        State::Active | State::BehindTool(_) | State::Manual => String::new(),
     }
 }

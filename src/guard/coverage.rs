@@ -8,7 +8,7 @@ use crate::model::{RepoPath, View, ViewError, blockers_of, expiry};
 
 /// What the guard found.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Verdict {
+pub struct Coverage {
     /// Number of paths that were looked at.
     pub checked: usize,
     /// Paths that the session may not change, in order.
@@ -19,7 +19,7 @@ pub struct Verdict {
     pub losses: Vec<Loss>,
 }
 
-impl Verdict {
+impl Coverage {
     /// True when the change may be made.
     pub fn is_fine(&self) -> bool {
         self.unclaimed.is_empty()
@@ -33,10 +33,10 @@ impl Verdict {
 ///
 /// # Errors
 /// When the state cannot be read, or an area of the session is malformed.
-pub fn judge(view: &dyn View, session: &Session, paths: &[RepoPath]) -> Result<Verdict, ViewError> {
+pub fn check_paths(view: &dyn View, session: &Session, paths: &[RepoPath]) -> Result<Coverage, ViewError> {
     let areas = Areas::new(&session.areas)
         .map_err(|e| ViewError::damaged(format!("sessions/{}.json", session.name), e))?;
-    let mut verdict = Verdict { checked: paths.len(), ..Verdict::default() };
+    let mut coverage = Coverage { checked: paths.len(), ..Coverage::default() };
     for path in paths {
         if session.may_edit(path) {
             continue;
@@ -45,29 +45,29 @@ pub fn judge(view: &dyn View, session: &Session, paths: &[RepoPath]) -> Result<V
         if blockers.is_empty() && areas.contains(path) {
             continue;
         }
-        verdict.unclaimed.push(path.clone());
-        verdict.holders.extend(blockers);
-        verdict
+        coverage.unclaimed.push(path.clone());
+        coverage.holders.extend(blockers);
+        coverage
             .losses
             .extend(session.path_loss(path).cloned().map(|l| Loss { path: Some(path.clone()), ..l }));
     }
-    Ok(verdict)
+    Ok(coverage)
 }
 
 /// Judges a change by somebody who is no session: only what a session holds is refused.
 ///
 /// # Errors
 /// When the state cannot be read.
-pub fn judge_outsider(view: &dyn View, paths: &[RepoPath]) -> Result<Verdict, ViewError> {
-    let mut verdict = Verdict { checked: paths.len(), ..Verdict::default() };
+pub fn check_unbound(view: &dyn View, paths: &[RepoPath]) -> Result<Coverage, ViewError> {
+    let mut coverage = Coverage { checked: paths.len(), ..Coverage::default() };
     for path in paths {
         let blockers = holders_of(view, path)?;
         if !blockers.is_empty() {
-            verdict.unclaimed.push(path.clone());
-            verdict.holders.extend(blockers);
+            coverage.unclaimed.push(path.clone());
+            coverage.holders.extend(blockers);
         }
     }
-    Ok(verdict)
+    Ok(coverage)
 }
 
 /// Everybody who holds a path, or something above or below it.

@@ -7,4 +7,5 @@ pub mod coverage;
 pub mod range;
 pub mod trailers;
 
-pub use coverage::{Verdict, judge};
+pub use coverage::{Coverage, check_paths, check_unbound};
+pub use range::{Fault, check_commits};

@@ -52,7 +52,7 @@ struct Grant {
 ///
 /// # Errors
 /// When the store cannot be read.
-pub fn judge(
+pub fn check_commits(
     store: &Store,
     commits: &[CommitChanges],
     pusher: Option<&SessionName>,
@@ -77,10 +77,10 @@ pub fn judge(
                 None => None,
             };
             let fault = match (&author, record) {
-                (None, _) => outsider(view, commit, pusher)?,
-                (Some(_), Some(record)) => insider(view, commit, record, &grants)?,
+                (None, _) => check_outside_commit(view, commit, pusher)?,
+                (Some(_), Some(record)) => check_session_commit(view, commit, record, &grants)?,
                 // A session of another clone, or one that was uninstalled with its store.
-                (Some(_), None) => outsider(view, commit, pusher)?,
+                (Some(_), None) => check_outside_commit(view, commit, pusher)?,
             };
             faults.extend(fault);
         }
@@ -88,13 +88,13 @@ pub fn judge(
     })
 }
 
-fn outsider(
+fn check_outside_commit(
     view: &dyn View,
     commit: &CommitChanges,
     pusher: Option<&SessionName>,
 ) -> Result<Option<Fault>, ViewError> {
-    let verdict = coverage::judge_outsider(view, &commit.paths)?;
-    let holders: Vec<Blocker> = verdict.holders.into_iter().filter(|h| Some(&h.session) != pusher).collect();
+    let found = coverage::check_unbound(view, &commit.paths)?;
+    let holders: Vec<Blocker> = found.holders.into_iter().filter(|h| Some(&h.session) != pusher).collect();
     if holders.is_empty() {
         return Ok(None);
     }
@@ -102,7 +102,7 @@ fn outsider(
     Ok(Some(fault(commit, unclaimed, holders, Vec::new())))
 }
 
-fn insider(
+fn check_session_commit(
     view: &dyn View,
     commit: &CommitChanges,
     session: &Session,
@@ -131,7 +131,7 @@ fn insider(
     if unclaimed.is_empty() {
         return Ok(None);
     }
-    let holders = coverage::judge(view, session, &unclaimed)?.holders;
+    let holders = coverage::check_paths(view, session, &unclaimed)?.holders;
     Ok(Some(fault(commit, unclaimed, holders, void)))
 }
 

@@ -16,10 +16,10 @@ use std::path::{Path, PathBuf};
 
 use crate::git::HostRepo;
 
-use super::place::{self, Place};
+use super::hook_file::{self, Foreign, Found, HookFile};
+use super::hooks_dir::{self, HooksDir};
 use super::shim::{self, Tool};
-use super::slot::{self, Foreign, Found, Slot};
-use super::{Hook, HookError, Turn, io};
+use super::{Hook, HookError, InstallLock, io};
 
 /// What installing did to one hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,9 +33,9 @@ pub enum Change {
     /// A shim of another version or for another program was replaced.
     Updated,
     /// This tool stands in front and runs our shim as `<hook>.legacy`.
-    Through(Tool),
+    BehindTool(Tool),
     /// A hook of the user's calls us; nothing to install.
-    ByHand,
+    Manual,
     /// The hooks here are not ours to touch, and this one does not call us.
     NotCalled,
 }
@@ -62,31 +62,31 @@ pub struct Installed {
 /// When `core.hooksPath` leads where we may not write, for any worktree (then nothing at all is
 /// changed), or a file cannot be written.
 pub fn install(repo: &HostRepo, binary: &Path) -> Result<Vec<Installed>, HookError> {
-    let _turn = Turn::wait(&repo.common_dir)?;
-    // All places are judged before anything is written: half an installation would look like one.
-    let places = place::places(repo)?;
+    let _lock = InstallLock::wait(&repo.common_dir)?;
+    // All folders are judged before anything is written: half an installation would look like one.
+    let dirs = hooks_dir::all(repo)?;
     let mut list = Vec::new();
-    for place in &places {
-        if place.ours {
-            place.make()?;
-            slot::sweep(&place.dir);
+    for dir in &dirs {
+        if dir.ours {
+            dir.make()?;
+            hook_file::sweep(&dir.dir);
         }
         for hook in Hook::ALL {
-            let slot = Slot { hook, dir: place.dir.clone() };
-            let (change, saved) = if place.ours { put(&slot, binary)? } else { (by_hand(&slot)?, None) };
-            list.push(done(place, &slot, change, saved));
+            let file = HookFile { hook, dir: dir.dir.clone() };
+            let (change, saved) = if dir.ours { install_one(&file, binary)? } else { (manual(&file)?, None) };
+            list.push(done(dir, &file, change, saved));
         }
     }
     Ok(list)
 }
 
-fn done(place: &Place, slot: &Slot, change: Change, saved: Option<PathBuf>) -> Installed {
-    Installed { hook: slot.hook, path: slot.path(), worktrees: place.worktrees.clone(), change, saved }
+fn done(dir: &HooksDir, file: &HookFile, change: Change, saved: Option<PathBuf>) -> Installed {
+    Installed { hook: file.hook, path: file.path(), worktrees: dir.worktrees.clone(), change, saved }
 }
 
-fn by_hand(slot: &Slot) -> Result<Change, HookError> {
-    Ok(match slot::inspect(&slot.path())? {
-        Found::Foreign(f) if f.runs && shim::calls_us(&f.text, slot.hook) => Change::ByHand,
+fn manual(file: &HookFile) -> Result<Change, HookError> {
+    Ok(match hook_file::inspect(&file.path())? {
+        Found::Foreign(f) if f.runs && shim::calls_us(&f.text, file.hook) => Change::Manual,
         _ => Change::NotCalled,
     })
 }
@@ -94,80 +94,86 @@ fn by_hand(slot: &Slot) -> Result<Change, HookError> {
 pub(super) type Outcome = (Change, Option<PathBuf>);
 
 /// Installs one hook. What a step finds changed under its hands starts it over.
-pub(super) fn put(slot: &Slot, binary: &Path) -> Result<Outcome, HookError> {
+pub(super) fn install_one(file: &HookFile, binary: &Path) -> Result<Outcome, HookError> {
     let mut saved = None;
     for _ in 0..8 {
-        let change = match slot::inspect(&slot.path())? {
-            Found::Nothing => create(slot, binary)?,
-            Found::Ours { version, text } => Some(update(slot, &slot.path(), binary, version, &text)?),
-            Found::Foreign(found) if shim::calls_us(&found.text, slot.hook) => Some(Change::ByHand),
-            Found::Foreign(found) => match through(slot, binary, &found)? {
+        let change = match hook_file::inspect(&file.path())? {
+            Found::Nothing => create(file, binary)?,
+            Found::Ours { version, text } => Some(update(file, &file.path(), binary, version, &text)?),
+            Found::Foreign(found) if shim::calls_us(&found.text, file.hook) => Some(Change::Manual),
+            Found::Foreign(found) => match behind_tool(file, binary, &found)? {
                 Some(change) => Some(change),
-                None => chain(slot, binary, &found, &mut saved)?,
+                None => chain(file, binary, &found, &mut saved)?,
             },
         };
         if let Some(change) = change {
             // lefthook moved a shim of ours there; it would refuse to replace the next one.
-            if matches!(slot::inspect(&slot.old()), Ok(Found::Ours { .. })) {
-                slot::remove(&slot.old())?;
+            if matches!(hook_file::inspect(&file.old()), Ok(Found::Ours { .. })) {
+                hook_file::remove(&file.old())?;
             }
             return Ok((change, saved));
         }
     }
-    Err(HookError::Unsteady { path: slot.path() })
+    Err(HookError::Unsteady { path: file.path() })
 }
 
-fn create(slot: &Slot, binary: &Path) -> Result<Option<Change>, HookError> {
+fn create(file: &HookFile, binary: &Path) -> Result<Option<Change>, HookError> {
     // A hook kept from before without a shim: somebody deleted the shim. It is run again.
-    let earlier = slot.earlier_text()?;
-    let text = shim::render(slot.hook, binary, earlier.as_deref())?;
+    let earlier = file.earlier_text()?;
+    let text = shim::render(file.hook, binary, earlier.as_deref())?;
     let change = earlier.map_or(Change::Created, |text| Change::Chained(shim::tool(&text)));
-    Ok(slot::create(&slot.path(), &slot.dir, &text)?.then_some(change))
+    Ok(hook_file::create(&file.path(), &file.dir, &text)?.then_some(change))
 }
 
 /// Brings a shim of ours at `path` up to date.
-fn update(slot: &Slot, path: &Path, binary: &Path, version: u32, text: &[u8]) -> Result<Change, HookError> {
+fn update(
+    file: &HookFile,
+    path: &Path,
+    binary: &Path,
+    version: u32,
+    text: &[u8],
+) -> Result<Change, HookError> {
     use std::os::unix::fs::PermissionsExt;
-    let want = shim::render(slot.hook, binary, slot.earlier_text()?.as_deref())?;
+    let want = shim::render(file.hook, binary, file.earlier_text()?.as_deref())?;
     let mode = fs::metadata(path).map_err(io("look at", path))?.permissions().mode();
     let runs = mode & 0o111 == 0o111;
     if runs && (text == want || version > shim::VERSION) {
         return Ok(Change::Unchanged);
     }
-    slot::replace(path, &slot.dir, &want)?;
+    hook_file::replace(path, &file.dir, &want)?;
     Ok(Change::Updated)
 }
 
 /// pre-commit and prek, installed over our shim, run it as `<hook>.legacy`. To chain them as well
 /// would make the two run each other in a circle.
-fn through(slot: &Slot, binary: &Path, found: &Foreign) -> Result<Option<Change>, HookError> {
+fn behind_tool(file: &HookFile, binary: &Path, found: &Foreign) -> Result<Option<Change>, HookError> {
     if !found.tool.runs_legacy() || !found.runs {
         return Ok(None);
     }
-    let Found::Ours { version, text } = slot::inspect(&slot.legacy())? else { return Ok(None) };
+    let Found::Ours { version, text } = hook_file::inspect(&file.legacy())? else { return Ok(None) };
     // What the tool had made before, when we were in front of it: superseded by what it made now.
-    if let Found::Foreign(earlier) = slot::inspect(&slot.earlier())?
+    if let Found::Foreign(earlier) = hook_file::inspect(&file.earlier())?
         && earlier.tool == found.tool
     {
-        slot::remove(&slot.earlier())?;
+        hook_file::remove(&file.earlier())?;
     }
-    update(slot, &slot.legacy(), binary, version, &text)?;
-    Ok(Some(Change::Through(found.tool)))
+    update(file, &file.legacy(), binary, version, &text)?;
+    Ok(Some(Change::BehindTool(found.tool)))
 }
 
 /// Takes the place of a hook that is not ours. `None` when it must be tried again.
 fn chain(
-    slot: &Slot,
+    file: &HookFile,
     binary: &Path,
     found: &Foreign,
     saved: &mut Option<PathBuf>,
 ) -> Result<Option<Change>, HookError> {
-    let (path, earlier) = (slot.path(), slot.earlier());
-    let kept = match slot::inspect(&earlier)? {
+    let (path, earlier) = (file.path(), file.earlier());
+    let kept = match hook_file::inspect(&earlier)? {
         Found::Nothing => false,
         // The name is taken by a shim of ours, which can only have been moved there by hand.
         Found::Ours { .. } => {
-            slot::remove(&earlier)?;
+            hook_file::remove(&earlier)?;
             false
         }
         Found::Foreign(before) if found.is_same_file(&before) || found.is_equal(&before) => true,
@@ -176,23 +182,23 @@ fn chain(
             // over the older one, so the newer one counts; but we delete nothing that the tool
             // would not write again.
             if before.tool.is_known() && before.tool == found.tool {
-                slot::remove(&earlier)?;
+                hook_file::remove(&earlier)?;
             } else {
-                *saved = Some(slot.put_aside(&earlier)?);
+                *saved = Some(file.put_aside(&earlier)?);
             }
             false
         }
     };
-    let text = shim::render(slot.hook, binary, Some(&found.text))?;
-    if !kept && !slot::link(&path, &earlier)? {
+    let text = shim::render(file.hook, binary, Some(&found.text))?;
+    if !kept && !hook_file::link(&path, &earlier)? {
         return Ok(None);
     }
     // Written meanwhile by somebody who does not know our lock: theirs must be kept instead.
-    match slot::inspect(&path)? {
+    match hook_file::inspect(&path)? {
         Found::Nothing => {}
         Found::Foreign(now) if now.is_same_file(found) && now.is_equal(found) => {}
         Found::Foreign(_) | Found::Ours { .. } => return Ok(None),
     }
-    slot::replace(&path, &slot.dir, &text)?;
+    hook_file::replace(&path, &file.dir, &text)?;
     Ok(Some(Change::Chained(found.tool)))
 }

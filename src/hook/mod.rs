@@ -16,12 +16,12 @@
 //! - At no instant is an existing hook absent, whenever the process is killed ([`install`] says
 //!   what each point leaves).
 
-pub mod caller;
+pub mod amend;
+mod hook_file;
+mod hooks_dir;
 mod install;
-mod place;
 mod server;
 mod shim;
-mod slot;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -211,17 +211,17 @@ fn io<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(std::io::Error) -> 
 /// Keeps other installations of the clone out while it lives. The kernel takes it back from a
 /// process that dies, and as the git folder itself is locked, no file is left.
 #[must_use]
-struct Turn {
+struct InstallLock {
     _folder: Option<File>,
 }
 
-impl Turn {
+impl InstallLock {
     fn wait(common_dir: &Path) -> Result<Self, HookError> {
         let folder = File::open(common_dir).map_err(io("open", common_dir))?;
         let begin = Instant::now();
         loop {
             match folder.try_lock() {
-                Ok(()) => return Ok(Turn { _folder: Some(folder) }),
+                Ok(()) => return Ok(InstallLock { _folder: Some(folder) }),
                 Err(std::fs::TryLockError::WouldBlock) if begin.elapsed() < PATIENCE => {
                     std::thread::sleep(Duration::from_millis(5));
                 }
@@ -230,7 +230,7 @@ impl Turn {
                 }
                 // Some network file systems cannot lock folders. Each step is safe by itself;
                 // the lock only keeps installations from seeing each other's middle.
-                Err(std::fs::TryLockError::Error(_)) => return Ok(Turn { _folder: None }),
+                Err(std::fs::TryLockError::Error(_)) => return Ok(InstallLock { _folder: None }),
             }
         }
     }

@@ -7,10 +7,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::install::put;
-use super::slot::{self, Found, Slot};
-use super::uninstall::take_out;
-use super::{Change, Hook, HookError, Removed, Turn, io, place, shim};
+use super::hook_file::{self, Found, HookFile};
+use super::install::install_one;
+use super::uninstall::uninstall_one;
+use super::{Change, Hook, HookError, InstallLock, Removed, hooks_dir, io, shim};
 
 /// What stands where git looks for the hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,13 +27,13 @@ pub struct ServerHook {
     pub chained: Option<PathBuf>,
 }
 
-fn place_of(bare: &Path) -> Result<Slot, HookError> {
-    let dir = place::hooks_dir_of_bare(bare)?;
+fn update_hook(bare: &Path) -> Result<HookFile, HookError> {
+    let dir = hooks_dir::of_bare(bare)?;
     let dir = dir.canonicalize().unwrap_or(dir);
     if !dir.starts_with(bare) {
         return Err(HookError::ServerOutside { dir, bare: bare.to_owned() });
     }
-    Ok(Slot { hook: Hook::Update, dir })
+    Ok(HookFile { hook: Hook::Update, dir })
 }
 
 /// Installs the hook in a bare repository; one that is there goes on running first. `binary` is
@@ -42,12 +42,12 @@ fn place_of(bare: &Path) -> Result<Slot, HookError> {
 /// # Errors
 /// When `core.hooksPath` leads out of the repository, or a file cannot be written.
 pub fn install_server(bare: &Path, binary: &Path) -> Result<(PathBuf, Change), HookError> {
-    let _turn = Turn::wait(bare)?;
-    let slot = place_of(bare)?;
-    std::fs::create_dir_all(&slot.dir).map_err(io("make", &slot.dir))?;
-    slot::sweep(&slot.dir);
-    let (change, _) = put(&slot, binary)?;
-    Ok((slot.path(), change))
+    let _lock = InstallLock::wait(bare)?;
+    let file = update_hook(bare)?;
+    std::fs::create_dir_all(&file.dir).map_err(io("make", &file.dir))?;
+    hook_file::sweep(&file.dir);
+    let (change, _) = install_one(&file, binary)?;
+    Ok((file.path(), change))
 }
 
 /// Takes the hook out and puts back what was there. `None` when there is nothing of ours.
@@ -55,10 +55,10 @@ pub fn install_server(bare: &Path, binary: &Path) -> Result<(PathBuf, Change), H
 /// # Errors
 /// When a file cannot be moved.
 pub fn uninstall_server(bare: &Path) -> Result<Option<Removed>, HookError> {
-    let _turn = Turn::wait(bare)?;
-    let slot = place_of(bare)?;
-    let removed = take_out(&slot)?;
-    slot::sweep(&slot.dir);
+    let _lock = InstallLock::wait(bare)?;
+    let file = update_hook(bare)?;
+    let removed = uninstall_one(&file)?;
+    hook_file::sweep(&file.dir);
     Ok(removed)
 }
 
@@ -68,14 +68,14 @@ pub fn uninstall_server(bare: &Path) -> Result<Option<Removed>, HookError> {
 /// When git does not answer or a file cannot be read.
 pub fn server_status(bare: &Path) -> Result<ServerHook, HookError> {
     use std::os::unix::fs::PermissionsExt;
-    let slot = place_of(bare)?;
-    let path = slot.path();
+    let file = update_hook(bare)?;
+    let path = file.path();
     let runs = std::fs::metadata(&path).is_ok_and(|m| m.permissions().mode() & 0o111 != 0);
-    let (version, by_hand) = match slot::inspect(&path)? {
+    let (version, by_hand) = match hook_file::inspect(&path)? {
         Found::Nothing => (None, false),
         Found::Ours { version, .. } => (Some(version), false),
         Found::Foreign(found) => (None, shim::calls_us(&found.text, Hook::Update)),
     };
-    let chained = Some(slot.earlier()).filter(|p| p.symlink_metadata().is_ok());
+    let chained = Some(file.earlier()).filter(|p| p.symlink_metadata().is_ok());
     Ok(ServerHook { path, version, by_hand, runs, chained })
 }

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 
 use crate::git::{Git, HostRepo};
 
+use super::hook_file::{self, Found, HookFile};
 use super::shim::{self, Tool};
-use super::slot::{self, Found, Slot};
-use super::{Hook, HookError, place};
+use super::{Hook, HookError, hooks_dir};
 
 /// Whether a hook runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,9 +21,9 @@ pub enum State {
     /// Our shim stands where git looks.
     Active,
     /// This tool stands there and runs our shim.
-    Through(Tool),
+    BehindTool(Tool),
     /// A hook of the user's stands there and calls us.
-    ByHand,
+    Manual,
     /// There is no hook.
     Missing,
     /// Somebody else's hook stands there and does not run ours: it was never installed, or the
@@ -57,7 +57,7 @@ pub struct HookStatus {
 impl HookStatus {
     /// True when a commit, push or checkout in this worktree reaches us.
     pub fn is_active(&self) -> bool {
-        matches!(self.state, State::Active | State::Through(_) | State::ByHand)
+        matches!(self.state, State::Active | State::BehindTool(_) | State::Manual)
     }
 }
 
@@ -66,33 +66,33 @@ impl HookStatus {
 /// # Errors
 /// When git does not answer or a hook cannot be read.
 pub fn status(repo: &HostRepo) -> Result<Vec<HookStatus>, HookError> {
-    let dir = place::hooks_dir(&repo.root)?;
+    let dir = hooks_dir::of(&repo.root)?;
     // What git of version 2.54 and later starts besides the file.
     let configured =
         repo.git().args(["config", "--get-regexp", r"^hook\..*\.(command|event)$"]).optional()?;
     Hook::ALL
         .into_iter()
-        .map(|hook| one(repo, &Slot { hook, dir: dir.clone() }, configured.is_none()))
+        .map(|hook| one(repo, &HookFile { hook, dir: dir.clone() }, configured.is_none()))
         .collect()
 }
 
-fn one(repo: &HostRepo, slot: &Slot, may_probe: bool) -> Result<HookStatus, HookError> {
+fn one(repo: &HostRepo, file: &HookFile, may_probe: bool) -> Result<HookStatus, HookError> {
     let mut status = HookStatus {
-        hook: slot.hook,
-        path: slot.path(),
+        hook: file.hook,
+        path: file.path(),
         state: State::Missing,
         proven: false,
         version: None,
         chained: None,
     };
-    match slot::inspect(&status.path)? {
+    match hook_file::inspect(&status.path)? {
         Found::Nothing => return Ok(status),
         Found::Ours { version, .. } => {
             status.version = Some(version);
             status.state = State::Active;
             if may_probe {
                 status.proven = true;
-                if let Err(why) = probe(repo, slot.hook)? {
+                if let Err(why) = probe(repo, file.hook)? {
                     status.state = State::NotRun { why };
                 }
             }
@@ -102,19 +102,19 @@ fn one(repo: &HostRepo, slot: &Slot, may_probe: bool) -> Result<HookStatus, Hook
                 status.state = State::Foreign(found.tool);
                 return Ok(status);
             }
-            let legacy = slot::inspect(&slot.legacy())?;
+            let legacy = hook_file::inspect(&file.legacy())?;
             status.state = match legacy {
-                Found::Ours { version, .. } if found.tool.runs_legacy() && executable(&slot.legacy()) => {
+                Found::Ours { version, .. } if found.tool.runs_legacy() && executable(&file.legacy()) => {
                     status.version = Some(version);
-                    State::Through(found.tool)
+                    State::BehindTool(found.tool)
                 }
-                _ if shim::calls_us(&found.text, slot.hook) => State::ByHand,
+                _ if shim::calls_us(&found.text, file.hook) => State::Manual,
                 _ => State::Foreign(found.tool),
             };
         }
     }
     if status.version.is_some()
-        && let Found::Foreign(earlier) = slot::inspect(&slot.earlier())?
+        && let Found::Foreign(earlier) = hook_file::inspect(&file.earlier())?
         && earlier.runs
     {
         status.chained = Some(earlier.tool);

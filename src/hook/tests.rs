@@ -304,9 +304,9 @@ fn hooks_that_are_not_ours_to_touch_are_refused_whole() {
     let list = install(&scene.repo.host(), &scene.binary).unwrap();
     let there: Vec<_> =
         list.iter().filter(|i| i.path.starts_with(&shared)).map(|i| (i.hook, &i.change)).collect();
-    assert_eq!(there[0], (Hook::PreCommit, &Change::ByHand));
+    assert_eq!(there[0], (Hook::PreCommit, &Change::Manual));
     assert_eq!(there[1], (Hook::PreMergeCommit, &Change::NotCalled));
-    assert_eq!(scene.state(&linked, Hook::PreCommit).state, State::ByHand);
+    assert_eq!(scene.state(&linked, Hook::PreCommit).state, State::Manual);
     scene.uninstall();
     assert_eq!(snapshot(&shared).len(), 1);
 

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use crate::git::HostRepo;
 
-use super::place;
-use super::slot::{self, Found, Slot};
-use super::{Hook, HookError, Turn, io};
+use super::hook_file::{self, Found, HookFile};
+use super::hooks_dir;
+use super::{Hook, HookError, InstallLock, io};
 
 /// One hook that was taken out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,51 +33,51 @@ pub struct Removed {
 /// When git does not answer or a file cannot be moved. What was removed until then stays so;
 /// repeating continues.
 pub fn uninstall(repo: &HostRepo) -> Result<Vec<Removed>, HookError> {
-    let _turn = Turn::wait(&repo.common_dir)?;
+    let _lock = InstallLock::wait(&repo.common_dir)?;
     let mut dirs = vec![repo.common_dir.join("hooks")];
-    for root in place::worktrees(repo)? {
+    for root in hooks_dir::worktrees(repo)? {
         dirs.push(root.join(".husky/_"));
-        dirs.push(place::hooks_dir(&root)?);
+        dirs.push(hooks_dir::of(&root)?);
     }
     dirs.sort();
     dirs.dedup();
     let mut list = Vec::new();
     for dir in dirs.iter().filter(|d| d.is_dir()) {
         for hook in Hook::ALL {
-            list.extend(take_out(&Slot { hook, dir: dir.clone() })?);
+            list.extend(uninstall_one(&HookFile { hook, dir: dir.clone() })?);
         }
-        slot::sweep(dir);
+        hook_file::sweep(dir);
         if !dir.starts_with(&repo.common_dir) {
-            place::unmake(dir);
+            hooks_dir::unmake(dir);
         }
     }
     Ok(list)
 }
 
-pub(super) fn take_out(slot: &Slot) -> Result<Option<Removed>, HookError> {
-    let (path, earlier) = (slot.path(), slot.earlier());
+pub(super) fn uninstall_one(file: &HookFile) -> Result<Option<Removed>, HookError> {
+    let (path, earlier) = (file.path(), file.earlier());
     // A folder where a hook belongs is none of ours, nor in our way here.
-    let Ok(found) = slot::inspect(&path) else { return Ok(None) };
-    let removed = |restored, left| Some(Removed { hook: slot.hook, path: path.clone(), restored, left });
+    let Ok(found) = hook_file::inspect(&path) else { return Ok(None) };
+    let removed = |restored, left| Some(Removed { hook: file.hook, path: path.clone(), restored, left });
     let mut any = false;
-    if matches!(slot::inspect(&slot.old()), Ok(Found::Ours { .. })) {
-        slot::remove(&slot.old())?;
+    if matches!(hook_file::inspect(&file.old()), Ok(Found::Ours { .. })) {
+        hook_file::remove(&file.old())?;
         any = true;
     }
-    let before = slot::inspect(&earlier)?;
+    let before = hook_file::inspect(&earlier)?;
     let is_kept = !matches!(before, Found::Nothing);
     // pre-commit or prek in front of us: what was behind our shim goes where the shim was.
-    if matches!(slot::inspect(&slot.legacy()), Ok(Found::Ours { .. })) {
+    if matches!(hook_file::inspect(&file.legacy()), Ok(Found::Ours { .. })) {
         if is_kept && matches!(found, Found::Foreign(_)) {
-            rename(&earlier, &slot.legacy())?;
+            rename(&earlier, &file.legacy())?;
             return Ok(removed(true, None));
         }
-        slot::remove(&slot.legacy())?;
+        hook_file::remove(&file.legacy())?;
         any = true;
     }
     Ok(match (found, before) {
         (Found::Ours { .. }, Found::Nothing) => {
-            slot::remove(&path)?;
+            hook_file::remove(&path)?;
             removed(false, None)
         }
         (Found::Ours { .. }, _) => {
@@ -86,14 +86,14 @@ pub(super) fn take_out(slot: &Slot) -> Result<Option<Removed>, HookError> {
         }
         // The shim was deleted by hand, or the process that installed it died in between.
         (Found::Nothing, Found::Ours { .. } | Found::Foreign(_)) => {
-            if slot::link(&earlier, &path)? {
-                slot::remove(&earlier)?;
+            if hook_file::link(&earlier, &path)? {
+                hook_file::remove(&earlier)?;
             }
             removed(true, None)
         }
         // Renaming one name of a file over another of the same file does nothing (rename(2)).
         (Found::Foreign(now), Found::Foreign(old)) if now.is_same_file(&old) || now.is_equal(&old) => {
-            slot::remove(&earlier)?;
+            hook_file::remove(&earlier)?;
             removed(true, None)
         }
         (Found::Foreign(_), Found::Foreign(_) | Found::Ours { .. }) => removed(false, Some(earlier)),

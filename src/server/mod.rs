@@ -19,7 +19,7 @@ use gix::ObjectId;
 
 use crate::git::changes::{self, ChangesError};
 use crate::git::{Git, GitEnv, GitError};
-use crate::guard::range::{self, Fault};
+use crate::guard::{self, Fault};
 use crate::model::header::{self, Head};
 use crate::model::{View, ViewError, clone, queue, read_json, session};
 use crate::store::{STATE_REF, Store, StoreError, TempStore};
@@ -72,7 +72,7 @@ pub enum ServerError {
 
 /// What came of judging one ref of a push.
 #[derive(Debug, PartialEq)]
-pub enum Verdict {
+pub enum Decision {
     /// It may pass.
     Fine,
     /// The state may not become this one.
@@ -197,15 +197,15 @@ impl Bare {
     ///
     /// # Errors
     /// When nothing can be said.
-    pub fn judge(&self, name: &str, old: &str, new: &str) -> Result<Verdict, ServerError> {
+    pub fn judge(&self, name: &str, old: &str, new: &str) -> Result<Decision, ServerError> {
         let (old, new) = (parse(old)?, parse(new)?);
         if name == STATE_REF {
-            let Some(new) = new else { return Ok(Verdict::State(Refusal::Deleted)) };
-            return Ok(self.judge_state(old, new)?.map_or(Verdict::Fine, Verdict::State));
+            let Some(new) = new else { return Ok(Decision::State(Refusal::Deleted)) };
+            return Ok(self.judge_state(old, new)?.map_or(Decision::Fine, Decision::State));
         }
         match new {
             Some(new) if name.starts_with("refs/heads/") => self.judge_branch(new),
-            _ => Ok(Verdict::Fine),
+            _ => Ok(Decision::Fine),
         }
     }
 
@@ -231,17 +231,17 @@ impl Bare {
         Ok((!comes && !stands_for).then_some(Refusal::Astray))
     }
 
-    fn judge_branch(&self, new: ObjectId) -> Result<Verdict, ServerError> {
-        let Some(tip) = self.state()? else { return Ok(Verdict::Fine) };
+    fn judge_branch(&self, new: ObjectId) -> Result<Decision, ServerError> {
+        let Some(tip) = self.state()? else { return Ok(Decision::Fine) };
         let commits = changes::in_arrival(self.git(), &new.to_string())?;
         if commits.is_empty() {
-            return Ok(Verdict::Fine);
+            return Ok(Decision::Fine);
         }
         let (_scratch, store) = self.store_at(tip)?;
         // What is no state holds no claims, either.
         store.read(|view| header::read(view))?;
-        let faults = range::judge(&store, &commits, None)?;
-        Ok(if faults.is_empty() { Verdict::Fine } else { Verdict::Commits(faults) })
+        let faults = guard::check_commits(&store, &commits, None)?;
+        Ok(if faults.is_empty() { Decision::Fine } else { Decision::Commits(faults) })
     }
 }
 

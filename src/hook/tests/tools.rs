@@ -78,10 +78,10 @@ fn pre_commit_in_front_runs_us_once_however_often_both_are_installed() {
     scene.install();
     pre_commit_installs(&scene);
     let status = scene.state(&scene.repo.root, Hook::PreCommit);
-    assert_eq!((status.state, status.proven), (State::Through(Tool::PreCommit), false));
+    assert_eq!((status.state, status.proven), (State::BehindTool(Tool::PreCommit), false));
     let both = (true, vec!["tool ".to_owned(), "coord hook pre-commit".to_owned()]);
     assert_eq!(scene.commit(&scene.repo.root), both);
-    assert_eq!(scene.install()["pre-commit"], Change::Through(Tool::PreCommit));
+    assert_eq!(scene.install()["pre-commit"], Change::BehindTool(Tool::PreCommit));
     assert_eq!(scene.commit(&scene.repo.root), both);
     scene.uninstall();
     assert_eq!(scene.commit(&scene.repo.root), (true, vec!["tool ".to_owned()]));
@@ -90,7 +90,7 @@ fn pre_commit_in_front_runs_us_once_however_often_both_are_installed() {
     assert_eq!(scene.commit(&scene.repo.root), both);
     pre_commit_installs(&scene);
     assert_eq!(scene.commit(&scene.repo.root), both, "even before we are installed again");
-    assert_eq!(scene.install()["pre-commit"], Change::Through(Tool::PreCommit));
+    assert_eq!(scene.install()["pre-commit"], Change::BehindTool(Tool::PreCommit));
     assert_eq!(scene.commit(&scene.repo.root), both);
     scene.uninstall();
     assert_eq!(scene.commit(&scene.repo.root), (true, vec!["tool ".to_owned()]));

@@ -16,7 +16,7 @@ const ENOUGH: u64 = 1 << 20;
 
 /// A hook's place in a folder.
 #[derive(Debug, Clone)]
-pub(super) struct Slot {
+pub(super) struct HookFile {
     pub(super) hook: Hook,
     pub(super) dir: PathBuf,
 }
@@ -58,7 +58,7 @@ impl Foreign {
     }
 }
 
-impl Slot {
+impl HookFile {
     /// Where git looks.
     pub(super) fn path(&self) -> PathBuf {
         self.dir.join(self.hook.name())

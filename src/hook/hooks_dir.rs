@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::git::{Git, GitError, HostRepo};
 
-use super::slot::{self, Found, Slot};
+use super::hook_file::{self, Found, HookFile};
 use super::{Hook, HookError, io, shim};
 
 /// What `.gitignore` says in a folder that we made inside a worktree: like husky's, and marked.
@@ -15,7 +15,7 @@ const IGNORE_ALL: &str = "# made by git-coord, with the hooks beside it\n*\n";
 
 /// A folder where git looks for the hooks of at least one worktree.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct HooksDir {
     pub(super) dir: PathBuf,
     /// The worktrees whose hooks these are.
     pub(super) worktrees: Vec<PathBuf>,
@@ -47,39 +47,39 @@ pub(super) fn worktrees(repo: &HostRepo) -> Result<Vec<PathBuf>, GitError> {
 
 /// The folder where git looks for hooks in a worktree: `core.hooksPath` from whatever file it is
 /// set in (system to worktree), `~/` and relative paths resolved by git itself.
-pub(super) fn hooks_dir(worktree: &Path) -> Result<PathBuf, GitError> {
-    hooks_dir_by(Git::new(worktree))
+pub(super) fn of(worktree: &Path) -> Result<PathBuf, GitError> {
+    ask(Git::new(worktree))
 }
 
 /// The same for a bare repository, which is named: git does not look for one everywhere.
-pub(super) fn hooks_dir_of_bare(bare: &Path) -> Result<PathBuf, GitError> {
-    hooks_dir_by(Git::new(bare).env("GIT_DIR", bare))
+pub(super) fn of_bare(bare: &Path) -> Result<PathBuf, GitError> {
+    ask(Git::new(bare).env("GIT_DIR", bare))
 }
 
-fn hooks_dir_by(git: Git) -> Result<PathBuf, GitError> {
+fn ask(git: Git) -> Result<PathBuf, GitError> {
     let out = git.args(["rev-parse", "--path-format=absolute", "--git-path", "hooks"]).run()?;
     let path = out.strip_suffix(b"\n").unwrap_or(&out);
     Ok(PathBuf::from(OsStr::from_bytes(path)))
 }
 
 /// Every place of the clone, having made sure that we may use each.
-pub(super) fn places(repo: &HostRepo) -> Result<Vec<Place>, HookError> {
+pub(super) fn all(repo: &HostRepo) -> Result<Vec<HooksDir>, HookError> {
     let roots = worktrees(repo)?;
-    let mut places: Vec<Place> = Vec::new();
+    let mut dirs: Vec<HooksDir> = Vec::new();
     for root in &roots {
-        let dir = hooks_dir(root)?;
-        if let Some(place) = places.iter_mut().find(|p| p.dir == dir) {
-            place.worktrees.push(root.clone());
+        let dir = of(root)?;
+        if let Some(known) = dirs.iter_mut().find(|d| d.dir == dir) {
+            known.worktrees.push(root.clone());
             continue;
         }
-        let (ours, fresh) = judge(repo, &roots, root, &dir)?;
-        places.push(Place { dir, worktrees: vec![root.clone()], ours, fresh });
+        let (ours, fresh) = check(repo, &roots, root, &dir)?;
+        dirs.push(HooksDir { dir, worktrees: vec![root.clone()], ours, fresh });
     }
-    Ok(places)
+    Ok(dirs)
 }
 
 /// Whether a folder is ours to install in, and whether it has yet to be made inside a worktree.
-fn judge(repo: &HostRepo, roots: &[PathBuf], worktree: &Path, dir: &Path) -> Result<(bool, bool), HookError> {
+fn check(repo: &HostRepo, roots: &[PathBuf], worktree: &Path, dir: &Path) -> Result<(bool, bool), HookError> {
     if dir.starts_with(&repo.common_dir) {
         return Ok((true, false));
     }
@@ -117,13 +117,13 @@ fn is_ignored(root: &Path, dir: &Path) -> Result<bool, GitError> {
 
 /// True when the user's own pre-commit calls us: the one hook without which nothing is checked.
 fn calls_us(dir: &Path) -> Result<bool, HookError> {
-    let slot = Slot { hook: Hook::PreCommit, dir: dir.to_owned() };
+    let file = HookFile { hook: Hook::PreCommit, dir: dir.to_owned() };
     // `core.hooksPath=/dev/null` and the like: a way to say "no hooks".
-    let found = slot::inspect(&slot.path())?;
+    let found = hook_file::inspect(&file.path())?;
     Ok(matches!(found, Found::Foreign(f) if f.runs && shim::calls_us(&f.text, Hook::PreCommit)))
 }
 
-impl Place {
+impl HooksDir {
     /// Makes the folder. Inside a worktree it gets a `.gitignore` first, so that not even for a
     /// moment does `git status` (or `git add -A` of another session) see what is in it.
     pub(super) fn make(&self) -> Result<(), HookError> {
@@ -147,7 +147,7 @@ fn is_fresh(dir: &Path) -> bool {
     })
 }
 
-/// Removes a folder that [`Place::make`] made inside a worktree, if nothing else is in it.
+/// Removes a folder that [`HooksDir::make`] made inside a worktree, if nothing else is in it.
 pub(super) fn unmake(dir: &Path) {
     let ignore = dir.join(".gitignore");
     if !fs::read(&ignore).is_ok_and(|text| text == IGNORE_ALL.as_bytes()) {
