@@ -12,10 +12,10 @@ use crate::settings::Settings;
 use crate::store::remote::RemoteError;
 use crate::store::{Batches, Import, Store, StoreError, StoreOptions};
 
-use super::args::Global;
-use super::env::Env;
-use super::error::{CliError, CliResult, NAME_ANOTHER, exit};
-use super::output::{Text, Ui};
+use crate::cli::args::Global;
+use crate::cli::env::Env;
+use crate::cli::error::{CliError, CliResult, NAME_ANOTHER, exit};
+use crate::cli::output::{Text, Ui};
 
 /// The repository that a command runs in, and how it was called.
 #[derive(Debug, Clone)]

@@ -11,15 +11,15 @@ use crate::guard::{self, Coverage};
 use crate::model::RepoPath;
 use crate::store::remote::read_from;
 
-use super::app::App;
-use super::error::{CliError, CliResult, exit, holders_json};
-use super::output::{Answer, GOOD, paint};
-use super::text;
+use crate::cli::app::App;
+use crate::cli::error::{CliError, CliResult, exit, holders_json};
+use crate::cli::output::{Answer, GOOD, paint};
+use crate::cli::text;
 
 /// Most lines of a list in a message; nobody reads the rest.
 const SHOWN: usize = 12;
 
-/// See the command's help.
+/// Check that changes are covered by this session's claims
 #[derive(Debug, Args)]
 #[command(
     after_help = "Without arguments: what is staged. Exit status 5 when something is not covered by a\n\

@@ -1,4 +1,4 @@
-//! `claim`, `release`, `claims`.
+//! `claims`.
 
 use std::path::PathBuf;
 
@@ -6,51 +6,16 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::model::claim::{self, Claim, Holder, Mode};
-use crate::model::op::ClaimPaths;
 use crate::model::outcome::Held;
-use crate::model::{Op, Outcome, RepoPath, View, ViewError, expiry};
+use crate::model::{RepoPath, View, ViewError, expiry};
 
-use super::app::App;
-use super::args::Ttl;
-use super::error::{CliError, CliResult};
-use super::output::{Answer, FAINT, GOOD, STRONG, Text, paint};
-use super::safe::visible;
-use super::text;
+use crate::cli::app::App;
+use crate::cli::error::CliResult;
+use crate::cli::output::{Answer, FAINT, STRONG, Text, paint};
+use crate::cli::sanitize::visible;
+use crate::cli::text;
 
-/// See the command's help.
-#[derive(Debug, Args)]
-#[command(after_help = "All or nothing: when one path is held by another session, none is claimed,\n\
-                        the holder is named and the exit status is 4. A claim of a folder covers\n\
-                        everything below it. Paths need not exist yet.")]
-pub struct ClaimArgs {
-    /// Files or folders
-    #[arg(required = true, value_name = "PATH")]
-    paths: Vec<PathBuf>,
-    #[command(flatten)]
-    ttl: Ttl,
-    /// Stay in line until the paths are free, at most this long
-    #[arg(long, value_name = "D", value_parser = text::parse_duration)]
-    wait: Option<u64>,
-    /// Say what it is for
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
-    /// Share with other readers, keep writers out
-    #[arg(long)]
-    shared: bool,
-}
-
-/// See the command's help.
-#[derive(Debug, Args)]
-pub struct ReleaseArgs {
-    /// Files or folders that this session has claimed
-    #[arg(required_unless_present = "all", value_name = "PATH")]
-    paths: Vec<PathBuf>,
-    /// Everything that this session has claimed by path
-    #[arg(long, conflicts_with = "paths")]
-    all: bool,
-}
-
-/// See the command's help.
+/// Show who holds what
 #[derive(Debug, Args)]
 pub struct ClaimsArgs {
     /// Show only claims that overlap these paths
@@ -68,50 +33,6 @@ pub fn claim_json(held: &Held) -> Value {
         "since": held.since.to_string(), "expires": held.expires.map(|t| t.to_string()),
         "item": held.item, "reason": held.reason,
     })
-}
-
-/// Runs `claim`.
-pub fn claim(app: &App, args: &ClaimArgs) -> CliResult<Answer> {
-    let paths = app.paths(&args.paths)?;
-    let store = app.store()?;
-    let session = app.session()?;
-    let ttl = args.ttl.ttl.unwrap_or(app.settings.ttl);
-    let op = Op::Claim(ClaimPaths {
-        session: session.clone(),
-        paths,
-        mode: if args.shared { Mode::Shared } else { Mode::Exclusive },
-        ttl,
-        reason: args.reason.clone(),
-    });
-    let outcome = app.submit(&store, &op, args.wait)?;
-    store.touch_session(&session);
-    let Outcome::Claimed { claims } = outcome else { return Err(CliError::from_refusal(outcome)) };
-    let lines: Vec<String> = claims
-        .iter()
-        .map(|c| {
-            let until = c.expires.map(|t| format!("for {}", text::until(t)));
-            format!("{} {} {}", paint(GOOD, "claimed"), c.path, paint(FAINT, until.unwrap_or_default()))
-        })
-        .collect();
-    let list: Vec<Value> = claims.iter().map(claim_json).collect();
-    let answer = Answer::new(json!({ "claims": list }), lines);
-    Ok(match claims.iter().any(|c| c.path.is_root()) {
-        true => answer.note("this is the whole repository: nobody else can claim anything"),
-        false => answer,
-    })
-}
-
-/// Runs `release`.
-pub fn release(app: &App, args: &ReleaseArgs) -> CliResult<Answer> {
-    let paths = if args.all { None } else { Some(app.paths(&args.paths)?) };
-    let store = app.store()?;
-    let session = app.session()?;
-    let outcome = app.submit(&store, &Op::Release { session: session.clone(), paths }, None)?;
-    store.touch_session(&session);
-    let Outcome::Released { paths } = outcome else { return Err(CliError::from_refusal(outcome)) };
-    let lines: Vec<String> = paths.iter().map(|p| format!("released {p}")).collect();
-    let text = if lines.is_empty() { Text::from("nothing to release") } else { lines.into() };
-    Ok(Answer::new(json!({ "released": paths }), text))
 }
 
 /// Runs `claims`.

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use crate::doctor::{DoctorError, Finding, Options, Place, Report, examine};
 use crate::process;
 
-use super::app::App;
-use super::error::{CliError, CliResult, NAME_ANOTHER};
-use super::output::{Answer, BAD, FAINT, GOOD, STRONG, Text, WARN, paint};
-use super::text::count;
+use crate::cli::app::App;
+use crate::cli::error::{CliError, CliResult, NAME_ANOTHER};
+use crate::cli::output::{Answer, BAD, FAINT, GOOD, STRONG, Text, WARN, paint};
+use crate::cli::text::count;
 
-/// See the command's help.
+/// Look for damage in store, hooks and leases, and mend it
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
     /// Mend what can be mended
@@ -30,7 +30,7 @@ pub fn doctor(app: &App, args: &DoctorArgs) -> CliResult<Answer> {
     let program = process::own_program()
         .map_err(|e| CliError::failed("io", format!("cannot find this program: {e}")))?;
     if args.remote && app.store()?.arbiter()?.is_none() {
-        return Err(super::remote::no_remote());
+        return Err(crate::cli::remote::no_remote());
     }
     let (repair, remote) = (args.repair, args.remote);
     let options = Options { repair, remote, store: app.store_options(), program };

@@ -9,7 +9,7 @@ use crate::model::{NameError, PathError, ViewError};
 use crate::store::StoreError;
 use crate::store::remote::RemoteError;
 
-use super::output::Text;
+use crate::cli::sanitize::Text;
 
 /// Exit statuses; see `cli.md` in the documentation.
 pub mod exit {
@@ -119,7 +119,8 @@ fn held(blockers: Vec<Blocker>) -> CliError {
         .take(10)
         .map(|b| {
             let place = if b.path == b.held { String::new() } else { format!(" (as {})", b.held) };
-            let until = b.expires.map(|t| format!(", {} left", super::text::until(t))).unwrap_or_default();
+            let until =
+                b.expires.map(|t| format!(", {} left", crate::cli::text::until(t))).unwrap_or_default();
             let why = b.reason.as_ref().map(|r| format!(": {r}")).unwrap_or_default();
             format!("{} is held by {}{place}{until}{why}", b.path, b.session)
         })

@@ -7,12 +7,14 @@
 use std::ffi::OsString;
 
 use clap::error::ErrorKind;
-use clap::{Args, Command, CommandFactory as _};
+use clap::{Args, Command};
 use serde_json::json;
 
-use super::args::Cli;
-use super::error::{CliError, CliResult};
-use super::output::{Answer, STRONG, Text, paint};
+use crate::cli::error::{CliError, CliResult};
+use crate::cli::output::{Answer, STRONG, Text, paint};
+
+/// Name of the program's file.
+pub const PROGRAM: &str = "git-coord";
 
 /// Groups of commands, in the order in which one comes to need them.
 const GROUPS: [(&str, &[&str]); 4] = [
@@ -29,17 +31,17 @@ const MORE: &str = "More";
 const WIDTH: usize = 80;
 
 /// The short help, when these words ask for it; `None` when they ask for any other help.
-pub fn short(words: &[OsString]) -> Option<clap::Error> {
+pub fn short(words: &[OsString], program: &Command) -> Option<clap::Error> {
     if words.iter().any(|w| w == "--help") {
         return None;
     }
-    let text = Text::from(lines(&Cli::command())).to_string();
+    let text = Text::from(lines(program)).to_string();
     // Only the help of the program itself is replaced; that of its commands stays clap's.
-    let error = Cli::command().override_help(text).try_get_matches_from(words).err()?;
+    let error = program.clone().override_help(text).try_get_matches_from(words).err()?;
     (error.kind() == ErrorKind::DisplayHelp).then_some(error)
 }
 
-/// See the command's help.
+/// Explain a command
 #[derive(Debug, Args)]
 pub struct HelpArgs {
     /// Which one, such as: queue list [default: all, on one screen]
@@ -48,8 +50,7 @@ pub struct HelpArgs {
 }
 
 /// Runs `help`: the same that `-h` shows.
-pub fn help(args: &HelpArgs) -> CliResult<Answer> {
-    let mut program = Cli::command();
+pub fn help(args: &HelpArgs, mut program: Command) -> CliResult<Answer> {
     program.build();
     let mut command = &program;
     for word in &args.command {
@@ -68,9 +69,8 @@ pub fn help(args: &HelpArgs) -> CliResult<Answer> {
 
 /// Where the help is that a call with these words should have looked at. `git coord --help` is
 /// none: git looks for a man page then.
-pub fn place(words: &[OsString]) -> String {
-    let program = Cli::command();
-    let (mut command, mut place) = (&program, "git coord".to_owned());
+pub fn place(words: &[OsString], program: &Command) -> String {
+    let (mut command, mut place) = (program, "git coord".to_owned());
     for word in words.iter().skip(1).filter_map(|word| word.to_str()) {
         if let Some(inner) = command.find_subcommand(word).filter(|inner| !inner.is_hide_set()) {
             command = inner;
@@ -177,7 +177,10 @@ pub fn value_of(arg: &clap::Arg) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
+    use crate::cli::command::Cli;
 
     fn plain() -> String {
         Text::from(lines(&Cli::command())).words()
@@ -206,8 +209,9 @@ mod tests {
 
     #[test]
     fn only_the_help_of_the_program_is_replaced() {
-        let ask =
-            |words: &[&str]| short(&words.iter().map(Into::into).collect::<Vec<_>>()).map(|e| e.to_string());
+        let ask = |words: &[&str]| {
+            short(&words.iter().map(Into::into).collect::<Vec<_>>(), &Cli::command()).map(|e| e.to_string())
+        };
         assert_eq!(ask(&["git-coord", "-h"]), Some(plain() + "\n"));
         assert_eq!(ask(&["git-coord", "--help"]), None);
         let of_claim = ask(&["git-coord", "claim", "-h"]).expect("help");

@@ -19,14 +19,14 @@ use crate::model::{Op, RepoPath, SessionName};
 use crate::notes::{self, NoteError};
 use crate::store::{Store, StoreError};
 
-use super::app::App;
-use super::check::{NOT_CLAIMED, range_refusal, refusal};
-use super::error::{CliError, CliResult};
-use super::message;
-use super::output::{Answer, Text};
-use super::safe::visible;
+use crate::cli::app::App;
+use crate::cli::check::{NOT_CLAIMED, range_refusal, refusal};
+use crate::cli::error::{CliError, CliResult};
+use crate::cli::message;
+use crate::cli::output::{Answer, Text};
+use crate::cli::sanitize::visible;
 
-/// See the command's help.
+/// Do the work of a git hook (called by the hooks)
 #[derive(Debug, Args)]
 pub struct HookArgs {
     /// The hook's name

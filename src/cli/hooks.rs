@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use crate::hook::{self, Change, HookError, HookStatus, Installed, State};
 
-use super::app::App;
-use super::error::{CliError, CliResult};
-use super::output::{Answer, BAD, FAINT, GOOD, WARN, paint};
+use crate::cli::app::App;
+use crate::cli::error::{CliError, CliResult};
+use crate::cli::output::{Answer, BAD, FAINT, GOOD, WARN, paint};
 
 /// Install, remove or look at the git hooks.
 #[derive(Debug, Subcommand)]

@@ -1,20 +1,20 @@
-//! `init`, `git`, `upkeep`.
+//! `init`.
 
 use clap::Args;
 use serde_json::json;
 
 use crate::crash_point;
-use crate::git::{Git, OLDEST_GIT, version};
+use crate::git::{OLDEST_GIT, version};
 use crate::model::{Op, prefetch};
 use crate::store::remote::{Joined, RemoteError};
 use crate::store::{self, Store, StoreError};
 
-use super::app::App;
-use super::error::{CliError, CliResult};
-use super::hooks;
-use super::output::{Answer, GOOD, paint};
+use crate::cli::app::App;
+use crate::cli::error::{CliError, CliResult};
+use crate::cli::hooks;
+use crate::cli::output::{Answer, GOOD, paint};
 
-/// See the command's help.
+/// Set up this repository and the hooks of all its worktrees
 #[derive(Debug, Args)]
 pub struct InitArgs {
     /// Make this remote the arbiter between clones
@@ -26,14 +26,6 @@ pub struct InitArgs {
     /// Let this clone decide by itself again
     #[arg(long)]
     local: bool,
-}
-
-/// See the command's help.
-#[derive(Debug, Args)]
-pub struct GitArgs {
-    /// What git is to do, for example: log refs/coord/state
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARG")]
-    args: Vec<std::ffi::OsString>,
 }
 
 /// Refuses to go on with a git that is missing or too old.
@@ -160,33 +152,4 @@ fn not_joined(error: StoreError, remote: &str) -> CliError {
         )),
         (error, None) => error,
     }
-}
-
-/// Runs `git`: git on the store, which is folded first.
-pub fn git(app: &App, args: &GitArgs) -> CliResult<Answer> {
-    let store = app.store()?;
-    // What git is to show may be in the last commit's message only. A store that is damaged can
-    // be looked at all the same.
-    let _ = store.fold();
-    let status = Git::new(store.path())
-        .arg("--git-dir=.")
-        .args(&args.args)
-        .command()
-        .status()
-        .map_err(|source| CliError::from(crate::git::GitError::Missing { source }))?;
-    match status.code() {
-        Some(0) => Ok(Answer::default()),
-        code => Err(CliError::failed("git", format!("git ended with {}", code.unwrap_or(-1)))),
-    }
-}
-
-/// Runs `upkeep`.
-pub fn upkeep(app: &App) -> CliResult<Answer> {
-    let done = app.store()?.upkeep()?;
-    let text = if done.busy {
-        "another process is at it".to_owned()
-    } else {
-        format!("cut {} states, removed {} objects", done.cut, done.removed)
-    };
-    Ok(Answer::new(json!({ "cut": done.cut, "removed": done.removed, "busy": done.busy }), text))
 }

@@ -1,42 +1,27 @@
-//! `log` and `progress`.
+//! `log`.
 
 use clap::Args;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use crate::model::SessionName;
 use crate::model::event::Event;
-use crate::model::{ItemId, Op, Outcome, SessionName, item_index};
 
-use super::app::App;
-use super::args::parse_limit;
-use super::error::{CliError, CliResult};
-use super::grid::Line;
-use super::hook::write_note;
-use super::output::{Answer, FAINT, GOOD, STRONG, Text, paint};
-use super::text;
+use crate::cli::app::App;
+use crate::cli::args::parse_limit;
+use crate::cli::error::CliResult;
+use crate::cli::output::{Answer, FAINT, STRONG, Text, paint};
+use crate::cli::table::Line;
+use crate::cli::text;
 
 /// Lines of a terminal that an event takes at the most.
 const LINES: usize = 3;
 
-/// See the command's help.
+/// Show the audit log, newest first
 #[derive(Debug, Args)]
 pub struct LogArgs {
     /// Show at most this many events
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = parse_limit)]
     limit: u64,
-}
-
-/// See the command's help.
-#[derive(Debug, Args)]
-pub struct ProgressArgs {
-    /// What has been done, what comes next
-    #[arg(value_name = "TEXT", required_unless_present = "percent")]
-    text: Option<String>,
-    /// How far it is
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=100))]
-    percent: Option<u8>,
-    /// Which item it is about
-    #[arg(long, value_name = "ITEM")]
-    item: Option<ItemId>,
 }
 
 /// Runs `log`. `--session` chooses whose events to show; without it, everybody's.
@@ -86,46 +71,4 @@ fn refused(event: &Event) -> Option<String> {
     let outcome = event.data.get("outcome").unwrap_or(&Value::Null);
     let why = outcome["losses"][0]["why"].as_str().or_else(|| outcome["message"].as_str());
     Some(format!(" {word} {things}{}", why.map(|w| format!(": {w}")).unwrap_or_default()))
-}
-
-/// Runs `progress`.
-pub fn progress(app: &App, args: &ProgressArgs) -> CliResult<Answer> {
-    let store = app.store()?;
-    let name = app.session()?;
-    let session = app.alive(&store, &name)?;
-    if let Some(item) = args.item.as_ref().filter(|i| session.item_lease(i).is_none()) {
-        let known = store.read(|view| item_index::find(view, item))?.is_some();
-        if !known {
-            return Err(CliError::from_refusal(Outcome::Unknown {
-                what: "item".into(),
-                name: item.to_string(),
-            }));
-        }
-    }
-    let commit = app.repo.git().args(["rev-parse", "--verify", "-q", "HEAD^{commit}"]).optional()?;
-    let mut words = Vec::new();
-    let mut data = Map::new();
-    if let Some(item) = &args.item {
-        words.push(format!("item {item}"));
-        data.insert("items".into(), json!([item]));
-    }
-    if let Some(percent) = args.percent {
-        words.push(format!("{percent}%"));
-        data.insert("percent".into(), json!(percent));
-    }
-    if let Some(text) = &args.text {
-        words.push(text.clone());
-        data.insert("text".into(), json!(text));
-    }
-    if let Some(commit) = &commit {
-        data.insert("commit".into(), json!(commit));
-    }
-    let said = words.join(" ").replace('\n', " ");
-    app.record(&store, &Op::Record { session: Some(name.clone()), event: "progress".into(), data })?;
-    if let Some(commit) = &commit {
-        write_note(app, &name, commit, &format!("{} {name} progress: {said}", crate::clock::now()))?;
-    }
-    let text = format!("{} {said}", paint(GOOD, "noted"));
-    let data = json!({ "commit": commit, "text": args.text, "percent": args.percent, "item": args.item });
-    Ok(Answer::new(data, text))
 }

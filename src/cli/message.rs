@@ -10,10 +10,10 @@ use crate::model::RepoPath;
 use crate::model::session::Session;
 use crate::store::Store;
 
-use super::app::App;
-use super::error::CliResult;
-use super::hook::{judge, session_here};
-use super::output::Answer;
+use crate::cli::app::App;
+use crate::cli::error::CliResult;
+use crate::cli::hook::{judge, session_here};
+use crate::cli::output::Answer;
 
 /// `prepare-commit-msg`. `like_head`: git says that the message is that of the last commit.
 pub fn prepare(app: &App, store: &Store, file: &Path, like_head: bool) -> CliResult<Answer> {

@@ -1,55 +1,58 @@
-//! The command line: arguments, one file for each group of verbs, output, errors.
+//! The command line: one file for each verb, in the folder of its group, with its arguments and help; output, errors.
 
 mod app;
 mod args;
 mod check;
+mod claim;
 mod claims;
+mod command;
 mod demo;
 mod doctor;
+mod done;
+mod drop;
 mod env;
 mod error;
-mod export;
+mod fail;
+mod finish;
 mod generate;
-mod grid;
+mod git;
 mod help;
 mod hook;
 mod hooks;
-mod import;
 mod init;
-mod items;
-mod lines;
+mod item_style;
 mod log;
 mod message;
 mod next;
 mod output;
 mod progress;
+mod progress_bar;
+mod progress_lines;
 mod queue;
+mod release;
 mod remote;
-mod rules;
+mod renew;
 mod run;
-mod safe;
+mod sanitize;
 mod server;
 mod session;
-mod show;
-mod split;
 mod status;
 mod sync;
+mod table;
 mod text;
 mod uninstall;
-mod update;
+mod upkeep;
 mod verify;
-mod why;
-mod worktree;
 
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser as _};
 
 use app::App;
-use args::{Cli, Command};
+use command::{Cli, Command};
 use env::Env;
 use error::{CliError, CliResult};
 use output::{Answer, Ui};
@@ -85,23 +88,23 @@ fn dispatch(cli: Cli) -> CliResult<Answer> {
     match cli.command {
         Command::Init(args) => init::init(&app()?, &args),
         Command::Session(command) => session::run(&app()?, &command),
-        Command::Claim(args) => claims::claim(&app()?, &args),
-        Command::Release(args) => claims::release(&app()?, &args),
+        Command::Claim(args) => claim::claim(&app()?, &args),
+        Command::Release(args) => release::release(&app()?, &args),
         Command::Claims(args) => claims::claims(&app()?, &args),
         Command::Queue(command) => queue::run(&app()?, global.ui(), &command),
         Command::Next(args) => next::next(&app()?, &args),
         Command::Verify(args) => verify::verify(&app()?, &args),
-        Command::Done(args) => items::done(&app()?, &args),
-        Command::Fail(args) => items::fail(&app()?, &args),
-        Command::Drop(args) => items::drop_items(&app()?, &args),
+        Command::Done(args) => done::done(&app()?, &args),
+        Command::Fail(args) => fail::fail(&app()?, &args),
+        Command::Drop(args) => drop::drop_items(&app()?, &args),
         Command::Run(args) => run::run(&app()?, ui, &args),
         Command::Work(args) => run::work(&app()?, ui, &args),
-        Command::Renew(args) => items::renew(&app()?, &args),
+        Command::Renew(args) => renew::renew(&app()?, &args),
         Command::Check(args) => check::check(&app()?, &args),
-        Command::Progress(args) => log::progress(&app()?, &args),
+        Command::Progress(args) => progress::progress(&app()?, &args),
         Command::Status(args) => status::status(&app()?, &args, global.ui()),
         Command::Log(args) => log::log(&app()?, &args, global.session.as_deref()),
-        Command::Sync => sync::sync(&app()?),
+        Command::Sync(_) => sync::sync(&app()?),
         Command::Hooks(command) => hooks::run(&app()?, &command),
         Command::Hook(args) => match args.on_server() {
             Some(words) => server::update(&app::start_dir(&global), &env, words),
@@ -113,22 +116,22 @@ fn dispatch(cli: Cli) -> CliResult<Answer> {
         Command::DemoWorker(args) => demo::worker(args),
         Command::Doctor(args) => doctor::doctor(&app()?, &args),
         Command::Uninstall(args) => uninstall::uninstall(&app()?, &args),
-        Command::Upkeep => init::upkeep(&app()?),
-        Command::Git(args) => init::git(&app()?, &args),
-        Command::Help(args) => help::help(&args),
-        Command::Completions(args) => generate::completions(&args),
-        Command::Generate(args) => generate::generate(&args),
+        Command::Upkeep(_) => upkeep::upkeep(&app()?),
+        Command::Git(args) => git::git(&app()?, &args),
+        Command::Help(args) => help::help(&args, Cli::command()),
+        Command::Completions(args) => generate::completions(&args, &Cli::command()),
+        Command::Generate(args) => generate::generate(&args, &Cli::command()),
     }
 }
 
 /// Help and version go out as they are; a mistake in the words is an error like any other.
 fn usage(words: &[OsString], error: &clap::Error) -> ExitCode {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        let _ = help::short(words).as_ref().unwrap_or(error).print();
+        let _ = help::short(words, &Cli::command()).as_ref().unwrap_or(error).print();
         return ExitCode::SUCCESS;
     }
     let json = words.iter().take_while(|w| *w != "--").any(|w| w == "--json");
-    let hint = format!("see: {}", help::place(words));
+    let hint = format!("see: {}", help::place(words, &Cli::command()));
     if json {
         let message = error.to_string();
         let line = message.lines().next().unwrap_or_default();

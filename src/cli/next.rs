@@ -11,14 +11,14 @@ use crate::model::outcome::{EmptyReason, Taken};
 use crate::model::{ItemId, Op, Outcome, QueueName, SessionName, item_json, session};
 use crate::store::Store;
 
-use super::app::App;
-use super::args::Ttl;
-use super::error::{CliError, CliResult, holders_json};
-use super::grid::Line;
-use super::output::{Answer, FAINT, STRONG, paint};
-use super::text;
+use crate::cli::app::App;
+use crate::cli::args::Ttl;
+use crate::cli::error::{CliError, CliResult, holders_json};
+use crate::cli::output::{Answer, FAINT, STRONG, paint};
+use crate::cli::table::Line;
+use crate::cli::text;
 
-/// See the command's help.
+/// Take the next items, each with its files
 #[derive(Debug, Args)]
 #[command(
     after_help = "The most urgent item comes first, in the order of import; one whose files this session\n\
@@ -152,7 +152,7 @@ fn item_lines(taken: &Taken, explain: bool) -> Vec<String> {
         };
         lines.push(paint(FAINT, format!("    {why}")));
     }
-    lines.extend(super::show::files(&taken.item));
+    lines.extend(crate::cli::queue::show::files(&taken.item));
     lines
 }
 
@@ -199,7 +199,7 @@ fn empty_text(
 ) -> CliResult<String> {
     let own = || store.read(|view| session::get(view, session)).map(|s| s.map(|s| s.queues));
     let wanted = if args.queues.is_empty() { own()?.unwrap_or_default() } else { args.queues.clone() };
-    Ok(match (super::queue::missing(store, &wanted)?, reason) {
+    Ok(match (crate::cli::queue::names::missing(store, &wanted)?, reason) {
         (None, _) => reason_text(reason),
         (Some(missing), EmptyReason::NoQueue) => {
             format!("{missing}; to take from another: git coord session start {session} --queue Q")

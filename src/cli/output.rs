@@ -6,8 +6,8 @@ use std::io::{self, BufRead as _, Seek as _, Write as _};
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
-use super::error::CliError;
-pub use super::safe::{Text, paint};
+use crate::cli::error::CliError;
+pub use crate::cli::sanitize::{Text, paint};
 
 /// Emphasis for what matters most in a line.
 pub const STRONG: Style = Style::new().bold();

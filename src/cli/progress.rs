@@ -1,69 +1,67 @@
-//! A bar for what takes long: on a terminal only, on stderr.
+//! `progress`.
 
-use std::io::{self, IsTerminal as _, Read};
-use std::time::Duration;
+use clap::Args;
+use serde_json::{Map, json};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use crate::model::{ItemId, Op, Outcome, item_index};
 
-use super::output::Ui;
+use crate::cli::app::App;
+use crate::cli::error::{CliError, CliResult};
+use crate::cli::hook::write_note;
+use crate::cli::output::{Answer, GOOD, paint};
 
-/// How often items are counted on the screen.
-const EVERY: u64 = 1024;
-
-/// Shows how far the reading of a file is, and what follows.
-pub struct Progress {
-    bar: ProgressBar,
-    items: u64,
+/// Record progress as a note on the current commit
+#[derive(Debug, Args)]
+pub struct ProgressArgs {
+    /// What has been done, what comes next
+    #[arg(value_name = "TEXT", required_unless_present = "percent")]
+    text: Option<String>,
+    /// How far it is
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=100))]
+    percent: Option<u8>,
+    /// Which item it is about
+    #[arg(long, value_name = "ITEM")]
+    item: Option<ItemId>,
 }
 
-impl Progress {
-    /// A bar over `bytes`, or over an unknown length; hidden where nobody watches.
-    pub fn new(ui: Ui, bytes: Option<u64>) -> Self {
-        if ui.json || ui.quiet || !io::stderr().is_terminal() {
-            return Progress { bar: ProgressBar::hidden(), items: 0 };
-        }
-        let bar = ProgressBar::with_draw_target(bytes, ProgressDrawTarget::stderr_with_hz(10));
-        let form = match bytes {
-            Some(_) => "{bar:24} {bytes} of {total_bytes}, {msg}",
-            None => "{spinner} {bytes}, {msg}",
-        };
-        if let Ok(style) = ProgressStyle::with_template(form) {
-            bar.set_style(style.progress_chars("━╸─"));
-        }
-        bar.set_message("0 items");
-        Progress { bar, items: 0 }
-    }
-
-    /// Counts what is read from `input`.
-    pub fn reader<R: Read>(&self, input: R) -> impl Read + use<R> {
-        self.bar.wrap_read(input)
-    }
-
-    /// Counts an item.
-    pub fn item(&mut self) {
-        self.items += 1;
-        if self.items.is_multiple_of(EVERY) {
-            self.bar.set_message(format!("{} items", self.items));
+/// Runs `progress`.
+pub fn progress(app: &App, args: &ProgressArgs) -> CliResult<Answer> {
+    let store = app.store()?;
+    let name = app.session()?;
+    let session = app.alive(&store, &name)?;
+    if let Some(item) = args.item.as_ref().filter(|i| session.item_lease(i).is_none()) {
+        let known = store.read(|view| item_index::find(view, item))?.is_some();
+        if !known {
+            return Err(CliError::from_refusal(Outcome::Unknown {
+                what: "item".into(),
+                name: item.to_string(),
+            }));
         }
     }
-
-    /// Goes over to storing, of which no end is known.
-    pub fn storing(&self) {
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
-            self.bar.set_style(style);
-        }
-        self.bar.set_message(format!("storing {} items", self.items));
-        self.bar.enable_steady_tick(Duration::from_millis(100));
+    let commit = app.repo.git().args(["rev-parse", "--verify", "-q", "HEAD^{commit}"]).optional()?;
+    let mut words = Vec::new();
+    let mut data = Map::new();
+    if let Some(item) = &args.item {
+        words.push(format!("item {item}"));
+        data.insert("items".into(), json!([item]));
     }
-
-    /// Takes the bar off the screen.
-    pub fn finish(&self) {
-        self.bar.finish_and_clear();
+    if let Some(percent) = args.percent {
+        words.push(format!("{percent}%"));
+        data.insert("percent".into(), json!(percent));
     }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.finish();
+    if let Some(text) = &args.text {
+        words.push(text.clone());
+        data.insert("text".into(), json!(text));
     }
+    if let Some(commit) = &commit {
+        data.insert("commit".into(), json!(commit));
+    }
+    let said = words.join(" ").replace('\n', " ");
+    app.record(&store, &Op::Record { session: Some(name.clone()), event: "progress".into(), data })?;
+    if let Some(commit) = &commit {
+        write_note(app, &name, commit, &format!("{} {name} progress: {said}", crate::clock::now()))?;
+    }
+    let text = format!("{} {said}", paint(GOOD, "noted"));
+    let data = json!({ "commit": commit, "text": args.text, "percent": args.percent, "item": args.item });
+    Ok(Answer::new(data, text))
 }

@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use crate::store::remote::probe::{self, Probe, Trial, median};
 use crate::store::remote::{RemoteInspection, There};
 
-use super::app::App;
-use super::error::{CliError, CliResult};
-use super::output::{Answer, BAD, GOOD, STRONG, WARN, paint};
-use super::text;
+use crate::cli::app::App;
+use crate::cli::error::{CliError, CliResult};
+use crate::cli::output::{Answer, BAD, GOOD, STRONG, WARN, paint};
+use crate::cli::text;
 
-/// See the command's help.
+/// Show the remote that arbitrates, or try out what one can do
 #[derive(Debug, Args)]
 pub struct RemoteArgs {
     #[command(subcommand)]

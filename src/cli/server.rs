@@ -10,10 +10,10 @@ use crate::guard::Fault;
 use crate::hook::{self, Change, ServerHook};
 use crate::server::{Bare, Decision, Refusal, ServerError};
 
-use super::check::range_refusal;
-use super::env::Env;
-use super::error::{CliError, CliResult};
-use super::output::{Answer, BAD, GOOD, WARN, paint};
+use crate::cli::check::range_refusal;
+use crate::cli::env::Env;
+use crate::cli::error::{CliError, CliResult};
+use crate::cli::output::{Answer, BAD, GOOD, WARN, paint};
 
 /// Guard a bare repository that you own against pushes that break the state.
 #[derive(Debug, Subcommand)]

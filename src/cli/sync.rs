@@ -1,20 +1,25 @@
 //! `sync`.
 
+use clap::Args;
 use serde_json::json;
 
 use crate::model::{Op, session};
 use crate::notes::{NoteError, sync};
 
-use super::app::App;
-use super::error::{CliError, CliResult};
-use super::output::{Answer, GOOD, Text, WARN, paint};
-use super::text;
+use crate::cli::app::App;
+use crate::cli::error::{CliError, CliResult};
+use crate::cli::output::{Answer, GOOD, Text, WARN, paint};
+use crate::cli::text;
+
+/// Exchange state and notes with the remote, both ways
+#[derive(Debug, Args)]
+pub struct SyncArgs {}
 
 /// Runs `sync`: what waits goes out, what is new comes in, then the notes of all sessions.
 pub fn sync(app: &App) -> CliResult<Answer> {
     let store = app.store()?;
     if store.arbiter()?.is_none() {
-        return Err(super::remote::no_remote());
+        return Err(crate::cli::remote::no_remote());
     }
     store.sync_begins()?;
     let waiting = store.deferred()?;
@@ -29,7 +34,7 @@ pub fn sync(app: &App) -> CliResult<Answer> {
     })?;
     let is_new = store.tip()? != before;
     // Read anew: a folder that was moved has another name by now.
-    let Some(arbiter) = store.arbiter()? else { return Err(super::remote::no_remote()) };
+    let Some(arbiter) = store.arbiter()? else { return Err(crate::cli::remote::no_remote()) };
     let sessions = store.read(|view| session::all(view))?;
     let elsewhere = |s: &session::Session| {
         s.state == session::SessionState::Active && s.clone.as_ref().is_some_and(|c| *c != arbiter.clone)

@@ -11,12 +11,12 @@ use crate::uninstall::{
     Footprint, GivenBack, UninstallError, footprint, give_back, refs_on, remove, remove_refs_on,
 };
 
-use super::app::App;
-use super::error::{CliError, CliResult, NAME_ANOTHER};
-use super::output::{Answer, GOOD, Text, WARN, paint};
-use super::text::count;
+use crate::cli::app::App;
+use crate::cli::error::{CliError, CliResult, NAME_ANOTHER};
+use crate::cli::output::{Answer, GOOD, Text, WARN, paint};
+use crate::cli::text::count;
 
-/// See the command's help.
+/// Take everything of git-coord out of this repository
 #[derive(Debug, Args)]
 pub struct UninstallArgs {
     /// Do it; without this, only say what would be removed

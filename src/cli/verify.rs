@@ -13,14 +13,14 @@ use crate::model::{ItemId, Op, Outcome, SessionName, queue};
 use crate::process;
 use crate::store::{Store, StoreError};
 
-use super::app::App;
-use super::error::{CliError, CliResult};
-use super::output::{Answer, GOOD, paint};
+use crate::cli::app::App;
+use crate::cli::error::{CliError, CliResult};
+use crate::cli::output::{Answer, GOOD, paint};
 
 /// How often the lease is looked at while the command runs.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// See the command's help.
+/// Check an item that this session holds, and record the result
 #[derive(Debug, Args)]
 #[command(
     after_help = "The command runs at the top of the worktree, with GIT_COORD_ITEM set. It has passed when\n\

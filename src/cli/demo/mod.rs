@@ -13,13 +13,13 @@ use serde_json::json;
 
 use crate::demo::{self, DemoError, Part, Plan};
 
-use super::env;
-use super::error::{CliError, CliResult, exit};
-use super::init;
-use super::output::{Answer, Ui, print_event};
+use crate::cli::env;
+use crate::cli::error::{CliError, CliResult, exit};
+use crate::cli::init;
+use crate::cli::output::{Answer, Ui, print_event};
 use screen::Screen;
 
-/// See the command's help.
+/// See all of it at work in a temporary folder
 #[derive(Debug, Args)]
 #[command(after_help = "Everything happens in a temporary folder and goes with it. The sessions are real\n\
                         processes in real worktrees. On the way one of them is killed, one commits what\n\
@@ -37,7 +37,7 @@ pub struct DemoArgs {
     keep: bool,
 }
 
-/// The part that a worker plays, see [`Part`].
+/// Work for the demonstration (started by it)
 #[derive(Debug, Args)]
 pub struct WorkerArgs {
     #[arg(long)]

@@ -8,9 +8,9 @@ use indicatif::ProgressBar;
 
 use crate::demo::{Happening, Report, Step};
 
-use super::super::lines::Lines;
-use super::super::output::{BAD, FAINT, GOOD, STRONG, Ui, WARN};
-use super::super::text;
+use crate::cli::output::{BAD, FAINT, GOOD, STRONG, Ui, WARN};
+use crate::cli::progress_lines::Lines;
+use crate::cli::text;
 
 /// The live part of the screen.
 struct Live {

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use crate::demo::{Claim, Shown, Summary};
 
-use super::super::error::{CliError, CliResult};
-use super::super::grid::drawn;
-use super::super::output::{Answer, BAD, FAINT, GOOD, STRONG, Text, Ui, paint};
-use super::super::text;
+use crate::cli::error::{CliError, CliResult};
+use crate::cli::output::{Answer, BAD, FAINT, GOOD, STRONG, Text, Ui, paint};
+use crate::cli::table::drawn;
+use crate::cli::text;
 
 /// Most contradictions of a claim that are shown.
 const SHOWN: usize = 5;

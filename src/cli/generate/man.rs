@@ -2,19 +2,18 @@
 
 use std::io;
 
-use clap::{Command, CommandFactory as _};
+use clap::Command;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use super::super::args::Cli;
-use super::PROGRAM;
+use crate::cli::help::{PROGRAM, summary};
 
 /// File names and contents of all pages.
 ///
 /// # Errors
 /// Never, as they are written to memory.
-pub fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
-    let mut program = Cli::command();
+pub fn pages(program: &Command) -> io::Result<Vec<(String, Vec<u8>)>> {
+    let mut program = program.clone();
     program.build();
     let mut pages = Vec::new();
     add(&mut pages, &program, PROGRAM)?;
@@ -57,7 +56,7 @@ fn listed(commands: &[&Command], name: &str) -> Roff {
     for command in commands {
         roff.control("TP", []);
         roff.text([bold(format!("{name}-{}", command.get_name())), roman("(1)")]);
-        roff.text([roman(super::super::help::summary(command))]);
+        roff.text([roman(summary(command))]);
     }
     roff
 }

@@ -1,13 +1,12 @@
 //! `docs/cli.md`: every command with its words, from the definitions.
 
-use clap::{Arg, Command, CommandFactory as _};
+use clap::{Arg, Command};
 
-use super::super::args::Cli;
-use super::super::help;
+use crate::cli::help;
 
 /// The whole reference.
-pub fn reference() -> String {
-    let mut program = Cli::command();
+pub fn reference(program: &Command) -> String {
+    let mut program = program.clone();
     program.build();
     let mut out = String::from(
         "<!-- Made from the program's definitions: cargo run -- generate markdown docs -->\n\

@@ -8,19 +8,16 @@ mod markdown;
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, CommandFactory as _, ValueEnum};
+use clap::{Args, Command, ValueEnum};
 use clap_complete::Shell;
 use serde_json::json;
 
-use super::args::Cli;
-use super::error::{CliError, CliResult};
-use super::output::{Answer, GOOD, Text, paint};
-use super::text::count;
+use crate::cli::error::{CliError, CliResult};
+use crate::cli::help::PROGRAM;
+use crate::cli::output::{Answer, GOOD, Text, paint};
+use crate::cli::text::count;
 
-/// Name of the program's file.
-const PROGRAM: &str = "git-coord";
-
-/// See the command's help.
+/// Print a completion script for a shell
 #[derive(Debug, Args)]
 #[command(
     after_help = "For bash, write it to ~/.local/share/bash-completion/completions/git-coord: it completes\n\
@@ -42,7 +39,7 @@ pub enum Kind {
     Markdown,
 }
 
-/// See the command's help.
+/// Write man pages or the reference (for packagers, and for docs/cli.md)
 #[derive(Debug, Args)]
 pub struct GenerateArgs {
     /// What to write
@@ -53,15 +50,15 @@ pub struct GenerateArgs {
 }
 
 /// Runs `completions`.
-pub fn completions(args: &CompletionsArgs) -> CliResult<Answer> {
-    let script = script(args.shell);
+pub fn completions(args: &CompletionsArgs, program: &Command) -> CliResult<Answer> {
+    let script = script(args.shell, program);
     let text = Text::block(&script);
     Ok(Answer::new(json!({ "shell": args.shell.to_string(), "script": script }), text))
 }
 
-fn script(shell: Shell) -> String {
+fn script(shell: Shell, program: &Command) -> String {
     let mut bytes = Vec::new();
-    clap_complete::generate(shell, &mut visible(), PROGRAM, &mut bytes);
+    clap_complete::generate(shell, &mut visible(program), PROGRAM, &mut bytes);
     let script = String::from_utf8_lossy(&bytes).into_owned();
     if shell != Shell::Bash {
         return script;
@@ -72,9 +69,8 @@ fn script(shell: Shell) -> String {
 }
 
 /// The program without its hidden commands, which completions would offer.
-fn visible() -> clap::Command {
-    let whole = Cli::command();
-    clap::Command::new(PROGRAM)
+fn visible(whole: &Command) -> Command {
+    Command::new(PROGRAM)
         .version(env!("CARGO_PKG_VERSION"))
         .disable_help_subcommand(true)
         .args(whole.get_arguments().cloned())
@@ -94,10 +90,10 @@ _git_coord() {
 "#;
 
 /// Runs `generate`.
-pub fn generate(args: &GenerateArgs) -> CliResult<Answer> {
+pub fn generate(args: &GenerateArgs, program: &Command) -> CliResult<Answer> {
     let files = match args.kind {
-        Kind::Man => man::pages().map_err(|e| failed(&args.dir, &e))?,
-        Kind::Markdown => vec![("cli.md".to_owned(), markdown::reference().into_bytes())],
+        Kind::Man => man::pages(program).map_err(|e| failed(&args.dir, &e))?,
+        Kind::Markdown => vec![("cli.md".to_owned(), markdown::reference(program).into_bytes())],
     };
     std::fs::create_dir_all(&args.dir).map_err(|e| failed(&args.dir, &e))?;
     for (name, bytes) in &files {
@@ -115,15 +111,17 @@ fn failed(path: &Path, error: &std::io::Error) -> CliError {
 
 #[cfg(test)]
 mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+
     use super::*;
-    use clap::Parser as _;
+    use crate::cli::command::Cli;
 
     #[test]
     fn the_reference_in_docs_is_up_to_date() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cli.md");
         let kept = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(
-            kept == markdown::reference(),
+            kept == markdown::reference(&Cli::command()),
             "docs/cli.md differs from the command line; run: cargo run -- generate markdown docs"
         );
     }
@@ -131,7 +129,7 @@ mod tests {
     #[test]
     fn every_shell_gets_a_script_that_knows_the_commands() {
         for shell in Shell::value_variants() {
-            let script = script(*shell);
+            let script = script(*shell, &Cli::command());
             assert!(script.contains("session") && script.contains("claim"), "{shell}");
             assert!(
                 !script.contains("demo-worker") && !script.contains("upkeep"),
@@ -142,7 +140,8 @@ mod tests {
 
     #[test]
     fn every_command_has_a_page_and_hidden_ones_have_none() {
-        let names: Vec<String> = man::pages().expect("memory").into_iter().map(|(name, _)| name).collect();
+        let names: Vec<String> =
+            man::pages(&Cli::command()).expect("memory").into_iter().map(|(name, _)| name).collect();
         assert!(names.contains(&"git-coord.1".to_owned()) && names.contains(&"git-coord-claim.1".to_owned()));
         assert!(names.contains(&"git-coord-session-start.1".to_owned()));
         assert!(!names.iter().any(|n| n.contains("demo-worker") || n.contains("upkeep")));
@@ -156,7 +155,9 @@ mod tests {
             words=(git -C x coord session st); cword=5; __git_cmd_idx=3
             _git_coord; echo "${COMPREPLY[*]}"
         "#;
-        let output = crate::process::command("bash").args(["-c", &(script(Shell::Bash) + lib)]).output();
+        let output = crate::process::command("bash")
+            .args(["-c", &(script(Shell::Bash, &Cli::command()) + lib)])
+            .output();
         // Nothing to be tested where there is no bash.
         let Ok(output) = output else { return };
         assert_eq!(String::from_utf8_lossy(&output.stdout), "--worktree\nstart\n");

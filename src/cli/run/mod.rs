@@ -13,17 +13,17 @@ use crate::model::QueueName;
 use crate::model::shard::Share;
 use crate::runner::{self, Job, Place, Plan, RunnerError, Stop};
 
-use super::app::App;
-use super::args::Ttl;
-use super::error::{CliError, CliResult, exit};
-use super::output::{Answer, Ui};
-use super::text::parse_duration;
+use crate::cli::app::App;
+use crate::cli::args::Ttl;
+use crate::cli::error::{CliError, CliResult, exit};
+use crate::cli::output::{Answer, Ui};
+use crate::cli::text::parse_duration;
 use screen::Screen;
 
 /// How many commands `run` starts at once when nobody says.
 const JOBS: u16 = 4;
 
-/// See the command's help.
+/// Run the commands that items carry, several at once
 #[derive(Debug, Args)]
 #[command(after_help = "The command of an item is its field 'run'. Each runs in a worktree of the pool\n\
                         (.git/coord-pool/run-N, on branch coord/run-N), as session run-N. When it succeeds,\n\
@@ -44,7 +44,7 @@ pub struct RunArgs {
     which: Which,
 }
 
-/// See the command's help.
+/// Run one command for every item
 #[derive(Debug, Args)]
 #[command(after_help = "Without -j it works in this worktree, as its session: the command commits what it\n\
                         wants to keep. With -j it works in the pool, as git coord run does; see there.\n\
@@ -146,7 +146,7 @@ fn require_program(app: &App, program: Option<&OsString>) -> CliResult<()> {
     let found = if program.components().count() > 1 {
         app.repo.root.join(program).is_file()
     } else {
-        std::env::split_paths(&super::env::surroundings().path).any(|dir| dir.join(program).is_file())
+        std::env::split_paths(&crate::cli::env::surroundings().path).any(|dir| dir.join(program).is_file())
     };
     if found {
         return Ok(());

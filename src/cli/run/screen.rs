@@ -8,8 +8,8 @@ use indicatif::ProgressBar;
 use crate::model::queue::Counts;
 use crate::runner::{Attempt, Event, Verdict};
 
-use super::super::lines::Lines;
-use super::super::output::{BAD, FAINT, GOOD, STRONG, Ui, WARN};
+use crate::cli::output::{BAD, FAINT, GOOD, STRONG, Ui, WARN};
+use crate::cli::progress_lines::Lines;
 
 /// The live part of the screen.
 struct Live {

@@ -10,10 +10,10 @@ use crate::model::ItemId;
 use crate::model::choice::Skipped;
 use crate::runner::{Attempt, Job, Plan, Summary, Verdict};
 
-use super::super::app::App;
-use super::super::error::{CliError, CliResult, exit};
-use super::super::output::{Answer, BAD, FAINT, GOOD, STRONG, Text, paint};
-use super::super::text::{self, count};
+use crate::cli::app::App;
+use crate::cli::error::{CliError, CliResult, exit};
+use crate::cli::output::{Answer, BAD, FAINT, GOOD, STRONG, Text, paint};
+use crate::cli::text::{self, count};
 
 /// Failed items that are listed for people.
 const LISTED: usize = 20;

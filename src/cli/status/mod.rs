@@ -14,10 +14,10 @@ use crate::model::session::{self, LeasedItem, PathText, Records, SessionState};
 
 use crate::store::{Store, StoreError};
 
-use super::app::App;
-use super::error::CliResult;
-use super::output::{Answer, Text, Ui};
-use super::text;
+use crate::cli::app::App;
+use crate::cli::error::CliResult;
+use crate::cli::output::{Answer, Text, Ui};
+use crate::cli::text;
 
 /// By what to show numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -32,7 +32,7 @@ pub enum By {
     Phase,
 }
 
-/// See the command's help.
+/// Show sessions, queues, rate and estimated end
 #[derive(Debug, Args)]
 pub struct StatusArgs {
     /// Show sessions that have ended, too; '--by session' always does

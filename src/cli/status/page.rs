@@ -1,6 +1,6 @@
 //! What is shown where not all fits: tables are cut, and the totals are always there.
 
-use super::super::output::{FAINT, paint};
+use crate::cli::output::{FAINT, paint};
 
 /// Fewest lines of a table that tell anything: its head, a row, how many more there are.
 const FEWEST: usize = 3;

@@ -2,12 +2,12 @@
 
 use anstyle::Style;
 
-use super::super::grid::{Cell, Grid, cut};
-use super::super::output::{BAD, FAINT, GOOD, STRONG, WARN, paint};
-use super::super::text as words;
 use super::data::{is_own, items_of};
 use super::page::page;
 use super::{By, Status, StatusArgs, Worker};
+use crate::cli::output::{BAD, FAINT, GOOD, STRONG, WARN, paint};
+use crate::cli::table::{Cell, Grid, cut};
+use crate::cli::text as words;
 use crate::model::metrics::{Group, Measure, share};
 use crate::model::session::SessionState;
 

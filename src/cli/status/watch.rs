@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 use serde_json::json;
 
-use super::super::demo::stop_flag;
-use super::super::error::{CliError, CliResult};
-use super::super::output::{Answer, FAINT, Text, Ui, paint};
-use super::super::text;
+use crate::cli::demo::stop_flag;
+use crate::cli::error::{CliError, CliResult};
+use crate::cli::output::{Answer, FAINT, Text, Ui, paint};
+use crate::cli::text;
 
 /// How often keys, the size of the window and Ctrl-C are looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -93,9 +93,9 @@ fn frame(text: &str, (columns, rows): (usize, usize), colors: bool, seconds: u64
     let hidden = lines.len().saturating_sub(room);
     let mut foot = format!("every {}, q leaves", text::length(i64::try_from(seconds).unwrap_or(i64::MAX)));
     if hidden > 0 {
-        foot = format!("{} more, {foot}", super::super::text::count(hidden, "line"));
+        foot = format!("{} more, {foot}", crate::cli::text::count(hidden, "line"));
     }
-    let foot = Text::from(paint(FAINT, super::super::grid::cut(&foot, columns))).to_string();
+    let foot = Text::from(paint(FAINT, crate::cli::table::cut(&foot, columns))).to_string();
     let shown = lines.iter().take(room).copied();
     let all = shown.map(str::to_owned).chain([String::new(), foot]);
     let lines: Vec<String> = all

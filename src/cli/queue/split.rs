@@ -8,12 +8,12 @@ use crate::model::shard::Share;
 use crate::model::split::{self, Part};
 use crate::model::{ItemId, Op, Outcome, QueueName, SessionName, queue};
 
-use super::app::App;
-use super::error::{CliError, CliResult};
-use super::output::{Answer, FAINT, STRONG, paint};
-use super::text;
+use crate::cli::app::App;
+use crate::cli::error::{CliError, CliResult};
+use crate::cli::output::{Answer, FAINT, STRONG, paint};
+use crate::cli::text;
 
-/// See the command's help.
+/// Split the items evenly over sessions, so that no two share a file
 #[derive(Debug, Args)]
 #[command(after_help = "Which share an item belongs to follows from its first file: items on one file\n\
                         are in one share, and items that are imported later fall into place by\n\

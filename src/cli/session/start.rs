@@ -1,43 +1,31 @@
-//! `session start`, `list`, `show`, `end`.
+//! `session start`.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use clap::Args;
+use serde_json::json;
 
 use crate::binding::Binding;
 use crate::git::{GitEnv, HostRepo};
 use crate::model::area::Areas;
 use crate::model::op::StartSession;
-use crate::model::session::{self, Session, SessionState};
+use crate::model::session::{self, Session};
 use crate::model::shard::Share;
 use crate::model::{Op, Outcome, QueueName, SessionName};
 use crate::store::{Store, host_name, random_hex};
 
-use super::app::App;
-use super::error::{CliError, CliResult};
-use super::output::{Answer, FAINT, GOOD, STRONG, Text, paint};
-use super::text;
+use super::one::session_json;
 use super::worktree::{self, Home, Wanted};
+use crate::cli::app::App;
+use crate::cli::error::{CliError, CliResult};
+use crate::cli::output::{Answer, STRONG, Text, paint};
+use crate::cli::queue::names::missing;
 
 /// How long a start waits for a process that writes, before it goes by what is known.
 const LOOK_WAIT: Duration = Duration::from_secs(2);
 
-/// Start, list, show or end sessions.
-#[derive(Debug, Subcommand)]
-pub enum SessionCommand {
-    /// Start a session in this worktree, or in a new one
-    Start(StartArgs),
-    /// List all sessions
-    List,
-    /// Show a session and what it holds
-    Show(NameArgs),
-    /// End a session and give back everything it holds
-    End(NameArgs),
-}
-
-/// See the command's help.
+/// Start a session in this worktree, or in a new one
 #[derive(Debug, Args)]
 #[command(
     after_help = "Starting a session that is known resumes it. The worktree is bound to it: commands\n\
@@ -67,47 +55,8 @@ pub struct StartArgs {
     branch: Option<String>,
 }
 
-/// See the command's help.
-#[derive(Debug, Args)]
-pub struct NameArgs {
-    /// Which [default: the session of this worktree]
-    name: Option<SessionName>,
-}
-
-/// Runs `session …`.
-pub fn run(app: &App, command: &SessionCommand) -> CliResult<Answer> {
-    match command {
-        SessionCommand::Start(args) => start(app, args),
-        SessionCommand::List => list(app),
-        SessionCommand::Show(args) => show(app, args),
-        SessionCommand::End(args) => end(app, args),
-    }
-}
-
-/// A session in the form that `data.session` has.
-pub fn session_json(session: &Session, store: &Store) -> Value {
-    let leases: Vec<Value> = session
-        .leases
-        .iter()
-        .map(|l| {
-            json!({
-                "lease": l.id, "mode": l.mode, "since": l.since.to_string(),
-                "expires": l.expires().to_string(), "paths": l.paths,
-                "item": l.item.as_ref().map(|i| &i.id),
-            })
-        })
-        .collect();
-    json!({
-        "name": session.name, "state": session.state, "worktree": session.worktree,
-        "branch": session.branch, "host": session.host, "queues": session.queues,
-        "areas": session.areas, "share": session.share, "help_others": session.help_others,
-        "started": session.started.to_string(),
-        "ended": session.ended.map(|t| t.to_string()), "done": session.done, "failed": session.failed,
-        "leases": leases, "last_seen": store.last_seen(&session.name).map(|t| t.to_string()),
-    })
-}
-
-fn start(app: &App, args: &StartArgs) -> CliResult<Answer> {
+/// Runs `session start`.
+pub fn start(app: &App, args: &StartArgs) -> CliResult<Answer> {
     Areas::new(&args.areas).map_err(|e| CliError::usage(e.to_string()))?;
     let store = app.store()?;
     let mut notes = Vec::new();
@@ -140,7 +89,7 @@ fn start(app: &App, args: &StartArgs) -> CliResult<Answer> {
     notes.extend(session.without_share());
     let mut answer = Answer::new(json!({ "session": session_json(&session, &store) }), text);
     // They may be made later.
-    notes.extend(super::queue::missing(&store, &session.queues)?);
+    notes.extend(missing(&store, &session.queues)?);
     answer.notes = notes.into_iter().map(Text::from).collect();
     Ok(answer)
 }
@@ -155,7 +104,7 @@ fn begin(
 ) -> CliResult<(Box<Session>, String)> {
     // A new worktree may look for its hooks in a folder of its own (core.hooksPath), and tools
     // such as npm install replace hooks: every start sees to them.
-    super::hooks::install(app)?;
+    crate::cli::hooks::install(app)?;
     let raw = Binding::read(home).ok().flatten();
     if let Some(before) = raw.as_ref().filter(|b| b.session != args.name) {
         notes.push(format!(
@@ -247,98 +196,4 @@ fn is_of_another_clone(known: &Session, clone: Option<&str>) -> bool {
         (None, Some(_)) => known.host.as_deref() != Some(&host_name()),
         (theirs, ours) => theirs != ours,
     }
-}
-
-fn list(app: &App) -> CliResult<Answer> {
-    let store = app.store()?;
-    app.sweep(&store)?;
-    let mut sessions = store.read(|view| session::all(view))?;
-    // What a clone keeps ready is nobody's work.
-    sessions.retain(|s| !s.pool);
-    let width = sessions.iter().map(|s| s.name.as_str().len()).max().unwrap_or(0);
-    let lines: Vec<String> = sessions.iter().map(|s| line(s, &store, width)).collect();
-    let text = if lines.is_empty() { Text::from("no session has been started") } else { lines.into() };
-    let data: Vec<Value> = sessions.iter().map(|s| session_json(s, &store)).collect();
-    Ok(Answer::new(json!({ "sessions": data }), text))
-}
-
-fn line(session: &Session, store: &Store, width: usize) -> String {
-    let state = match session.state {
-        SessionState::Active => paint(GOOD, "active"),
-        SessionState::Ended => paint(FAINT, "ended "),
-    };
-    // Of those of other clones it is not known here.
-    let seen = store.last_seen(&session.name).map_or_else(|| "-".to_owned(), text::ago);
-    let place = session.worktree.as_deref().unwrap_or("-");
-    format!("{:width$}  {state}  {place}  {}", session.name.to_string(), paint(FAINT, format!("seen {seen}")))
-}
-
-fn show(app: &App, args: &NameArgs) -> CliResult<Answer> {
-    let name = named(app, args)?;
-    let store = app.store()?;
-    app.sweep(&store)?;
-    let session = store.read(|view| session::get(view, &name))?.ok_or_else(|| unknown(&name))?;
-    let mut lines = vec![line(&session, &store, session.name.as_str().len())];
-    if let Some(branch) = &session.branch {
-        lines.push(format!("  branch   {branch}"));
-    }
-    if !session.queues.is_empty() {
-        let names: Vec<&str> = session.queues.iter().map(QueueName::as_str).collect();
-        lines.push(format!("  queues   {}", names.join(", ")));
-    }
-    if !session.areas.is_empty() {
-        lines.push(format!("  areas    {}", session.areas.join(", ")));
-    }
-    if let Some(share) = session.share {
-        let gone = session.without_share().map(|_| format!("none: the split is over {} now", share.of()));
-        lines.push(format!("  share    {}", gone.unwrap_or_else(|| share.to_string())));
-    }
-    if session.help_others {
-        lines.push("  helps    others, when it has no work of its own".to_owned());
-    }
-    lines.push(format!("  finished {} done, {} failed", session.done, session.failed));
-    for lease in &session.leases {
-        let what = match &lease.item {
-            Some(item) => format!("item {}", item.id),
-            None => lease.paths.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-        };
-        let left = paint(FAINT, format!("{} left", text::until(lease.expires())));
-        lines.push(format!("  holds    {what} {left}"));
-    }
-    for loss in session.lost.iter().rev().take(5) {
-        let what = loss.path.as_ref().map(ToString::to_string);
-        let what = what.or_else(|| loss.item.as_ref().map(|i| format!("item {i}"))).unwrap_or_default();
-        lines.push(format!("  lost     {what}: {}", loss.why));
-    }
-    Ok(Answer::new(json!({ "session": session_json(&session, &store) }), lines))
-}
-
-fn named(app: &App, args: &NameArgs) -> CliResult<SessionName> {
-    args.name.clone().map_or_else(|| app.session(), Ok)
-}
-
-fn unknown(name: &SessionName) -> CliError {
-    CliError::from_refusal(Outcome::Unknown { what: "session".into(), name: name.to_string() })
-}
-
-fn end(app: &App, args: &NameArgs) -> CliResult<Answer> {
-    let name = named(app, args)?;
-    let store = app.store()?;
-    let outcome = app.submit(&store, &Op::EndSession { name: name.clone() }, None)?;
-    let Outcome::Session { session, released, dropped } = outcome else {
-        return Err(CliError::from_refusal(outcome));
-    };
-    // A binding to a session that has ended would only confuse the next command.
-    if let Ok(Some(binding)) = Binding::read(&app.repo)
-        && binding.session == name
-    {
-        Binding::remove(&app.repo.git_dir).map_err(|e| CliError::failed("io", e.to_string()))?;
-    }
-    let text = format!(
-        "session {name} has ended; given back: {}, {}",
-        text::count(released.len(), "path"),
-        text::count(dropped.len(), "item")
-    );
-    let data = json!({ "session": session_json(&session, &store), "released": released, "dropped": dropped });
-    Ok(Answer::new(data, text))
 }

@@ -5,8 +5,8 @@ use std::io::IsTerminal as _;
 use anstyle::Style;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::output::{Text, Ui, paint};
-use super::text;
+use crate::cli::output::{Text, Ui, paint};
+use crate::cli::text;
 
 /// Bars and lines on stderr.
 pub(super) struct Lines {

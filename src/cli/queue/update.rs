@@ -8,18 +8,18 @@ use crate::model::update::{Change, Update, Updated};
 use crate::model::{Context, Op, Outcome, QueueName, preview_update, queue};
 use crate::store::Store;
 
-use super::app::App;
-use super::args::parse_limit;
-use super::error::{CliError, CliResult};
-use super::grid::Line;
-use super::output::{Answer, FAINT, GOOD, STRONG, paint};
-use super::safe::Text;
-use super::text;
+use crate::cli::app::App;
+use crate::cli::args::parse_limit;
+use crate::cli::error::{CliError, CliResult};
+use crate::cli::output::{Answer, FAINT, GOOD, STRONG, paint};
+use crate::cli::sanitize::Text;
+use crate::cli::table::Line;
+use crate::cli::text;
 
 /// Categories or phases that are told when a condition names none of them.
 const NAMES_SHOWN: usize = 10;
 
-/// See the command's help.
+/// Change many items at once
 #[derive(Debug, Args)]
 #[command(
     group(ArgGroup::new("change").required(true).multiple(true)
@@ -61,7 +61,7 @@ pub struct UpdateArgs {
 pub fn update(app: &App, args: &UpdateArgs) -> CliResult<Answer> {
     let store = app.store()?;
     for name in args.conditions.iter().filter_map(Condition::queue) {
-        super::queue::require_queue(&store, Some(&QueueName::parse(name)?))?;
+        crate::cli::queue::names::require_queue(&store, Some(&QueueName::parse(name)?))?;
     }
     // Afterwards names may be gone by this very change.
     let notes = nobody_has(&store, &args.conditions)?;

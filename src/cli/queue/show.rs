@@ -7,13 +7,13 @@ use crate::model::queue::{self, Slot};
 use crate::model::segment::States;
 use crate::model::{Item, ItemId, ItemState, Outcome, View, ViewError, item_index, need_syntax, why};
 
-use super::app::App;
-use super::error::{CliError, CliResult};
-use super::output::Answer;
-use super::queue::row;
-use super::text;
+use crate::cli::app::App;
+use crate::cli::error::{CliError, CliResult};
+use crate::cli::output::Answer;
+use crate::cli::queue::row::row;
+use crate::cli::text;
 
-/// See the command's help.
+/// Show one item
 #[derive(Debug, Args)]
 pub struct ShowArgs {
     /// Its id
@@ -45,16 +45,16 @@ pub fn show(app: &App, args: &ShowArgs) -> CliResult<Answer> {
     if states.get(slot.index) == Some(ItemState::Failed) {
         let held = store.read(|view| why::held_up(view, &args.item))?;
         if held.total > 0 {
-            facts.push(("holds up".into(), super::why::held_up_text(&held)));
+            facts.push(("holds up".into(), crate::cli::queue::why::held_up_text(&held)));
         }
-        json["held_up"] = super::why::held_up_json(&held);
+        json["held_up"] = crate::cli::queue::why::held_up_json(&held);
     }
     lines.extend(facts.iter().map(|(name, value)| format!("    {name:12}  {value}")));
     Ok(Answer::new(json!({ "item": json }), lines))
 }
 
 /// The files of an item, the first with the line where it was seen.
-pub(super) fn files(item: &Item) -> impl Iterator<Item = String> {
+pub fn files(item: &Item) -> impl Iterator<Item = String> {
     item.files.iter().enumerate().map(|(n, file)| match item.line {
         Some(line) if n == 0 => format!("    {file}:{line}"),
         _ => format!("    {file}"),

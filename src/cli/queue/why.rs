@@ -10,17 +10,17 @@ use crate::model::why::{self, HeldUp, Stands, Wait, Why};
 use crate::model::{Context, ItemId, ItemState, Op, Outcome, SessionName, Txn, apply, item_json};
 use crate::store::Store;
 
-use super::app::App;
-use super::error::{CliError, CliResult, holders_json};
-use super::grid::Line;
-use super::items::state_style;
-use super::output::{Answer, FAINT, STRONG, paint};
-use super::text;
+use crate::cli::app::App;
+use crate::cli::error::{CliError, CliResult, holders_json};
+use crate::cli::item_style::state_style;
+use crate::cli::output::{Answer, FAINT, STRONG, paint};
+use crate::cli::table::Line;
+use crate::cli::text;
 
 /// Lines of one list that people are shown.
 const SHOWN: usize = 10;
 
-/// See the command's help.
+/// Say why an item is not done: what it waits for, who holds it
 #[derive(Debug, Args)]
 pub struct WhyArgs {
     /// Its id

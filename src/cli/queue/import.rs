@@ -13,12 +13,12 @@ use crate::model::import_survey::{Named, Survey};
 use crate::model::{ItemId, Outcome, QueueName, RepoPath, need_syntax};
 use crate::store::Import;
 
-use super::app::App;
-use super::error::{CliError, CliResult};
-use super::output::{Answer, GOOD, Text, Ui, paint};
-use super::progress::Progress;
-use super::safe::visible;
-use super::text;
+use crate::cli::app::App;
+use crate::cli::error::{CliError, CliResult};
+use crate::cli::output::{Answer, GOOD, Text, Ui, paint};
+use crate::cli::progress_bar::Progress;
+use crate::cli::sanitize::visible;
+use crate::cli::text;
 
 /// Queue of items that name none.
 const DEFAULT_QUEUE: &str = "main";
@@ -29,7 +29,7 @@ const UNKNOWN_SHOWN: usize = 10;
 /// Bad lines that people are shown.
 const BAD_SHOWN: usize = 20;
 
-/// See the command's help.
+/// Import items: findings of a scanner, tasks of a plan
 #[derive(Debug, Args)]
 #[command(after_help = "Formats, also compressed with gzip:\n\
           \x20 jsonl       one object a line, only \"title\" is required\n\

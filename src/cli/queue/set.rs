@@ -7,12 +7,12 @@ use crate::model::queue::{self, Queue};
 use crate::model::rules::Rule;
 use crate::model::{Op, Outcome, QueueName};
 
-use super::app::App;
-use super::error::{CliError, CliResult};
-use super::output::{Answer, STRONG, paint};
-use super::text;
+use crate::cli::app::App;
+use crate::cli::error::{CliError, CliResult};
+use crate::cli::output::{Answer, STRONG, paint};
+use crate::cli::text;
 
-/// See the command's help.
+/// Set the rules of a queue, or show them
 #[derive(Debug, Args)]
 #[command(after_help = "Without options, the rules are shown. 'off' takes a rule away again.")]
 pub struct SetArgs {

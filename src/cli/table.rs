@@ -4,8 +4,8 @@ use anstyle::Style;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::output::{FAINT, paint};
-use super::safe::visible;
+use crate::cli::output::{FAINT, paint};
+use crate::cli::sanitize::visible;
 
 /// Columns between two columns.
 const GAP: usize = 2;

@@ -11,12 +11,13 @@ use crate::model::item_index::Index;
 use crate::model::queue;
 use crate::model::{Item, ItemId, ItemState, QueueName, View, ViewError, groups};
 
-use super::app::App;
-use super::error::{CliError, CliResult};
-use super::output::Answer;
-use super::queue::{Row, parse_state, require_queue, row};
+use crate::cli::app::App;
+use crate::cli::error::{CliError, CliResult};
+use crate::cli::output::Answer;
+use crate::cli::queue::names::require_queue;
+use crate::cli::queue::row::{Row, parse_state, row};
 
-/// See the command's help.
+/// Print every item as one line of JSON, to be imported elsewhere
 #[derive(Debug, Args)]
 #[command(after_help = "What is exported can be imported into another store: ids, content, queues, \
                         priorities\nand order stay. What is done or failed is passed over there, \

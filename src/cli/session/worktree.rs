@@ -7,9 +7,9 @@ use crate::binding::Binding;
 use crate::git::{Git, GitEnv, GitError, HostRepo, Worktree, resolve_existing};
 use crate::store::Store;
 
-use super::app::App;
-use super::error::{CliError, CliResult};
-use super::output::Text;
+use crate::cli::app::App;
+use crate::cli::error::{CliError, CliResult};
+use crate::cli::output::Text;
 
 /// What is asked for.
 #[derive(Debug)]

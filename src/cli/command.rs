@@ -1,0 +1,73 @@
+//! The program's words: all commands. The only file of the command line that names every verb.
+
+use clap::{Parser, Subcommand};
+
+use crate::cli::args::Global;
+use crate::cli::{
+    check, claim, claims, demo, doctor, done, drop, fail, generate, git, help, hook, hooks, init, log, next,
+    progress, queue, release, remote, renew, run, server, session, status, sync, uninstall, upkeep, verify,
+};
+
+/// Coordinate many coding sessions on one repository
+#[derive(Debug, Parser)]
+#[command(
+    name = "git-coord",
+    bin_name = "git coord",
+    version,
+    disable_help_subcommand = true,
+    after_help = "A session claims what it edits; git hooks refuse commits of anything else.\n\
+                  Begin with: git coord init, git coord session start NAME, git coord next"
+)]
+pub struct Cli {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands, in the order in which they are needed. The help of each is on its arguments, beside its code.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Init(init::InitArgs),
+    #[command(subcommand)]
+    Session(session::SessionCommand),
+    Claim(claim::ClaimArgs),
+    Release(release::ReleaseArgs),
+    Claims(claims::ClaimsArgs),
+    #[command(subcommand)]
+    Queue(queue::QueueCommand),
+    Next(next::NextArgs),
+    Verify(verify::VerifyArgs),
+    Done(done::DoneArgs),
+    Fail(fail::FailArgs),
+    Drop(drop::DropArgs),
+    Run(run::RunArgs),
+    Work(run::WorkArgs),
+    Renew(renew::RenewArgs),
+    Check(check::CheckArgs),
+    Progress(progress::ProgressArgs),
+    Status(status::StatusArgs),
+    Log(log::LogArgs),
+    Sync(sync::SyncArgs),
+    Remote(remote::RemoteArgs),
+    #[command(subcommand)]
+    Server(server::ServerCommand),
+    #[command(subcommand)]
+    Hooks(hooks::HooksCommand),
+    #[command(hide = true)]
+    Hook(hook::HookArgs),
+    Demo(demo::DemoArgs),
+    #[command(hide = true)]
+    DemoWorker(demo::WorkerArgs),
+    Doctor(doctor::DoctorArgs),
+    Uninstall(uninstall::UninstallArgs),
+    #[command(hide = true)]
+    Upkeep(upkeep::UpkeepArgs),
+    Git(git::GitArgs),
+    Help(help::HelpArgs),
+    Completions(generate::CompletionsArgs),
+    #[command(hide = true)]
+    Generate(generate::GenerateArgs),
+}
