@@ -30,5 +30,5 @@ pub use query::{item_json, metrics, split, why};
 pub(crate) use records::severity;
 pub use records::{
     Item, ItemState, NewItem, area, claim, clone, cooldown, counters, dependencies, groups, header,
-    item_index, need_syntax, prefetch, queue, rules, segment, session, shard,
+    item_index, landing, need_syntax, prefetch, queue, rules, segment, session, shard,
 };

@@ -13,6 +13,7 @@ mod claim;
 mod cycle;
 mod finish;
 mod import;
+mod landing;
 mod leases;
 mod named;
 mod next;
@@ -176,6 +177,7 @@ fn dispatch(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, Vi
             settings::verify(txn, session, (item, *lease), verified, context)
         }
         Op::Update(update) => update::update(txn, update, context),
+        Op::Landing(step) => landing::landing(txn, step, context),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::model::ops::filter::Filter;
 use crate::model::ops::update::Update;
 use crate::model::records::NewItem;
 use crate::model::records::claim::Mode;
+use crate::model::records::landing::{Checkpoint, HandedBack, Intent};
 use crate::model::records::rules::Rule;
 use crate::model::records::session::Verified;
 use crate::model::records::shard::Share;
@@ -118,6 +119,8 @@ pub enum Op {
     },
     /// Changes many items at once.
     Update(Update),
+    /// A step of a landing or rollback.
+    Landing(LandingOp),
 }
 
 impl Op {
@@ -134,9 +137,67 @@ impl Op {
             Op::Update(update) => update.session.as_ref(),
             Op::Import { session, .. } | Op::Record { session, .. } => session.as_ref(),
             Op::Assign(_) | Op::Split { .. } => None,
-            Op::EndSession { .. } | Op::Sweep | Op::SetQueue { .. } => None,
+            Op::EndSession { .. } | Op::Sweep | Op::SetQueue { .. } | Op::Landing(_) => None,
         }
     }
+}
+
+/// See [`Op::Landing`]. Every step but the first names the lease under which it is made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum LandingOp {
+    /// Takes the lease on a target branch.
+    Begin(BeginLanding),
+    /// Renews it.
+    Renew {
+        /// The target branch.
+        branch: String,
+        /// The lease.
+        lease: u64,
+    },
+    /// Says what is about to be done to the branch.
+    Intend {
+        /// The target branch.
+        branch: String,
+        /// The lease.
+        lease: u64,
+        /// What.
+        intent: Box<Intent>,
+    },
+    /// Says that it was done, and ends the lease.
+    Finish {
+        /// The target branch.
+        branch: String,
+        /// The lease.
+        lease: u64,
+        /// Paths with their newest commits outside the target, which the target has now.
+        contained: Vec<(RepoPath, String)>,
+    },
+    /// Ends the lease; what was intended was not done.
+    End {
+        /// The target branch.
+        branch: String,
+        /// The lease.
+        lease: u64,
+        /// Branches that could not land.
+        #[serde(default)]
+        handed_back: Vec<HandedBack>,
+    },
+    /// Keeps the values of refs.
+    Checkpoint(Checkpoint),
+}
+
+/// See [`LandingOp::Begin`]. The integrator holds the kernel lock of its clone for this branch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BeginLanding {
+    /// The target branch, without `refs/heads/`.
+    pub branch: String,
+    /// The integrator.
+    pub by: SessionName,
+    /// Its host.
+    pub host: String,
+    /// Seconds until the lease runs out.
+    pub ttl: u64,
 }
 
 /// See [`Op::StartSession`].

@@ -12,6 +12,7 @@ use crate::model::ops::choice::{Because, Passed, Skipped, Skips};
 use crate::model::ops::import_survey::Survey;
 use crate::model::ops::update::Updated;
 use crate::model::records::claim::Mode;
+use crate::model::records::landing::Intent;
 use crate::model::records::session::{Loss, Session};
 use crate::model::records::{Item, ItemState};
 
@@ -178,6 +179,8 @@ pub enum Outcome {
         /// Sessions whose share of an earlier split is gone, with the items that they hold.
         retired: Vec<(SessionName, Vec<ItemId>)>,
     },
+    /// A step of a landing.
+    Landing(LandingOutcome),
     /// Done, nothing to tell.
     Done,
     /// Somebody else holds a path. Nothing was changed.
@@ -207,6 +210,19 @@ pub enum Outcome {
         what: String,
         /// Its name.
         name: String,
+    },
+}
+
+/// See [`Outcome::Landing`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum LandingOutcome {
+    /// The lease on the target branch is taken.
+    Begun {
+        /// Its number.
+        lease: u64,
+        /// What the integrator before was about to do when it died.
+        intent: Option<Box<Intent>>,
     },
 }
 

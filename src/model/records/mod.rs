@@ -10,6 +10,7 @@ pub mod groups;
 pub mod header;
 pub mod item;
 pub mod item_index;
+pub mod landing;
 pub mod need_syntax;
 pub mod prefetch;
 pub mod queue;

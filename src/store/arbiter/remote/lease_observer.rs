@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
-use crate::model::{Context, View, session};
+use crate::model::{Context, View, landing, session};
 
 use crate::store::StoreError;
 use crate::store::arbiter::identity::RemoteArbiter;
@@ -103,6 +103,9 @@ impl LeaseObserver {
         }
         let leases = session::all(view)?.into_iter().flat_map(|s| s.leases);
         let foreign = leases.filter(|l| l.clone != self.clone).map(|l| (l.id, l.renewals, l.ttl));
+        let targets = landing::leases(view)?;
+        let targets = targets.iter().filter(|l| l.clone != self.clone).map(|l| (l.id, l.renewals, l.ttl));
+        let foreign = foreign.chain(targets);
         if self.notes.update(foreign, steady_ms()) {
             self.save()?;
         }
