@@ -23,6 +23,7 @@ pub mod crash;
 pub mod demo;
 pub mod doctor;
 pub mod duration;
+pub mod exec;
 pub mod git;
 pub mod guard;
 pub mod hook;

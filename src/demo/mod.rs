@@ -1,31 +1,31 @@
 //! The demonstration: the whole program at work in a temporary folder.
 //!
-//! `stage` builds a bare remote, a clone, sessions with worktrees and a full queue. `crew`
+//! `setup` builds a bare remote, a clone, sessions with worktrees and a full queue. `crew`
 //! starts one real process for each session, which does what a user's script would (`worker`):
 //! all through the command line of git and git-coord, all commits through the hooks. One of them
 //! is killed in the middle of an item, one commits what it has not claimed, one claims what
-//! another holds. At the end `evidence` reads what happened from the repository, and `proof`
+//! another holds. At the end `observed` reads what happened from the repository, and `proof`
 //! computes from it whether anything was lost or done twice.
 //!
 //! Nothing here prints: an observer hears of every [`Happening`].
 
-mod crew;
-mod evidence;
+mod checks;
+mod clean_env;
 mod findings;
-mod proof;
-mod shell;
-mod stage;
+mod observations;
+mod setup;
 #[cfg(test)]
 mod tests;
 mod worker;
+mod workers;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+pub use checks::Claim;
+pub use clean_env::Surroundings;
 pub use findings::embedded;
-pub use proof::Claim;
-pub use shell::Surroundings;
 pub use worker::{Part, Report, work};
 
 /// The line that one worker tries to commit without a claim.
@@ -33,7 +33,7 @@ const TRESPASS: &str = "# written without a claim";
 
 /// What to demonstrate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
+pub struct DemoSpec {
     /// Number of sessions.
     pub sessions: usize,
     /// Number of items.
@@ -116,9 +116,9 @@ pub enum DemoError {
     /// A command printed something unexpected.
     #[error("unexpected answer: {0}")]
     Answer(String),
-    /// The stage could not be built.
+    /// The setup could not be built.
     #[error("{0}")]
-    Stage(String),
+    Setup(String),
     /// A worker failed.
     #[error("the worker of {0} failed: {1}")]
     Worker(String, String),
@@ -161,7 +161,7 @@ pub struct Summary {
     pub items: usize,
     /// Those that are done.
     pub done: usize,
-    /// How long the work took, without building the stage.
+    /// How long the work took, without building the setup.
     pub work: Duration,
     /// How long everything took.
     pub total: Duration,
@@ -175,42 +175,42 @@ pub struct Summary {
 /// When it cannot be held; a claim that does not hold is part of the summary.
 pub fn run(
     root: &Path,
-    plan: &Plan,
+    spec: &DemoSpec,
     around: &Surroundings,
     stop: &AtomicBool,
     observer: &mut dyn FnMut(&Happening),
 ) -> Result<Summary, DemoError> {
     let started = Instant::now();
-    let result = perform(root, plan, around, stop, observer, started);
+    let result = perform(root, spec, around, stop, observer, started);
     // A command that the same Ctrl-C has ended is not what failed.
     if stop.load(Ordering::SeqCst) { Err(DemoError::Interrupted) } else { result }
 }
 
 fn perform(
     root: &Path,
-    plan: &Plan,
+    spec: &DemoSpec,
     around: &Surroundings,
     stop: &AtomicBool,
     observer: &mut dyn FnMut(&Happening),
     started: Instant,
 ) -> Result<Summary, DemoError> {
-    let stage = stage::Stage::build(root, plan, around, &mut |step| observer(&Happening::Step(step)))?;
-    observer(&Happening::Begin(stage.sessions.clone()));
+    let setup = setup::Setup::build(root, spec, around, &mut |step| observer(&Happening::Step(step)))?;
+    observer(&Happening::Begin(setup.sessions.clone()));
     let working = Instant::now();
-    let story = crew::run(&stage, stop, observer)?;
+    let story = workers::run(&setup, stop, observer)?;
     let work = working.elapsed();
-    for session in &stage.sessions {
-        stage.shell.git(&stage.tree(session), &["push", "-q", "origin", session])?.ok()?;
+    for session in &setup.sessions {
+        setup.shell.git(&setup.tree(session), &["push", "-q", "origin", session])?.ok()?;
     }
-    observer(&Happening::Step(Step::Pushed(stage.sessions.len())));
-    let evidence = evidence::collect(&stage)?;
-    let mut proof = proof::prove(&evidence, story.killed.as_ref().map(|(_, item)| item.as_str()));
+    observer(&Happening::Step(Step::Pushed(setup.sessions.len())));
+    let observed = observations::collect(&setup)?;
+    let mut proof = checks::check(&observed, story.killed.as_ref().map(|(_, item)| item.as_str()));
     let (commits, claims) = (story.refused_commits.len(), story.refused_claims.len());
     let claim = format!("what must be refused was refused: commits {commits}, claims {claims}");
     proof.push(Claim { claim, against: story.wrong.clone() });
-    let tally = evidence::tally(&evidence);
+    let tally = observations::tally(&observed);
     let times = |list: &[String], name: &str| list.iter().filter(|s| *s == name).count();
-    let shown = stage.sessions.iter().map(|name| {
+    let shown = setup.sessions.iter().map(|name| {
         let (done, commits) = tally.get(name).copied().unwrap_or_default();
         Shown {
             name: name.clone(),
@@ -223,8 +223,8 @@ fn perform(
     });
     Ok(Summary {
         sessions: shown.collect(),
-        items: evidence.items.len(),
-        done: evidence.items.iter().filter(|i| i.state == "done").count(),
+        items: observed.items.len(),
+        done: observed.items.iter().filter(|i| i.state == "done").count(),
         work,
         total: started.elapsed(),
         proof,

@@ -1,8 +1,8 @@
 //! Tests of the proof: a true story passes, and each kind of lie is found.
 
-use super::evidence::{Commit, Edit, Entry, Evidence, Item, Merged, parse_log, parse_patch, tally};
+use super::checks::{Claim, check};
 use super::findings;
-use super::proof::{Claim, prove};
+use super::observations::{Commit, Edit, Entry, Item, Merged, Observations, parse_log, parse_patch, tally};
 
 fn edit(file: &str, line: u64) -> Edit {
     Edit { file: file.into(), line, text: findings::line_text("rule", true) }
@@ -35,11 +35,11 @@ fn commit(id: &str, session: &str, item: &str, lease: u64, edits: Vec<Edit>) -> 
 }
 
 /// Two sessions, two items in one file; the first one ran out in alice's hands.
-fn honest() -> Evidence {
+fn honest() -> Observations {
     let wanted = vec![edit("a.py", 6), edit("a.py", 11)];
     let item =
         |id: &str, line| Item { id: id.into(), state: "done".into(), files: vec!["a.py".into()], line };
-    Evidence {
+    Observations {
         sessions: vec!["alice".into(), "bob".into()],
         wanted: wanted.clone(),
         items: vec![item("i1", 6), item("i2", 11)],
@@ -71,10 +71,10 @@ fn honest() -> Evidence {
 }
 
 /// The claims that a changed story does not fulfil, shortened to their distinguishing word.
-fn broken(change: impl FnOnce(&mut Evidence)) -> Vec<String> {
-    let mut evidence = honest();
-    change(&mut evidence);
-    let failed = prove(&evidence, Some("i1")).into_iter().filter(|c| !c.holds());
+fn broken(change: impl FnOnce(&mut Observations)) -> Vec<String> {
+    let mut observed = honest();
+    change(&mut observed);
+    let failed = check(&observed, Some("i1")).into_iter().filter(|c| !c.holds());
     failed.map(|c: Claim| c.against.join("; ")).collect()
 }
 
@@ -106,7 +106,7 @@ fn an_item_that_did_not_come_back_is_found() {
 
 #[test]
 fn a_session_alone_takes_its_item_up_again() {
-    let alone = |change: fn(&mut Evidence)| {
+    let alone = |change: fn(&mut Observations)| {
         broken(|e| {
             e.sessions = vec!["bob".into()];
             e.log.drain(..3);

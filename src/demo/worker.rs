@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::shell::{Said, Shell};
+use super::clean_env::{Said, Shell};
 use super::{DemoError, findings};
 
 /// Length of an ordinary lease. Only a machine that stands still lets it run out.
@@ -173,7 +173,7 @@ impl Worker<'_> {
         let path = self.tree.join(file);
         let before = std::fs::read_to_string(&path).map_err(DemoError::io("read", &path))?;
         match findings::fix(&before, job.line) {
-            Some(after) => super::shell::write(&path, after)?,
+            Some(after) => super::clean_env::write(&path, after)?,
             None => {
                 let what = format!("{file}:{} was mended before", job.line);
                 (self.tell)(&Report::Wrong { what })?;
@@ -237,7 +237,7 @@ impl Worker<'_> {
     fn trespass(&self, file: &str) -> Result<Report, DemoError> {
         let path = self.tree.join(file);
         let before = std::fs::read_to_string(&path).map_err(DemoError::io("read", &path))?;
-        super::shell::write(&path, before + super::TRESPASS + "\n")?;
+        super::clean_env::write(&path, before + super::TRESPASS + "\n")?;
         self.git(&["add", "--", file])?.ok()?;
         let head = self.git(&["rev-parse", "HEAD"])?.ok()?;
         let commit = self.git(&["commit", "-q", "-m", "Edit what is not claimed"])?;

@@ -10,7 +10,7 @@ use crate::git::{Git, HostRepo};
 use crate::store::raw::{file_name, files_in, try_lock_upkeep};
 use crate::store::{HEAD, HINTS_DIR, STORE_DIR, StoreError, StoreLock, config, leftovers, write_queue};
 
-use super::{DoctorError, Finding, Report, dead};
+use super::{DoctorError, Finding, Report, stale_files};
 
 /// What the parts of this examination share.
 struct Files<'a> {
@@ -126,8 +126,8 @@ impl Files<'_> {
         self.fault(Finding::at_path("packed-refs", &path, message), |guard| {
             // git's own lock for this file: no git packs or prunes meanwhile.
             let lock = place.join("packed-refs.lock");
-            if lock.exists() && dead::outlives_its_owner(&lock) {
-                dead::remove(&lock, place, guard)?;
+            if lock.exists() && stale_files::outlives_its_owner(&lock) {
+                stale_files::remove(&lock, place, guard)?;
             }
             let _file = fs::File::create_new(&lock).map_err(StoreError::io("lock packed-refs", &lock))?;
             let written = unpack_refs(place, &String::from_utf8_lossy(&bytes));
@@ -152,17 +152,17 @@ impl Files<'_> {
         for name in ["HEAD.lock", "config.lock", "packed-refs.lock"] {
             found.extend(Some(self.place.join(name)).filter(|p| p.exists()));
         }
-        for path in found.iter().filter(|p| dead::outlives_its_owner(p)) {
+        for path in found.iter().filter(|p| stale_files::outlives_its_owner(p)) {
             let finding = Finding::at_path("stale-lock", path, "its owner is dead; git would wait for it");
             let place = self.place;
-            self.fault(finding, |guard| dead::remove(path, place, guard))?;
+            self.fault(finding, |guard| stale_files::remove(path, place, guard))?;
         }
         Ok(())
     }
 
     fn leftovers(&mut self, common_dir: &Path) -> Result<(), StoreError> {
-        let old = |path: &Path| dead::is_older(path, dead::LEFTOVER_AGE);
-        let mut found: Vec<PathBuf> = leftovers(self.place, dead::LEFTOVER_AGE);
+        let old = |path: &Path| stale_files::is_older(path, stale_files::LEFTOVER_AGE);
+        let mut found: Vec<PathBuf> = leftovers(self.place, stale_files::LEFTOVER_AGE);
         // No pack is being written while upkeep does not run.
         let upkeep = try_lock_upkeep(self.place)?;
         let is_pack_part = |name: &str| name.starts_with("tmp_") || name.starts_with(".tmp-");
@@ -201,8 +201,8 @@ impl Files<'_> {
             let left = match ending.as_str() {
                 // Its process keeps it locked as long as it lives.
                 "op" => is_unlocked(&path),
-                "tmp" => is_unlocked(&path) && dead::is_older(&path, dead::LEFTOVER_AGE),
-                "out" => dead::is_older(&path, dead::ANSWER_AGE) && owner_is_gone(&path),
+                "tmp" => is_unlocked(&path) && stale_files::is_older(&path, stale_files::LEFTOVER_AGE),
+                "out" => stale_files::is_older(&path, stale_files::ANSWER_AGE) && owner_is_gone(&path),
                 // Whether it holds is known to the next writer alone, which settles it.
                 _ => false,
             };
@@ -251,7 +251,7 @@ fn is_unlocked(path: &Path) -> bool {
 
 /// The id of an operation is `<time>-<process>-<random>`.
 fn owner_is_gone(path: &Path) -> bool {
-    file_name(path).split('-').nth(1).and_then(|pid| pid.parse().ok()).is_some_and(dead::is_gone)
+    file_name(path).split('-').nth(1).and_then(|pid| pid.parse().ok()).is_some_and(stale_files::is_gone)
 }
 
 fn find_below(dir: &Path, visit: &mut impl FnMut(&Path)) {

@@ -5,7 +5,7 @@
 //!
 //! 1. `files`: the store's own files, lock files and leftovers of killed processes;
 //! 2. `remote`: the state on the remote that decides, if asked for;
-//! 3. `look`: the ref, every object, the history; `salvage` and `state` mend them;
+//! 3. `look`: the ref, every object, the history; `recovery` and `state` mend them;
 //! 4. `records`: whether the records agree;
 //! 5. `outside`: hooks, and which worktree belongs to which session.
 //!
@@ -20,15 +20,15 @@
 //! - Lease numbers are not given again, not even those of states that are lost: when nobody can
 //!   tell how many there were, numbering goes on far beyond.
 
-mod dead;
 mod files;
 mod finding;
-mod look;
-mod outside;
+mod host_repo;
+mod inspect;
 mod rebuild;
 pub mod records;
+mod recovery;
 mod remote;
-mod salvage;
+mod stale_files;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -40,7 +40,7 @@ use crate::hook::HookError;
 use crate::store::{STORE_DIR, Store, StoreError, StoreOptions, raw};
 
 pub use finding::{Finding, Place};
-pub(crate) use outside::git_dirs;
+pub(crate) use host_repo::git_dirs;
 
 /// How to examine.
 #[derive(Debug, Clone)]
@@ -120,15 +120,15 @@ pub fn examine(repo: &HostRepo, options: &Options) -> Result<Report, DoctorError
             if let Some(locked) = locked.as_ref().filter(|_| options.remote) {
                 remote::examine(&store, locked, options.repair, &mut report)?;
             }
-            outside::arbiter(repo, &store, &mut report)?;
+            host_repo::arbiter(repo, &store, &mut report)?;
             let sessions = state::examine(&store, guard, &mut report)?;
-            outside::bindings(repo, sessions.as_ref(), options.repair, &mut report);
+            host_repo::bindings(repo, sessions.as_ref(), options.repair, &mut report);
         }
         Err(e) => {
             let message = format!("the store cannot be opened: {e}");
             report.findings.push(Finding::at_path("store-open", &place, message).beyond_repair());
         }
     }
-    outside::hooks(repo, options, &mut report)?;
+    host_repo::hooks(repo, options, &mut report)?;
     Ok(report)
 }

@@ -6,10 +6,10 @@ use crate::store::raw::{Onto, Scope, file_name, keep_events};
 use crate::store::remote::Refetched;
 use crate::store::{Store, StoreError, StoreLock};
 
-use super::look::{Look, Tip, look, tip};
-use super::outside::Sessions;
-use super::salvage::{self, Base};
-use super::{DoctorError, Finding, Report, dead, records};
+use super::host_repo::Sessions;
+use super::inspect::{Inspection, Tip, inspect, tip};
+use super::recovery::{self, Base};
+use super::{DoctorError, Finding, Report, records, stale_files};
 
 /// How often a repair begins anew because somebody writes the store without its lock.
 const ATTEMPTS: usize = 3;
@@ -25,13 +25,13 @@ pub fn examine(
     report: &mut Report,
 ) -> Result<Option<Sessions>, DoctorError> {
     let Some(guard) = guard else {
-        let look = steady_look(store, report)?;
+        let look = steady_inspection(store, report)?;
         report.findings.extend(look.findings);
         return Ok(look.sessions);
     };
     for _ in 0..ATTEMPTS {
         let fresh = store.reopened()?;
-        let look = self::look(&fresh, report);
+        let look = self::inspect(&fresh, report);
         if look.newer {
             report.findings.extend(look.findings);
             return Ok(look.sessions);
@@ -44,14 +44,14 @@ pub fn examine(
             Some(found) => found,
             None => continue,
         };
-        let mended = match salvage::base(&fresh, &look)? {
+        let mended = match recovery::base(&fresh, &look)? {
             Some(base) => mend(&fresh, guard, scope, &look, base, report)?,
             None => Written::Nothing,
         };
         if mended == Written::Lost {
             continue;
         }
-        let after = self::look(&fresh.reopened()?, &mut Report::default());
+        let after = self::inspect(&fresh.reopened()?, &mut Report::default());
         report.findings.extend(compare(found, &after.findings));
         return Ok(after.sessions);
     }
@@ -63,9 +63,9 @@ pub fn examine(
 fn from_remote(
     store: &Store,
     guard: &StoreLock,
-    look: Look,
+    look: Inspection,
     report: &mut Report,
-) -> Result<Option<(Store, Look, Scope)>, DoctorError> {
+) -> Result<Option<(Store, Inspection, Scope)>, DoctorError> {
     let old = match look.tip {
         Tip::At(id) => Some(id),
         Tip::Missing | Tip::Garbage => None,
@@ -81,21 +81,21 @@ fn from_remote(
         Refetched::Done => {
             report.notes.push("the state was fetched again from the remote".to_owned());
             let fresh = store.reopened()?;
-            let look = self::look(&fresh, &mut Report::default());
+            let look = self::inspect(&fresh, &mut Report::default());
             Ok(Some((fresh, look, Scope::Everywhere)))
         }
     }
 }
 
 /// Looks without a lock. Upkeep may remove an old state while it is looked at: then once more.
-fn steady_look(store: &Store, report: &mut Report) -> Result<Look, DoctorError> {
-    let mut last = look(store, report);
+fn steady_inspection(store: &Store, report: &mut Report) -> Result<Inspection, DoctorError> {
+    let mut last = inspect(store, report);
     for _ in 0..ATTEMPTS {
         let fresh = store.reopened()?;
         if last.findings.is_empty() || tip(&fresh) == last.tip {
             break;
         }
-        last = look(&fresh, report);
+        last = inspect(&fresh, report);
     }
     Ok(last)
 }
@@ -115,9 +115,9 @@ fn compare(before: Vec<Finding>, after: &[Finding]) -> Vec<Finding> {
 /// Takes damaged objects out of the store's sight. They must go before anything is written: what
 /// seems to be present is not written again, so a mended record with the content of a damaged one
 /// would refer to the damaged one.
-fn put_damaged_aside(store: &Store, guard: &StoreLock, look: &Look) -> Result<(), DoctorError> {
+fn put_damaged_aside(store: &Store, guard: &StoreLock, look: &Inspection) -> Result<(), DoctorError> {
     for (_, file) in &look.loose {
-        dead::put_aside(file, store.path(), guard)?;
+        stale_files::put_aside(file, store.path(), guard)?;
     }
     for index in &look.packs {
         // What is sound in the pack becomes loose first: a death in between loses nothing.
@@ -132,7 +132,7 @@ fn put_damaged_aside(store: &Store, guard: &StoreLock, look: &Look) -> Result<()
         for ending in ["idx", "rev", "bitmap", "pack"] {
             let file = index.with_extension(ending);
             if file.exists() {
-                dead::put_aside(&file, store.path(), guard)?;
+                stale_files::put_aside(&file, store.path(), guard)?;
             }
         }
         let moved = store.path().join("damaged").join(format!("pack-{}", file_name(&pack)));
@@ -144,7 +144,7 @@ fn put_damaged_aside(store: &Store, guard: &StoreLock, look: &Look) -> Result<()
     }
     if look.tip == Tip::Garbage && store.ref_file().exists() {
         // A ref that holds no id cannot be swapped; one that is missing can.
-        dead::put_aside(&store.ref_file(), store.path(), guard)?;
+        stale_files::put_aside(&store.ref_file(), store.path(), guard)?;
     }
     Ok(())
 }
@@ -165,7 +165,7 @@ fn mend(
     store: &Store,
     guard: &StoreLock,
     scope: Scope,
-    look: &Look,
+    look: &Inspection,
     base: Base,
     report: &mut Report,
 ) -> Result<Written, DoctorError> {

@@ -8,12 +8,12 @@ use std::path::Path;
 use crate::git::Git;
 use crate::model::outcome::Taken;
 
-use super::chores::listen;
-use super::logs::tidy;
-use super::supervise::End;
-use super::tree::{Standing, Tree, parse_status, status};
-use super::worker::Worker;
-use super::{Place, RunnerError, SESSION};
+use super::attempt::Attempt;
+use super::slot_worktree::{SlotWorktree, WorktreeStatus, parse_status, status};
+use super::supervised_git::listen;
+use super::{RunnerError, SESSION, Workspace};
+use crate::exec::End;
+use crate::exec::logs::tidy;
 
 /// What came of committing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,42 +30,46 @@ pub(super) enum Committed {
     Ended(End),
 }
 
-impl Worker<'_> {
-    /// Commits everything that has changed, as the session; nothing where the plan says so.
+impl Attempt<'_> {
+    /// Commits everything that has changed, as the session; nothing where the spec says so.
     ///
     /// # Errors
     /// When git cannot be started, or does not know who commits.
-    pub(super) fn commit(&self, taken: &Taken, before: Option<&str>) -> Result<Committed, RunnerError> {
-        let (Some(tree), Some(before)) = (&self.slot.tree, before) else { return Ok(Committed::Nothing) };
+    pub(super) fn commit(&self) -> Result<Committed, RunnerError> {
+        let (Some(tree), Some(before)) = (&self.hold.desk.slot.tree, self.before.as_deref()) else {
+            return Ok(Committed::Nothing);
+        };
         if !tree.stands() {
             return Ok(Committed::Astray("the command removed its worktree".into()));
         }
-        let standing = match self.step(taken, &status(&tree.root), tree, Path::new("/dev/null"))? {
+        let standing = match self.step(&status(&tree.root), tree, Path::new("/dev/null"))? {
             Ok(text) => parse_status(&text),
             Err(committed) => return Ok(committed),
         };
         if let Some(why) = astray(tree, &standing, before)? {
             return Ok(Committed::Astray(why));
         }
-        if standing.clean || !matches!(self.common.plan.place, Place::Pool { commit: true, .. }) {
+        if standing.clean
+            || !matches!(self.hold.desk.shared.spec.workspace, Workspace::Pool { commit: true, .. })
+        {
             return Ok(Committed::Nothing);
         }
-        let message = self.store.run_dir().join(format!("{}.message", self.slot.session));
-        let text = format!("{}\n", subject(taken));
+        let message = self.hold.desk.store.run_dir().join(format!("{}.message", self.hold.desk.slot.session));
+        let text = format!("{}\n", subject(self.hold.taken));
         std::fs::write(&message, text).map_err(RunnerError::io("write", &message))?;
-        let made = self.commit_all(taken, tree, &message);
+        let made = self.commit_all(tree, &message);
         let _ = std::fs::remove_file(&message);
         made
     }
 
-    fn commit_all(&self, taken: &Taken, tree: &Tree<'_>, message: &Path) -> Result<Committed, RunnerError> {
-        let git = || Git::new(&tree.root).for_user().env(SESSION, self.slot.session.as_str());
+    fn commit_all(&self, tree: &SlotWorktree<'_>, message: &Path) -> Result<Committed, RunnerError> {
+        let git = || Git::new(&tree.root).for_user().env(SESSION, self.hold.desk.slot.session.as_str());
         let steps = [
             (git().args(["add", "-A"]), Path::new("/dev/null")),
             (git().args(["commit", "-q", "-F", "-"]), message),
         ];
         for (git, stdin) in steps {
-            if let Err(committed) = self.step(taken, &git, tree, stdin)? {
+            if let Err(committed) = self.step(&git, tree, stdin)? {
                 return Ok(committed);
             }
         }
@@ -75,12 +79,11 @@ impl Worker<'_> {
     /// Runs git for an item to its end. Returns what it printed, or what its failure means.
     fn step(
         &self,
-        taken: &Taken,
         git: &Git,
-        tree: &Tree<'_>,
+        tree: &SlotWorktree<'_>,
         stdin: &Path,
     ) -> Result<Result<Vec<u8>, Committed>, RunnerError> {
-        let said = listen(git, stdin, |order| self.watched(taken, order))?;
+        let said = listen(git, stdin, |order| self.watched(order))?;
         Ok(Err(match said.end {
             End::Exit(0) => return Ok(Ok(said.out)),
             End::Exit(_) => {
@@ -96,7 +99,11 @@ impl Worker<'_> {
 
 /// Why what a command left behind is not on the slot's branch, on top of what was there: nobody would
 /// merge it, or with it the commits of earlier items would be gone.
-fn astray(tree: &Tree<'_>, standing: &Standing, before: &str) -> Result<Option<String>, RunnerError> {
+fn astray(
+    tree: &SlotWorktree<'_>,
+    standing: &WorktreeStatus,
+    before: &str,
+) -> Result<Option<String>, RunnerError> {
     if !tree.is_home(standing) {
         return Ok(Some(format!("the command left branch {}", tree.branch)));
     }
@@ -117,7 +124,7 @@ fn subject(taken: &Taken) -> String {
 }
 
 /// Tells when git refuses because it does not know who commits: that is no fault of the item.
-fn knows_who(tree: &Tree<'_>) -> Result<(), RunnerError> {
+fn knows_who(tree: &SlotWorktree<'_>) -> Result<(), RunnerError> {
     for who in ["GIT_COMMITTER_IDENT", "GIT_AUTHOR_IDENT"] {
         let asked = Git::new(&tree.root).for_user().args(["var", who]).output()?;
         if asked.status != Some(0) {

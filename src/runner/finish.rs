@@ -7,57 +7,55 @@ use std::time::Duration;
 use serde_json::{Map, json};
 
 use crate::model::op::Finish;
-use crate::model::outcome::Taken;
 use crate::model::session::Verified;
 use crate::model::{ItemState, Op, Outcome, queue};
 
+use super::attempt::Attempt;
 use super::commit::Committed;
-use super::keep::why_lost;
-use super::logs::{Logs, said};
-use super::supervise::End;
-use super::worker::{Judged, Worker};
-use super::{RunnerError, Verdict};
+use super::ownership::{SESSION_ENDED, why_lost};
+use super::{AttemptResult, RunnerError};
+use crate::exec::End;
+use crate::exec::logs::{Logs, said};
 
 /// The rule by which `done` is refused until a verification has passed.
 const VERIFICATION: &str = "verification-required";
 
-/// The rule by which a session that has ended is refused everything.
-pub(super) const ENDED: &str = "session-ended";
+/// How an attempt is to be finished, or that there is nothing left to finish.
+pub(super) enum Judged {
+    Finish(Finish, Option<String>),
+    Lost(String),
+}
 
-impl Worker<'_> {
+impl Attempt<'_> {
     /// What the end of the command means for the item. Commits what has changed since `before`.
-    pub(super) fn judge(
-        &self,
-        taken: &Taken,
-        end: &End,
-        log: &Path,
-        before: Option<&str>,
-    ) -> Result<Judged, RunnerError> {
+    pub(super) fn judge(&self, end: &End) -> Result<Judged, RunnerError> {
         let fail = |reason: String| Judged::Finish(Finish::Fail { reason, last: false }, None);
-        let said = |what: String| said(log, what);
-        // The keeper looks now and then, and a hook would see what the session holds now.
+        let said = |what: String| said(&self.log, what);
+        // The heartbeat looks now and then, and a hook would see what the session holds now.
         if matches!(end, End::Exit(0))
-            && let Some(why) = self.lost_meanwhile(taken)?
+            && let Some(why) = self.hold.lost_meanwhile()?
         {
             return Ok(Judged::Lost(why));
         }
         Ok(match end {
-            End::Exit(0) => match self.commit(taken, before)? {
+            End::Exit(0) => match self.commit()? {
                 Committed::Nothing => Judged::Finish(Finish::Done, None),
                 Committed::Made(commit) => Judged::Finish(Finish::Done, Some(commit)),
                 Committed::Astray(why) => fail(why),
                 Committed::Ended(End::Lost(why)) => Judged::Lost(why),
                 Committed::Ended(End::TimeLimit) => {
-                    fail(format!("its changes were not committed: {}", self.time_limit(taken)))
+                    fail(format!("its changes were not committed: {}", self.time_limit()))
                 }
                 Committed::Ended(_) => Judged::Finish(Finish::Drop, None),
                 // The same Ctrl-C has ended git.
-                Committed::Refused(_) if self.common.crew.is_stopped() => Judged::Finish(Finish::Drop, None),
+                Committed::Refused(_) if self.hold.desk.shared.scheduler.is_stopped() => {
+                    Judged::Finish(Finish::Drop, None)
+                }
                 Committed::Refused(why) => fail(format!("its changes were not committed: {why}")),
             },
             End::Exit(code) => fail(said(format!("exit status {code}"))),
             End::Signal(signal) => fail(said(format!("killed by signal {signal}"))),
-            End::TimeLimit => fail(self.time_limit(taken)),
+            End::TimeLimit => fail(self.time_limit()),
             End::NotStarted(why) => fail(format!("it could not be started: {why}")),
             End::Stopped => Judged::Finish(Finish::Drop, None),
             End::Lost(why) => Judged::Lost(why.clone()),
@@ -65,22 +63,17 @@ impl Worker<'_> {
     }
 
     /// What is said of a command whose time was over.
-    fn time_limit(&self, taken: &Taken) -> String {
-        let seconds = taken.item.timeout.or(self.common.plan.time_limit).unwrap_or_default();
+    fn time_limit(&self) -> String {
+        let seconds =
+            self.hold.taken.item.timeout.or(self.hold.desk.shared.spec.time_limit).unwrap_or_default();
         format!("time limit of {seconds}s")
     }
 
     /// Writes to the audit log how the command ended and where its output is.
-    pub(super) fn record(
-        &self,
-        taken: &Taken,
-        end: &End,
-        took: Duration,
-        log: &Path,
-    ) -> Result<(), RunnerError> {
+    pub(super) fn record(&self, end: &End, took: Duration) -> Result<(), RunnerError> {
         let mut data = Map::new();
-        data.insert("items".into(), json!([taken.item.id]));
-        data.insert("leases".into(), json!([taken.lease]));
+        data.insert("items".into(), json!([self.hold.taken.item.id]));
+        data.insert("leases".into(), json!([self.hold.taken.lease]));
         let text = match end {
             End::Exit(code) => {
                 data.insert("status".into(), json!(code));
@@ -93,10 +86,10 @@ impl Worker<'_> {
         let seconds = (took.as_secs_f64() * 1000.0).round() / 1000.0;
         data.insert("seconds".into(), json!(seconds));
         data.insert("text".into(), json!(format!("{text} after {seconds:.1}s")));
-        data.insert("log".into(), json!(log.to_string_lossy()));
-        let session = Some(self.slot.session.clone());
+        data.insert("log".into(), json!(self.log.to_string_lossy()));
+        let session = Some(self.hold.desk.slot.session.clone());
         // Nobody's leave is needed for it: with a remote it goes along with the next push.
-        self.store.defer(&Op::Record { session, event: "ran".into(), data })?;
+        self.hold.desk.store.defer(&Op::Record { session, event: "ran".into(), data })?;
         Ok(())
     }
 
@@ -105,77 +98,91 @@ impl Worker<'_> {
     ///
     /// # Errors
     /// When the store cannot be read or written, or refuses for a reason that is no result.
-    pub(super) fn finish(
-        &self,
-        taken: &Taken,
-        how: Finish,
-        log: &Path,
-    ) -> Result<(Verdict, Option<String>), RunnerError> {
+    pub(super) fn finish(&self, how: Finish) -> Result<(AttemptResult, Option<String>), RunnerError> {
         let mut how = how;
-        let mut outcome = self.submit_finish(taken, &how)?;
+        let mut outcome = self.submit_finish(&how)?;
         if let Outcome::Refused { rule, message, .. } = &outcome
             && rule == VERIFICATION
         {
-            how = match self.verify(taken, message, log)? {
+            how = match self.verify(message)? {
                 Judged::Finish(how, _) => how,
-                Judged::Lost(why) => return Ok((Verdict::Lost, Some(why))),
+                Judged::Lost(why) => return Ok((AttemptResult::Lost, Some(why))),
             };
-            outcome = self.submit_finish(taken, &how)?;
+            outcome = self.submit_finish(&how)?;
         }
-        let verdict = match (outcome, &how) {
-            (Outcome::Finished { .. }, Finish::Done) => Verdict::Done,
-            (Outcome::Finished { .. }, Finish::Drop) => Verdict::Dropped,
+        let result = match (outcome, &how) {
+            (Outcome::Finished { .. }, Finish::Done) => AttemptResult::Done,
+            (Outcome::Finished { .. }, Finish::Drop) => AttemptResult::Dropped,
             (Outcome::Finished { items, .. }, Finish::Fail { .. }) => match items.first() {
-                Some((_, ItemState::Failed)) => Verdict::Failed,
-                _ => Verdict::Retry,
+                Some((_, ItemState::Failed)) => AttemptResult::Failed,
+                _ => AttemptResult::Retry,
             },
             // The command had finished it itself, and what it did until then counts.
-            (Outcome::Lost { .. }, _) if self.left_by_us(taken)? == Some(ItemState::Done) => Verdict::Done,
-            (Outcome::Lost { .. }, _) => Verdict::Lost,
+            (Outcome::Lost { .. }, _) if self.hold.left_by_us()? == Some(ItemState::Done) => {
+                AttemptResult::Done
+            }
+            (Outcome::Lost { .. }, _) => AttemptResult::Lost,
             // The session was ended meanwhile, which gave the item back.
-            (Outcome::Refused { rule, .. }, _) if rule == ENDED => Verdict::Lost,
+            (Outcome::Refused { rule, .. }, _) if rule == SESSION_ENDED => AttemptResult::Lost,
             (other, _) => return Err(RunnerError::Refused(Box::new(other))),
         };
-        let reason = match (verdict, how) {
-            (Verdict::Done, _) => None,
+        let reason = match (result, how) {
+            (AttemptResult::Done, _) => None,
             (_, Finish::Fail { reason, .. }) => Some(reason),
-            (Verdict::Lost, _) => Some("the item was not its session's any more when it ended".to_owned()),
+            (AttemptResult::Lost, _) => {
+                Some("the item was not its session's any more when it ended".to_owned())
+            }
             _ => None,
         };
-        Ok((verdict, reason))
+        Ok((result, reason))
     }
 
-    fn submit_finish(&self, taken: &Taken, how: &Finish) -> Result<Outcome, RunnerError> {
-        let (session, items) = (self.slot.session.clone(), vec![taken.item.id.clone()]);
-        self.submit_held(taken, &Op::Finish { session, items, how: how.clone(), lease: Some(taken.lease) })
+    fn submit_finish(&self, how: &Finish) -> Result<Outcome, RunnerError> {
+        let (session, items) = (self.hold.desk.slot.session.clone(), vec![self.hold.taken.item.id.clone()]);
+        self.hold.submit_held(&Op::Finish {
+            session,
+            items,
+            how: how.clone(),
+            lease: Some(self.hold.taken.lease),
+        })
     }
 
     /// Runs the queue's command that verifies, as `git coord verify` does, and records what came of
     /// it. What it prints is added to the log. `refused` is why the item needs it.
-    fn verify(&self, taken: &Taken, refused: &str, log: &Path) -> Result<Judged, RunnerError> {
+    fn verify(&self, refused: &str) -> Result<Judged, RunnerError> {
         let fail = |reason: String| Judged::Finish(Finish::Fail { reason, last: false }, None);
-        let rules = self.store.read(|view| queue::get(view, &taken.queue))?.map(|queue| queue.rules);
+        let rules = self
+            .hold
+            .desk
+            .store
+            .read(|view| queue::get(view, &self.hold.taken.queue))?
+            .map(|queue| queue.rules);
         let Some(command) = rules.and_then(|rules| rules.verify_command) else {
-            let own = format!("{}: ", taken.item.id);
+            let own = format!("{}: ", self.hold.taken.item.id);
             return Ok(fail(refused.strip_prefix(&own).unwrap_or(refused).to_owned()));
         };
         let words: Vec<OsString> = vec!["sh".into(), "-c".into(), command.clone().into()];
-        let before = length(log);
-        let end = self.supervised(taken, &words, false, Logs::append(log)?)?;
+        let before = length(&self.log);
+        let end = self.supervised(&words, false, Logs::append(&self.log)?)?;
         // Not the last line of the item's own command. The log may be shorter than before: it was cut.
-        let said = |what: String| if length(log) != before { said(log, what) } else { what };
+        let said = |what: String| if length(&self.log) != before { said(&self.log, what) } else { what };
         let (exit, how) = match end {
             End::Exit(code) => (Some(code), said(format!("exit status {code}"))),
             End::Signal(signal) => (None, said(format!("killed by signal {signal}"))),
-            End::TimeLimit => (None, self.time_limit(taken)),
+            End::TimeLimit => (None, self.time_limit()),
             End::NotStarted(why) => (None, format!("it could not be started: {why}")),
             End::Stopped => return Ok(Judged::Finish(Finish::Drop, None)),
             End::Lost(why) => return Ok(Judged::Lost(why)),
         };
         let ok = exit == Some(0);
         let verified = Verified { ok, at: crate::clock::now(), command, exit };
-        let (session, item) = (self.slot.session.clone(), taken.item.id.clone());
-        match self.submit_held(taken, &Op::Verify { session, item, verified, lease: Some(taken.lease) })? {
+        let (session, item) = (self.hold.desk.slot.session.clone(), self.hold.taken.item.id.clone());
+        match self.hold.submit_held(&Op::Verify {
+            session,
+            item,
+            verified,
+            lease: Some(self.hold.taken.lease),
+        })? {
             Outcome::Done if ok => Ok(Judged::Finish(Finish::Done, None)),
             Outcome::Done => Ok(fail(format!("the verification failed: {how}"))),
             outcome => Ok(Judged::Lost(why_lost(&outcome))),

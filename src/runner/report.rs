@@ -9,7 +9,7 @@ use crate::model::{ItemId, QueueName, SessionName};
 
 /// What came of one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum AttemptResult {
     /// The item is done.
     Done,
     /// It failed and goes back for another attempt.
@@ -24,7 +24,7 @@ pub enum Verdict {
 
 /// One attempt at an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
+pub struct AttemptReport {
     /// The item.
     pub item: ItemId,
     /// Its title.
@@ -36,7 +36,7 @@ pub struct Attempt {
     /// The how manieth attempt.
     pub number: u32,
     /// What came of it.
-    pub verdict: Verdict,
+    pub result: AttemptResult,
     /// Why, unless it is done.
     pub reason: Option<String>,
     /// How long it took.
@@ -75,7 +75,7 @@ pub enum Event {
         /// Number of the slot.
         slot: usize,
         /// What came of it.
-        attempt: Attempt,
+        attempt: AttemptReport,
     },
     /// There is nothing to take at the moment.
     Resting {
@@ -99,7 +99,7 @@ pub enum Event {
 
 /// A slot and what it has to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
+pub struct SlotReport {
     /// Its session.
     pub session: SessionName,
     /// Its worktree.
@@ -116,9 +116,9 @@ pub struct Shown {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
     /// All attempts, in the order in which they ended.
-    pub attempts: Vec<Attempt>,
+    pub attempts: Vec<AttemptReport>,
     /// The slots.
-    pub slots: Vec<Shown>,
+    pub slots: Vec<SlotReport>,
     /// Those of them whose sessions somebody has ended meanwhile.
     pub ended: Vec<SessionName>,
     /// Where the items of the queues stand now.

@@ -26,7 +26,7 @@ use crate::binding::{Binding, BindingError};
 use crate::git::{Git, GitError, HostRepo};
 use crate::hook::{self, HookError, State};
 use crate::notes::sync::INCOMING;
-use crate::runner::tidy::{self, Remains};
+use crate::runner::cleanup::{self, Remains};
 use crate::store::raw::{file_name, files_in, lock_folder};
 use crate::store::{STORE_DIR, Store, StoreError, StoreOptions, random_hex};
 
@@ -104,7 +104,7 @@ pub fn footprint(repo: &HostRepo) -> Result<Footprint, UninstallError> {
             .filter(|path| path.exists())
             .collect(),
         notes: notes(repo)?,
-        pool: tidy::remains(repo)?,
+        pool: cleanup::remains(repo)?,
         settings: has_settings(repo)?,
         ..Footprint::default()
     };
@@ -129,7 +129,7 @@ pub fn footprint(repo: &HostRepo) -> Result<Footprint, UninstallError> {
 /// When something could not be removed; what was removed before stays so.
 pub fn remove(repo: &HostRepo) -> Result<Footprint, UninstallError> {
     let before = footprint(repo)?;
-    tidy::remove(repo, &before.pool)?;
+    cleanup::remove(repo, &before.pool)?;
     hook::uninstall(repo)?;
     take_store_away(&repo.common_dir)?;
     for dir in crate::doctor::git_dirs(&repo.common_dir) {

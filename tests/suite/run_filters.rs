@@ -74,7 +74,7 @@ fn a_filter_that_hangs_over_what_was_changed_costs_its_item_an_attempt() {
     let run = env.run(&env.root).args(["run", "-j", "1", "--wait", "100s"]).spawn();
     wait_until("the item is done", || states(&env).contains(&("last".into(), "done".into())));
     // And the worktree was looked at after it.
-    wait_until("the slot is at rest", || !env.store_dir().join("run/run-1.hand").exists());
+    wait_until("the slot is at rest", || !env.store_dir().join("run/run-1.inflight").exists());
     hang_over(&env, "sad");
     std::fs::write(env.common_dir().join("coord-pool/run-1/a.slow"), "sad\n").unwrap();
     import(&env, &[item("next")]);

@@ -147,7 +147,7 @@ fn a_run_that_is_stopped_at_once_after_its_worktree_was_removed_tells_so() {
     let run = env.run(&env.root).args(["run", "-j", "1"]).spawn();
     pid_in(&env.temp().join("pid"));
     kill_process(Pid::from_child(&run), Signal::TERM).unwrap();
-    std::thread::sleep(git_coord::runner::stop::SAME * 2);
+    std::thread::sleep(git_coord::exec::SAME * 2);
     kill_process(Pid::from_child(&run), Signal::TERM).unwrap();
     Call::wait(run).fails(130, "interrupted");
     assert_eq!(states(&env), [("i".into(), "pending".into())]);

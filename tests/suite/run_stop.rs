@@ -3,10 +3,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use git_coord::exec::{GRACE, SAME};
 use git_coord::model::ItemId;
 use git_coord::model::session::SessionState;
-use git_coord::runner::stop::SAME;
-use git_coord::runner::supervise::GRACE;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 

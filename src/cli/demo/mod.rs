@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
-use crate::demo::{self, DemoError, Part, Plan};
+use crate::demo::{self, DemoError, DemoSpec, Part};
 
 use crate::cli::env;
 use crate::cli::error::{CliError, CliResult, exit};
@@ -59,7 +59,7 @@ pub fn run(ui: Ui, args: &DemoArgs) -> CliResult<Answer> {
         Some(n) => n as usize,
         None => demo::embedded().map_err(|e| CliError::failed("damaged", e.to_string()))?,
     };
-    let plan = Plan { sessions: usize::from(args.sessions), items };
+    let spec = DemoSpec { sessions: usize::from(args.sessions), items };
     let stop = stop_flag()?;
     let folder = tempfile::Builder::new()
         .prefix("git-coord-demo-")
@@ -68,7 +68,7 @@ pub fn run(ui: Ui, args: &DemoArgs) -> CliResult<Answer> {
     // git tells paths without symbolic links, such as /tmp on macOS.
     let root = folder.path().canonicalize().unwrap_or_else(|_| folder.path().to_owned());
     let mut screen = Screen::new(ui, items);
-    let result = demo::run(&root, &plan, &env::surroundings(), &stop, &mut |h| screen.show(h));
+    let result = demo::run(&root, &spec, &env::surroundings(), &stop, &mut |h| screen.show(h));
     screen.finish();
     let interrupted = matches!(result, Err(DemoError::Interrupted));
     let kept = if args.keep && !interrupted { Some(folder.keep()) } else { remove(folder, &root)? };

@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use crate::exec::Stop;
 use crate::model::QueueName;
 use crate::model::shard::Share;
-use crate::runner::{self, Job, Place, Plan, RunnerError, Stop};
+use crate::runner::{self, Job, RunSpec, RunnerError, Workspace};
 
 use crate::cli::app::App;
 use crate::cli::args::Ttl;
@@ -102,32 +103,32 @@ struct Which {
 
 /// Runs `run`.
 pub fn run(app: &App, ui: Ui, args: &RunArgs) -> CliResult<Answer> {
-    let place = if args.in_place { Place::Here(app.session()?) } else { pool(args.jobs, &args.pool) };
-    carry_out(app, ui, plan(app, &args.which, Job::Own, place))
+    let workspace = if args.in_place { Workspace::Here(app.session()?) } else { pool(args.jobs, &args.pool) };
+    carry_out(app, ui, spec(app, &args.which, Job::Own, workspace))
 }
 
 /// Runs `work`.
 pub fn work(app: &App, ui: Ui, args: &WorkArgs) -> CliResult<Answer> {
-    let place = match args.jobs {
+    let workspace = match args.jobs {
         Some(jobs) => pool(jobs, &args.pool),
         None if args.pool.base.is_some() || args.pool.no_commit => {
             return Err(CliError::usage("--base and --no-commit are for the pool")
                 .hint("add -j N, or leave them out: in this worktree nothing is committed for you"));
         }
-        None => Place::Here(app.session()?),
+        None => Workspace::Here(app.session()?),
     };
     require_program(app, args.command.first())?;
-    carry_out(app, ui, plan(app, &args.which, Job::Same(args.command.clone()), place))
+    carry_out(app, ui, spec(app, &args.which, Job::Same(args.command.clone()), workspace))
 }
 
-fn pool(jobs: u16, args: &PoolArgs) -> Place {
-    Place::Pool { slots: usize::from(jobs), base: args.base.clone(), commit: !args.no_commit }
+fn pool(jobs: u16, args: &PoolArgs) -> Workspace {
+    Workspace::Pool { slots: usize::from(jobs), base: args.base.clone(), commit: !args.no_commit }
 }
 
-fn plan(app: &App, which: &Which, job: Job, place: Place) -> Plan {
-    Plan {
+fn spec(app: &App, which: &Which, job: Job, workspace: Workspace) -> RunSpec {
+    RunSpec {
         job,
-        place,
+        workspace,
         queues: which.queues.clone(),
         share: which.share,
         ttl: which.ttl.ttl.unwrap_or(app.settings.ttl),
@@ -155,15 +156,15 @@ fn require_program(app: &App, program: Option<&OsString>) -> CliResult<()> {
         .hint("commands run at the top of the worktree; for shell words write: -- sh -c 'WORDS'"))
 }
 
-fn carry_out(app: &App, ui: Ui, plan: Plan) -> CliResult<Answer> {
+fn carry_out(app: &App, ui: Ui, spec: RunSpec) -> CliResult<Answer> {
     let program = crate::process::own_program()
         .map_err(|e| CliError::failed("io", format!("cannot tell where git-coord is installed: {e}")))?;
     let stop = listen()?;
-    let around = runner::Around { repo: &app.repo, options: app.store_options(), program: &program };
+    let context = runner::RunContext { repo: &app.repo, options: app.store_options(), program: &program };
     let mut screen = Screen::new(ui);
-    let result = runner::run(around, &plan, &stop, &mut |event| screen.show(event));
+    let result = runner::run(context, &spec, &stop, &mut |event| screen.show(event));
     screen.finish();
-    summary::answer(app, &plan, &result?)
+    summary::answer(app, &spec, &result?)
 }
 
 /// Listens for Ctrl-C and its like. The first asks for an end, the second for one at once; the
@@ -190,7 +191,7 @@ impl From<RunnerError> for CliError {
             RunnerError::Repo(e) => e.into(),
             RunnerError::Hook(e) => e.into(),
             RunnerError::Refused(outcome) => CliError::from_refusal(*outcome),
-            RunnerError::Io { .. } => CliError::failed("io", message)
+            RunnerError::Exec(_) => CliError::failed("io", message)
                 .hint("see that the disk has room and the folder can be written"),
             RunnerError::Binding(_) => CliError::failed("io", message).hint("run: git coord doctor"),
             RunnerError::Busy(_) => {

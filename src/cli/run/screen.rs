@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::ProgressBar;
 
 use crate::model::queue::Counts;
-use crate::runner::{Attempt, Event, Verdict};
+use crate::runner::{AttemptReport, AttemptResult, Event};
 
 use crate::cli::output::{BAD, FAINT, GOOD, STRONG, Ui, WARN};
 use crate::cli::progress_lines::Lines;
@@ -119,21 +119,21 @@ impl Screen {
         self.lines.set(&live.all, &line);
     }
 
-    fn ended(&mut self, attempt: &Attempt) {
-        let Attempt { item, session, .. } = attempt;
+    fn ended(&mut self, attempt: &AttemptReport) {
+        let AttemptReport { item, session, .. } = attempt;
         let time = super::summary::seconds(attempt.took);
-        let (sign, style, words) = match attempt.verdict {
-            Verdict::Done => ("✓", GOOD, format!("done in {time}")),
-            Verdict::Retry => ("!", WARN, format!("failed after {time}, will be tried again")),
-            Verdict::Failed => ("✗", BAD, format!("failed after {time}")),
-            Verdict::Lost => ("!", WARN, "lost".to_owned()),
-            Verdict::Dropped => ("-", FAINT, "given back".to_owned()),
+        let (sign, style, words) = match attempt.result {
+            AttemptResult::Done => ("✓", GOOD, format!("done in {time}")),
+            AttemptResult::Retry => ("!", WARN, format!("failed after {time}, will be tried again")),
+            AttemptResult::Failed => ("✗", BAD, format!("failed after {time}")),
+            AttemptResult::Lost => ("!", WARN, "lost".to_owned()),
+            AttemptResult::Dropped => ("-", FAINT, "given back".to_owned()),
         };
-        self.done += u64::from(attempt.verdict == Verdict::Done);
-        self.failed += u64::from(attempt.verdict == Verdict::Failed);
+        self.done += u64::from(attempt.result == AttemptResult::Done);
+        self.failed += u64::from(attempt.result == AttemptResult::Failed);
         self.total();
         // On a terminal what went well shows in the counts.
-        if self.live.is_some() && attempt.verdict == Verdict::Done {
+        if self.live.is_some() && attempt.result == AttemptResult::Done {
             return;
         }
         let who = self.lines.paint(FAINT, &format!("({session})"));

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::model::ItemId;
 use crate::model::choice::Skipped;
-use crate::runner::{Attempt, Job, Plan, Summary, Verdict};
+use crate::runner::{AttemptReport, AttemptResult, Job, RunSpec, Summary};
 
 use crate::cli::app::App;
 use crate::cli::error::{CliError, CliResult, exit};
@@ -19,12 +19,13 @@ use crate::cli::text::{self, count};
 const LISTED: usize = 20;
 
 /// The answer, or the error when items failed or the run was stopped.
-pub(super) fn answer(app: &App, plan: &Plan, summary: &Summary) -> CliResult<Answer> {
+pub(super) fn answer(app: &App, spec: &RunSpec, summary: &Summary) -> CliResult<Answer> {
     let last = last_attempts(&summary.attempts);
-    let failed: Vec<&Attempt> = last.iter().copied().filter(|a| a.verdict == Verdict::Failed).collect();
+    let failed: Vec<&AttemptReport> =
+        last.iter().copied().filter(|a| a.result == AttemptResult::Failed).collect();
     let data = data(summary, &last, &failed);
     let mut lines = vec![headline(summary, &last, failed.len())];
-    lines.extend(left(plan, summary));
+    lines.extend(left(spec, summary));
     lines.extend(failures(app, &failed));
     lines.extend(branches(summary));
     lines.extend(summary.ended.iter().map(|name| format!("session {name} was ended by somebody else")));
@@ -51,7 +52,7 @@ pub(super) fn answer(app: &App, plan: &Plan, summary: &Summary) -> CliResult<Ans
 }
 
 /// The last attempt at each item, in the order in which they ended.
-fn last_attempts(attempts: &[Attempt]) -> Vec<&Attempt> {
+fn last_attempts(attempts: &[AttemptReport]) -> Vec<&AttemptReport> {
     let mut at: BTreeMap<&ItemId, usize> = BTreeMap::new();
     for (n, attempt) in attempts.iter().enumerate() {
         at.insert(&attempt.item, n);
@@ -61,8 +62,8 @@ fn last_attempts(attempts: &[Attempt]) -> Vec<&Attempt> {
     numbers.into_iter().filter_map(|n| attempts.get(n)).collect()
 }
 
-fn of(last: &[&Attempt], verdict: Verdict) -> usize {
-    last.iter().filter(|a| a.verdict == verdict).count()
+fn of(last: &[&AttemptReport], result: AttemptResult) -> usize {
+    last.iter().filter(|a| a.result == result).count()
 }
 
 /// Items an hour; `None` as long as that says nothing.
@@ -78,28 +79,28 @@ pub(super) fn seconds(took: Duration) -> String {
     }
 }
 
-fn verdict_word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Done => "done",
-        Verdict::Retry => "pending",
-        Verdict::Failed => "failed",
-        Verdict::Lost => "lost",
-        Verdict::Dropped => "dropped",
+fn verdict_word(result: AttemptResult) -> &'static str {
+    match result {
+        AttemptResult::Done => "done",
+        AttemptResult::Retry => "pending",
+        AttemptResult::Failed => "failed",
+        AttemptResult::Lost => "lost",
+        AttemptResult::Dropped => "dropped",
     }
 }
 
-fn attempt_json(attempt: &Attempt) -> Value {
+fn attempt_json(attempt: &AttemptReport) -> Value {
     json!({
         "id": attempt.item, "title": attempt.title, "queue": attempt.queue,
-        "state": verdict_word(attempt.verdict), "attempt": attempt.number, "reason": attempt.reason,
+        "state": verdict_word(attempt.result), "attempt": attempt.number, "reason": attempt.reason,
         "seconds": (attempt.took.as_secs_f64() * 1000.0).round() / 1000.0,
         "session": attempt.session, "log": attempt.log.to_string_lossy(), "commit": attempt.commit,
     })
 }
 
-fn data(summary: &Summary, last: &[&Attempt], failed: &[&Attempt]) -> Map<String, Value> {
-    let list = |attempts: &[&Attempt]| attempts.iter().map(|a| attempt_json(a)).collect::<Value>();
-    let done = of(last, Verdict::Done);
+fn data(summary: &Summary, last: &[&AttemptReport], failed: &[&AttemptReport]) -> Map<String, Value> {
+    let list = |attempts: &[&AttemptReport]| attempts.iter().map(|a| attempt_json(a)).collect::<Value>();
+    let done = of(last, AttemptResult::Done);
     let slots: Value = summary
         .slots
         .iter()
@@ -115,8 +116,8 @@ fn data(summary: &Summary, last: &[&Attempt], failed: &[&Attempt]) -> Map<String
     map.insert("items".into(), list(last));
     map.insert("done".into(), json!(done));
     map.insert("failed".into(), list(failed));
-    map.insert("dropped".into(), json!(of(last, Verdict::Dropped)));
-    map.insert("lost".into(), json!(of(last, Verdict::Lost)));
+    map.insert("dropped".into(), json!(of(last, AttemptResult::Dropped)));
+    map.insert("lost".into(), json!(of(last, AttemptResult::Lost)));
     map.insert("commands".into(), json!(summary.attempts.len()));
     map.insert("slots".into(), slots);
     map.insert("ended".into(), json!(summary.ended));
@@ -129,21 +130,23 @@ fn data(summary: &Summary, last: &[&Attempt], failed: &[&Attempt]) -> Map<String
     map
 }
 
-fn headline(summary: &Summary, last: &[&Attempt], failed: usize) -> String {
+fn headline(summary: &Summary, last: &[&AttemptReport], failed: usize) -> String {
     if summary.attempts.is_empty() {
         let why =
             if summary.left.left() == 0 { "nothing is left to take" } else { "there is nothing to take" };
         return format!("no command was started: {why}");
     }
-    let done = of(last, Verdict::Done);
+    let done = of(last, AttemptResult::Done);
     let mut parts = vec![format!("{} done", paint(GOOD, done))];
     if failed > 0 {
         parts.push(format!("{} failed", paint(BAD, failed)));
     }
-    for (verdict, words) in
-        [(Verdict::Retry, "to be tried again"), (Verdict::Lost, "lost"), (Verdict::Dropped, "given back")]
-    {
-        let n = of(last, verdict);
+    for (result, words) in [
+        (AttemptResult::Retry, "to be tried again"),
+        (AttemptResult::Lost, "lost"),
+        (AttemptResult::Dropped, "given back"),
+    ] {
+        let n = of(last, result);
         if n > 0 {
             parts.push(format!("{n} {words}"));
         }
@@ -155,9 +158,9 @@ fn headline(summary: &Summary, last: &[&Attempt], failed: usize) -> String {
 }
 
 /// What is left, and why this run did not take it.
-fn left(plan: &Plan, summary: &Summary) -> Option<String> {
+fn left(spec: &RunSpec, summary: &Summary) -> Option<String> {
     let part = |n: u64, words: &str| (n > 0).then(|| format!("{n} {words}"));
-    let unsure = if plan.job == Job::Own { "free (or without a command)" } else { "free" };
+    let unsure = if spec.job == Job::Own { "free (or without a command)" } else { "free" };
     let free = if summary.passed.is_some() { "free" } else { unsure };
     let passed = summary.passed.unwrap_or_default();
     let Skipped { files_held, outside_area, other_share, other_kind } = passed;
@@ -178,7 +181,7 @@ fn left(plan: &Plan, summary: &Summary) -> Option<String> {
 }
 
 /// Failed items with reason and log.
-fn failures(app: &App, failed: &[&Attempt]) -> Vec<String> {
+fn failures(app: &App, failed: &[&AttemptReport]) -> Vec<String> {
     let width = text::terminal_width(&std::io::stderr()).clamp(40, 120) - 16;
     let mut lines = Vec::new();
     for attempt in failed.iter().take(LISTED) {

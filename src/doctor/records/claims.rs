@@ -7,7 +7,7 @@ use crate::model::claim::{self, Claim, Grant, Holder, Mode};
 use crate::model::{RepoPath, Txn, View, ViewError};
 
 use super::DAMAGED;
-use super::census::keys_below;
+use super::scan::keys_below;
 
 /// What the folder `claims/` holds and should hold.
 #[derive(Debug, Default)]

@@ -9,13 +9,13 @@ use crate::model::session::Lease;
 use crate::model::{Txn, View, ViewError};
 use crate::store::{LOG_SEGMENT, log_key};
 
-use super::census::{Census, keys_below};
+use super::scan::{Scan, keys_below};
 
 /// What is wrong.
-pub fn findings(view: &dyn View, census: &Census) -> Vec<Finding> {
-    let Some(found) = &census.head else { return Vec::new() };
+pub fn findings(view: &dyn View, scan: &Scan) -> Vec<Finding> {
+    let Some(found) = &scan.head else { return Vec::new() };
     let mut findings = Vec::new();
-    let right = correct(found, census);
+    let right = correct(found, scan);
     if found.generation != right.generation {
         let message =
             format!("the last number given is {}, but {} was given", found.generation, right.generation);
@@ -33,9 +33,9 @@ pub fn findings(view: &dyn View, census: &Census) -> Vec<Finding> {
 ///
 /// # Errors
 /// When a record cannot be read.
-pub fn mend(txn: &mut Txn<'_>, census: &Census, now: Timestamp) -> Result<(), ViewError> {
-    let Some(found) = &census.head else { return Ok(()) };
-    let mut right = correct(found, census);
+pub fn mend(txn: &mut Txn<'_>, scan: &Scan, now: Timestamp) -> Result<(), ViewError> {
+    let Some(found) = &scan.head else { return Ok(()) };
+    let mut right = correct(found, scan);
     for fault in log_faults(txn, found.logged) {
         match fault {
             LogFault::Short { key, lines, wanted, .. } => {
@@ -64,8 +64,8 @@ pub fn mend(txn: &mut Txn<'_>, census: &Census, now: Timestamp) -> Result<(), Vi
     Ok(())
 }
 
-fn correct(found: &Head, census: &Census) -> Head {
-    let leases = || census.sessions.values().flat_map(|s| &s.leases);
+fn correct(found: &Head, scan: &Scan) -> Head {
+    let leases = || scan.sessions.values().flat_map(|s| &s.leases);
     let mut right = found.clone();
     right.generation = leases()
         .map(|l| l.id)
@@ -74,7 +74,7 @@ fn correct(found: &Head, census: &Census) -> Head {
         .max()
         .unwrap_or_default();
     // Looking too early costs a look; looking too late keeps what has run out from others.
-    if let Some(first) = leases().map(Lease::expires).chain(super::cooling::first(census)).min() {
+    if let Some(first) = leases().map(Lease::expires).chain(super::cooldown::first(scan)).min() {
         right.sweep_at = Some(found.sweep_at.map_or(first, |at| at.min(first)));
     }
     right

@@ -5,28 +5,28 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::doctor::Finding;
 use crate::model::{ItemId, ItemState, Txn, View, ViewError, dependencies, groups, item_index, queue};
 
-use super::census::{Census, Needy, keys_below};
+use super::scan::{Needy, Scan, keys_below};
 
 type Shard = BTreeMap<String, String>;
 
 /// What is wrong.
-pub fn findings(view: &dyn View, census: &Census) -> Vec<Finding> {
+pub fn findings(view: &dyn View, scan: &Scan) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if census.items_whole {
-        for (key, message) in wrong_shards(view, census) {
+    if scan.items_whole {
+        for (key, message) in wrong_shards(view, scan) {
             findings.push(Finding::at_key("item-index", key, message));
         }
     }
-    let waiting = waiting(census);
-    for (key, message, _) in wrong_lists(view, census, &waiting) {
+    let waiting = waiting(scan);
+    for (key, message, _) in wrong_lists(view, scan, &waiting) {
         findings.push(Finding::at_key("dependencies", key, message));
     }
-    if census.items_whole {
-        for (key, message, _) in super::sets::wrong(view, census) {
+    if scan.items_whole {
+        for (key, message, _) in super::groups::wrong(view, scan) {
             findings.push(Finding::at_key("sets", key, message));
         }
     }
-    for (needy, said, so) in wrong_notes(census) {
+    for (needy, said, so) in wrong_notes(scan) {
         let key = queue::states_key(&needy.slot.queue, needy.slot.segment);
         let message = format!("item {} waits for {said} others, but {so} of its needs are open", needy.id);
         findings.push(Finding::at_key("dependencies", key, message));
@@ -38,33 +38,33 @@ pub fn findings(view: &dyn View, census: &Census) -> Vec<Finding> {
 ///
 /// # Errors
 /// When a record cannot be read.
-pub fn mend(txn: &mut Txn<'_>, census: &Census) -> Result<(), ViewError> {
-    if !census.items_whole {
+pub fn mend(txn: &mut Txn<'_>, scan: &Scan) -> Result<(), ViewError> {
+    if !scan.items_whole {
         return Ok(());
     }
-    let shards = shards(census);
-    for (key, _) in wrong_shards(txn, census) {
+    let shards = shards(scan);
+    for (key, _) in wrong_shards(txn, scan) {
         let lines = shards.get(&key).map(text);
         match lines {
             Some(lines) => txn.put(key, lines.into_bytes()),
             None => txn.remove(key),
         }
     }
-    let waiting = waiting(census);
-    for (key, _, list) in wrong_lists(txn, census, &waiting) {
+    let waiting = waiting(scan);
+    for (key, _, list) in wrong_lists(txn, scan, &waiting) {
         match list {
             Some(list) => txn.put_json(key, &list),
             None => txn.remove(key),
         }
     }
-    for (key, _, right) in super::sets::wrong(txn, census) {
+    for (key, _, right) in super::groups::wrong(txn, scan) {
         match right {
             Some(text) => txn.put(key, text),
             None => txn.remove(key),
         }
     }
-    for (needy, _, so) in wrong_notes(census) {
-        let to = match census.state(&needy.slot) {
+    for (needy, _, so) in wrong_notes(scan) {
+        let to = match scan.state(&needy.slot) {
             Some(ItemState::Blocked) | None => ItemState::Pending,
             Some(state) => state,
         };
@@ -74,9 +74,9 @@ pub fn mend(txn: &mut Txn<'_>, census: &Census) -> Result<(), ViewError> {
 }
 
 /// The index as it should be, by key.
-fn shards(census: &Census) -> BTreeMap<String, Shard> {
+fn shards(scan: &Scan) -> BTreeMap<String, Shard> {
     let mut shards: BTreeMap<String, Shard> = BTreeMap::new();
-    for (id, slot) in &census.slots {
+    for (id, slot) in &scan.slots {
         let place = format!("{}\t{}\t{}", slot.queue, slot.segment, slot.index);
         shards
             .entry(item_index::key(item_index::shard_of(id.as_str())))
@@ -91,8 +91,8 @@ fn text(shard: &Shard) -> String {
 }
 
 /// Key and fault of each shard that is wrong.
-fn wrong_shards(view: &dyn View, census: &Census) -> Vec<(String, String)> {
-    let wanted = shards(census);
+fn wrong_shards(view: &dyn View, scan: &Scan) -> Vec<(String, String)> {
+    let wanted = shards(scan);
     let mut damaged = Vec::new();
     let mut keys: BTreeSet<String> = keys_below(view, "ids", &mut damaged).into_iter().collect();
     keys.extend(wanted.keys().cloned());
@@ -134,12 +134,12 @@ fn shard_fault(found: &str, want: Option<&Shard>) -> String {
 }
 
 /// Who waits for whom, from the items themselves.
-fn waiting(census: &Census) -> BTreeMap<ItemId, Vec<ItemId>> {
+fn waiting(scan: &Scan) -> BTreeMap<ItemId, Vec<ItemId>> {
     let mut waiting: BTreeMap<ItemId, Vec<ItemId>> = BTreeMap::new();
-    for needy in &census.needy {
-        let done = census.is_done(&needy.id);
+    for needy in &scan.needy {
+        let done = scan.is_done(&needy.id);
         // A group keeps its list: a new member makes all of them wait again.
-        let matters = |need: &&ItemId| groups::is_set(need) || !(done || census.is_done(need));
+        let matters = |need: &&ItemId| groups::is_set(need) || !(done || scan.is_done(need));
         for need in needy.needs.iter().filter(matters) {
             waiting.entry(need.clone()).or_default().push(needy.id.clone());
         }
@@ -151,7 +151,7 @@ fn waiting(census: &Census) -> BTreeMap<ItemId, Vec<ItemId>> {
 /// more are passed over when their need is done: they harm nobody.
 fn wrong_lists(
     view: &dyn View,
-    census: &Census,
+    scan: &Scan,
     waiting: &BTreeMap<ItemId, Vec<ItemId>>,
 ) -> Vec<(String, String, Option<Vec<ItemId>>)> {
     let mut wrong = Vec::new();
@@ -167,7 +167,7 @@ fn wrong_lists(
             }
         };
         let missing = waiters.iter().find(|w| !found.contains(w));
-        let unknown = found.iter().find(|w| census.items_whole && !census.slots.contains_key(*w));
+        let unknown = found.iter().find(|w| scan.items_whole && !scan.slots.contains_key(*w));
         let fault = match (missing, unknown) {
             (Some(waiter), _) => format!("item {waiter} waits for {need}, but is not on its list"),
             (None, Some(waiter)) => format!("there is no item {waiter}, which is said to wait for {need}"),
@@ -175,7 +175,7 @@ fn wrong_lists(
         };
         wrong.push((key, fault, Some(waiters.clone())));
     }
-    if !census.items_whole {
+    if !scan.items_whole {
         return wrong;
     }
     for key in keys_below(view, "deps", &mut Vec::new()) {
@@ -187,17 +187,17 @@ fn wrong_lists(
 }
 
 /// Items whose note counts their open needs wrongly: what it says, what is so.
-fn wrong_notes(census: &Census) -> Vec<(&Needy, u32, u32)> {
+fn wrong_notes(scan: &Scan) -> Vec<(&Needy, u32, u32)> {
     let mut wrong = Vec::new();
-    if !census.items_whole {
+    if !scan.items_whole {
         return wrong;
     }
-    for needy in &census.needy {
-        let Some((state, note)) = census.standing(&needy.slot) else { continue };
+    for needy in &scan.needy {
+        let Some((state, note)) = scan.standing(&needy.slot) else { continue };
         if state == ItemState::Done {
             continue;
         }
-        let open = u32::try_from(census.open_needs(needy).count()).unwrap_or(u32::MAX);
+        let open = u32::try_from(scan.open_needs(needy).count()).unwrap_or(u32::MAX);
         if note.needs != open {
             wrong.push((needy, note.needs, open));
         }

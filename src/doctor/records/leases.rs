@@ -11,7 +11,7 @@ use crate::model::queue::{self, Slot};
 use crate::model::session::{self, Lease, Loss, SessionState};
 use crate::model::{ItemId, ItemState, MemView, SessionName, Txn, View, ViewError};
 
-use super::census::Census;
+use super::scan::Scan;
 
 /// What is to become of one lease.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub struct Plan {
 /// While leases are judged in the order in which they were granted.
 struct Court<'a> {
     view: &'a dyn View,
-    census: &'a Census,
+    scan: &'a Scan,
     ids: HashSet<u64>,
     items: HashMap<ItemId, SessionName>,
     claims: Txn<'a>,
@@ -51,15 +51,15 @@ struct Court<'a> {
 
 impl Plan {
     /// Judges all leases, in the order in which they were granted.
-    pub fn new(view: &dyn View, census: &Census) -> Self {
+    pub fn new(view: &dyn View, scan: &Scan) -> Self {
         let mut all: Vec<(&SessionName, &Lease)> = Vec::new();
-        for (name, session) in &census.sessions {
+        for (name, session) in &scan.sessions {
             all.extend(session.leases.iter().map(|l| (name, l)));
         }
         all.sort_by_key(|(name, lease)| (lease.id, *name));
         let none = MemView::default();
         let mut court =
-            Court { view, census, ids: HashSet::new(), items: HashMap::new(), claims: Txn::new(&none) };
+            Court { view, scan, ids: HashSet::new(), items: HashMap::new(), claims: Txn::new(&none) };
         let mut plan = Plan::default();
         for (name, lease) in all {
             plan.judged.push(court.judge(name, lease));
@@ -166,7 +166,7 @@ impl Court<'_> {
         lease: &mut Lease,
         state: &mut bool,
     ) -> Result<Option<(&'static str, String)>, (&'static str, String)> {
-        let ended = self.census.sessions.get(name).is_some_and(|s| s.state == SessionState::Ended);
+        let ended = self.scan.sessions.get(name).is_some_and(|s| s.state == SessionState::Ended);
         if ended {
             return Err(("lease-ended", "its session has ended".into()));
         }
@@ -205,8 +205,8 @@ impl Court<'_> {
         if let Some(other) = self.items.get(&item.id) {
             return Err(("item-twice", format!("item {} is held by {other} since earlier", item.id)));
         }
-        let Some(slot) = self.census.slots.get(&item.id) else {
-            if !self.census.items_whole {
+        let Some(slot) = self.scan.slots.get(&item.id) else {
+            if !self.scan.items_whole {
                 return Ok(None);
             }
             return Err(("lease-item", format!("there is no item {}", item.id)));
@@ -229,7 +229,7 @@ impl Court<'_> {
                 item.files = files;
             }
         }
-        match self.census.standing(slot) {
+        match self.scan.standing(slot) {
             Some((ItemState::Claimed, note)) if note.by.as_ref() == Some(name) && note.lease == Some(id) => {}
             Some((now @ (ItemState::Done | ItemState::Failed), _)) => {
                 return Err(("lease-item", format!("item {} is {now} already", item.id)));
@@ -264,18 +264,18 @@ impl Court<'_> {
     /// Items that are said to be claimed without anybody holding them.
     fn orphans(&self) -> Vec<(Slot, String, ItemState)> {
         let mut orphans = Vec::new();
-        if !self.census.sessions_whole {
+        if !self.scan.sessions_whole {
             return orphans;
         }
-        for (id, slot) in &self.census.slots {
-            if self.census.state(slot) != Some(ItemState::Claimed) || self.items.contains_key(id) {
+        for (id, slot) in &self.scan.slots {
+            if self.scan.state(slot) != Some(ItemState::Claimed) || self.items.contains_key(id) {
                 continue;
             }
-            let Some((_, note)) = self.census.standing(slot) else { continue };
+            let Some((_, note)) = self.scan.standing(slot) else { continue };
             let by = note.by.map_or_else(|| "somebody".to_owned(), |by| by.to_string());
             let message = format!("item {id} is said to be with {by}, who has no lease of it");
-            let needy = self.census.needy.iter().find(|n| n.id == *id);
-            let blocked = needy.is_some_and(|n| self.census.open_needs(n).next().is_some());
+            let needy = self.scan.needy.iter().find(|n| n.id == *id);
+            let blocked = needy.is_some_and(|n| self.scan.open_needs(n).next().is_some());
             let to = if blocked { ItemState::Blocked } else { ItemState::Pending };
             orphans.push((slot.clone(), message, to));
         }

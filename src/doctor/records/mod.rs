@@ -16,39 +16,39 @@
 //! make up its content. If it can be derived, it is removed and derived anew; if not, an older
 //! state may still have it, which is the business of the store's part.
 
-mod census;
 mod claims;
-mod cooling;
+mod cooldown;
+mod groups;
 mod head;
 mod index;
 mod leases;
 mod queues;
-mod sets;
+mod scan;
 
 use jiff::Timestamp;
 
 use crate::model::{Txn, View, ViewError};
 
 use super::Finding;
-use census::Census;
+use scan::Scan;
 
 /// Code of records that cannot be read or understood.
 pub const DAMAGED: &str = "record-damaged";
 
 /// Looks at every record.
 pub fn check(view: &dyn View) -> Vec<Finding> {
-    let mut census = Census::take(view);
-    let mut findings = std::mem::take(&mut census.findings);
-    let plan = leases::Plan::new(view, &census);
+    let mut scan = Scan::take(view);
+    let mut findings = std::mem::take(&mut scan.findings);
+    let plan = leases::Plan::new(view, &scan);
     findings.extend(plan.findings());
     // Claims are compared with what the leases will be, so that one fault is told once.
-    if census.sessions_whole {
+    if scan.sessions_whole {
         findings.extend(claims::Plan::new(view, plan.claims()).findings());
     }
-    findings.extend(queues::findings(view, &census));
-    findings.extend(index::findings(view, &census));
-    findings.extend(cooling::findings(view, &census));
-    findings.extend(head::findings(view, &census));
+    findings.extend(queues::findings(view, &scan));
+    findings.extend(index::findings(view, &scan));
+    findings.extend(cooldown::findings(view, &scan));
+    findings.extend(head::findings(view, &scan));
     findings
 }
 
@@ -57,17 +57,17 @@ pub fn check(view: &dyn View) -> Vec<Finding> {
 /// # Errors
 /// When a record that is needed cannot be read; the transaction is then of no use.
 pub fn mend(txn: &mut Txn<'_>, now: Timestamp) -> Result<(), ViewError> {
-    census::drop_derived(txn);
-    let census = Census::take(txn);
-    let plan = leases::Plan::new(txn, &census);
+    scan::drop_derived(txn);
+    let scan = Scan::take(txn);
+    let plan = leases::Plan::new(txn, &scan);
     let wanted = plan.claims().to_vec();
     plan.mend(txn, now)?;
     claims::Plan::new(txn, &wanted).mend(txn)?;
-    let census = Census::take(txn);
-    index::mend(txn, &census)?;
+    let scan = Scan::take(txn);
+    index::mend(txn, &scan)?;
     // Last, because all of the above moves items from state to state.
-    let census = Census::take(txn);
-    queues::mend(txn, &census, now);
-    cooling::mend(txn, &census);
-    head::mend(txn, &census, now)
+    let scan = Scan::take(txn);
+    queues::mend(txn, &scan, now);
+    cooldown::mend(txn, &scan);
+    head::mend(txn, &scan, now)
 }

@@ -9,22 +9,22 @@ use crate::model::queue::{self, Counts, Queue};
 use crate::model::segment;
 use crate::model::{ItemState, QueueName, Txn, View};
 
-use super::census::{Census, QueueFound, keys_below};
+use super::scan::{QueueFound, Scan, keys_below};
 
 /// What is wrong.
-pub fn findings(view: &dyn View, census: &Census) -> Vec<Finding> {
+pub fn findings(view: &dyn View, scan: &Scan) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (name, found) in &census.queues {
+    for (name, found) in &scan.queues {
         let key = queue::key(name);
-        // What is missing from the census cannot be counted.
-        if census.items_whole && !found.damaged {
+        // What is missing from the scan cannot be counted.
+        if scan.items_whole && !found.damaged {
             findings
                 .extend(record_faults(found).into_iter().map(|(c, m)| Finding::at_key(c, key.clone(), m)));
         }
         let (missing, surplus) = marks(view, name, found);
         let told = |key: String, message: &str| Finding::at_key("open-marker", key, message);
         findings.extend(missing.into_iter().map(|k| told(k, "the segment has free items, but no mark")));
-        if census.items_whole {
+        if scan.items_whole {
             findings.extend(surplus.into_iter().map(|k| told(k, "nothing is free in this segment")));
         }
     }
@@ -32,11 +32,11 @@ pub fn findings(view: &dyn View, census: &Census) -> Vec<Finding> {
 }
 
 /// Makes queues say what is so.
-pub fn mend(txn: &mut Txn<'_>, census: &Census, now: Timestamp) {
-    if !census.items_whole {
+pub fn mend(txn: &mut Txn<'_>, scan: &Scan, now: Timestamp) {
+    if !scan.items_whole {
         return;
     }
-    for (name, found) in &census.queues {
+    for (name, found) in &scan.queues {
         if !found.damaged && !record_faults(found).is_empty() {
             let mut record = found.record.clone().unwrap_or_else(|| Queue::new(name.clone(), now));
             correct(&mut record, found);

@@ -22,7 +22,7 @@ use crate::model::{Changes, Txn, header};
 use crate::store::raw::{Commit, Grafts, parse_events};
 use crate::store::{Store, StoreError};
 
-use super::look::{Look, Tip, head_of, short};
+use super::inspect::{Inspection, Tip, head_of, short};
 use super::{Finding, rebuild, records};
 
 /// How many older states are tried for copies of damaged records.
@@ -64,7 +64,7 @@ struct Candidate {
 ///
 /// # Errors
 /// When a grafted folder cannot be written.
-pub fn base(store: &Store, look: &Look) -> Result<Option<Base>, StoreError> {
+pub fn base(store: &Store, look: &Inspection) -> Result<Option<Base>, StoreError> {
     let tip = match look.tip {
         Tip::At(id) => Some(id),
         Tip::Missing | Tip::Garbage => None,
@@ -94,7 +94,7 @@ pub fn base(store: &Store, look: &Look) -> Result<Option<Base>, StoreError> {
     Ok(fall_back(store, look, tip))
 }
 
-fn on(store: &Store, look: &Look, tree: ObjectId, tip: ObjectId, parent: Option<ObjectId>) -> Base {
+fn on(store: &Store, look: &Inspection, tree: ObjectId, tip: ObjectId, parent: Option<ObjectId>) -> Base {
     let generation = look.commit.as_ref().and_then(|c| head_of(store, c)).map_or(0, |h| h.generation);
     let events = if parent.is_none() { chain(store, tip, &candidates(store)) } else { Vec::new() };
     let delta = look.commit.as_ref().map(|c| c.delta.clone()).unwrap_or_default();
@@ -117,7 +117,7 @@ fn without(delta: &Changes, damaged: &BTreeSet<String>) -> Changes {
 }
 
 /// Keys whose records must come from elsewhere: what cannot be read, and what is no record.
-fn damaged_keys(store: &Store, look: &Look, commit: &Commit) -> BTreeSet<String> {
+fn damaged_keys(store: &Store, look: &Inspection, commit: &Commit) -> BTreeSet<String> {
     let mut keys: BTreeSet<String> = look.bad.iter().map(|b| b.key.clone()).collect();
     // A record in the delta counts, not the one that it replaces.
     keys.retain(|key| !commit.delta.contains_key(key));
@@ -268,7 +268,7 @@ fn candidates(store: &Store) -> Vec<Candidate> {
 }
 
 /// The newest state that is whole.
-fn fall_back(store: &Store, look: &Look, tip: Option<ObjectId>) -> Option<Base> {
+fn fall_back(store: &Store, look: &Inspection, tip: Option<ObjectId>) -> Option<Base> {
     let candidates = candidates(store);
     let mut known = look.known.iter().filter(|(_, sound)| **sound).map(|(id, _)| (*id, true)).collect();
     let position = candidates.iter().position(|c| {
@@ -320,7 +320,7 @@ fn tell(chosen: &Candidate, lost: &[&Candidate], unknown: bool) -> String {
 }
 
 /// Acts of states that are lost, as far as their commits can be read, oldest first.
-fn lost_events(store: &Store, look: &Look, chosen: &Candidate, lost: &[&Candidate]) -> Vec<Event> {
+fn lost_events(store: &Store, look: &Inspection, chosen: &Candidate, lost: &[&Candidate]) -> Vec<Event> {
     let mut commits: Vec<&Commit> = lost.iter().rev().map(|c| &c.commit).collect();
     // The newest one may have a commit but no head.
     if let Some(tip) = &look.commit

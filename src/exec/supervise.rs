@@ -21,9 +21,8 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_pro
 
 use crate::process::EndOf;
 
-use super::RunnerError;
-use super::bound::Bound;
-use super::guardian::Guardian;
+use super::log_cap::LogCap;
+use super::{ExecError, Guardian};
 
 /// The gate. `$1` is the file that the command reads. 125 cannot be taken for the command's own
 /// status: nobody is there any more to look at it.
@@ -37,7 +36,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(40);
 
 /// A command and what it is given.
 #[derive(Debug)]
-pub struct Order<'a> {
+pub struct CommandSpec<'a> {
     /// Program and words.
     pub words: &'a [OsString],
     /// Where it runs.
@@ -74,33 +73,34 @@ pub enum End {
 ///
 /// # Errors
 /// When it cannot be started, or from `keep`; the command is dead then.
-pub(super) fn supervise(
-    order: Order<'_>,
+pub fn supervise<E: From<ExecError>>(
+    spec: CommandSpec<'_>,
     limit: Option<Duration>,
     guardian: &Guardian,
     stop: impl Fn() -> u8,
-    keep: impl FnMut() -> Result<Option<String>, RunnerError>,
-) -> Result<End, RunnerError> {
-    let mut bound = Bound::of(&order)?;
-    let mut child = match start(order) {
+    keep: impl FnMut() -> Result<Option<String>, E>,
+) -> Result<End, E> {
+    let watched = spec.complaints.as_ref().unwrap_or(&spec.log);
+    let mut cap = LogCap::of(watched).map_err(ExecError::io("write the log of what runs in", spec.dir))?;
+    let mut child = match start(spec) {
         Ok(child) => child,
         // That is so on every machine and with every try: the item's fault, and not the system's.
         Err(error) if matches!(error.kind(), ErrorKind::ArgumentListTooLong | ErrorKind::InvalidInput) => {
             return Ok(End::NotStarted(error.to_string()));
         }
-        Err(error) => return Err(RunnerError::io("start", Path::new("sh"))(error)),
+        Err(error) => return Err(ExecError::io("start", Path::new("sh"))(error).into()),
     };
     let group = Pid::from_child(&child);
     guardian.add(group);
     // A gate that was killed tells by its status.
     let _ = child.stdin.take().map(|mut gate| gate.write_all(b"go\n"));
-    let result = watch(group, EndOf::child(&child), &mut bound, limit, stop, keep);
+    let result = watch(group, EndOf::child(&child), &mut cap, limit, stop, keep);
     // What it has left behind, too. Nobody is left to be killed: fine.
     let _ = kill_process_group(group, Signal::KILL);
     guardian.remove(group);
     let reaped = child.wait();
     let (why, status) = result?;
-    reaped.map_err(RunnerError::io("wait for", Path::new("sh")))?;
+    reaped.map_err(ExecError::io("wait for", Path::new("sh")))?;
     Ok(match (why, status.exit_status(), status.terminating_signal()) {
         (Some(why), _, _) => why,
         (None, Some(code), _) => End::Exit(code),
@@ -108,20 +108,20 @@ pub(super) fn supervise(
     })
 }
 
-fn start(order: Order<'_>) -> std::io::Result<Child> {
-    let stderr = order.complaints.map_or_else(|| order.log.try_clone(), Ok)?;
+fn start(spec: CommandSpec<'_>) -> std::io::Result<Child> {
+    let stderr = spec.complaints.map_or_else(|| spec.log.try_clone(), Ok)?;
     let mut command = crate::process::command("sh");
     command
-        .args([OsStr::new("-c"), OsStr::new(GATE), OsStr::new("git-coord"), order.stdin.as_os_str()])
-        .args(order.words);
+        .args([OsStr::new("-c"), OsStr::new(GATE), OsStr::new("git-coord"), spec.stdin.as_os_str()])
+        .args(spec.words);
     for name in crate::git::redirecting() {
         command.env_remove(name);
     }
     command
-        .current_dir(order.dir)
-        .envs(order.env.iter().map(|(k, v)| (k, v)))
+        .current_dir(spec.dir)
+        .envs(spec.env.iter().map(|(k, v)| (k, v)))
         .stdin(Stdio::piped())
-        .stdout(order.log)
+        .stdout(spec.log)
         .stderr(stderr)
         // Ctrl-C in the terminal is for the run, which then ends its commands in order.
         .process_group(0)
@@ -130,25 +130,25 @@ fn start(order: Order<'_>) -> std::io::Result<Child> {
 
 /// Waits for the end of the command, and brings it about when it must be. Returns why it was
 /// ended, if it was, and its status. It is not reaped.
-fn watch(
+fn watch<E: From<ExecError>>(
     group: Pid,
     mut end: EndOf,
-    bound: &mut Bound,
+    cap: &mut LogCap,
     limit: Option<Duration>,
     stop: impl Fn() -> u8,
-    mut keep: impl FnMut() -> Result<Option<String>, RunnerError>,
-) -> Result<(Option<End>, WaitIdStatus), RunnerError> {
+    mut keep: impl FnMut() -> Result<Option<String>, E>,
+) -> Result<(Option<End>, WaitIdStatus), E> {
     let started = Instant::now();
     let mut ended: Option<(End, Instant)> = None;
     loop {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
         let status = waitid(WaitId::Pid(group), options)
-            .map_err(|e| RunnerError::io("wait for", Path::new("sh"))(e.into()))?;
+            .map_err(|e| ExecError::io("wait for", Path::new("sh"))(e.into()))?;
         if let Some(status) = status {
             return Ok((ended.map(|(why, _)| why), status));
         }
         // Also while it is being ended: it may print on.
-        bound.look();
+        cap.look();
         match &ended {
             Some((_, at)) if at.elapsed() < GRACE && stop() < 2 => {}
             Some(_) => {

@@ -39,7 +39,7 @@ pub struct QueueFound {
 
 /// What the state holds.
 #[derive(Debug, Default)]
-pub struct Census {
+pub struct Scan {
     /// Records that cannot be used.
     pub findings: Vec<Finding>,
     pub head: Option<Head>,
@@ -79,24 +79,24 @@ impl Line {
     }
 }
 
-impl Census {
+impl Scan {
     /// Reads everything.
     pub fn take(view: &dyn View) -> Self {
-        let mut census = Census { sessions_whole: true, items_whole: true, ..Census::default() };
-        census.head = match census.json(view, header::KEY) {
+        let mut scan = Scan { sessions_whole: true, items_whole: true, ..Scan::default() };
+        scan.head = match scan.json(view, header::KEY) {
             Some(None) => {
-                census.findings.push(Finding::at_key(DAMAGED, header::KEY, "it is missing").beyond_repair());
+                scan.findings.push(Finding::at_key(DAMAGED, header::KEY, "it is missing").beyond_repair());
                 None
             }
             found => found.flatten(),
         };
-        census.take_sessions(view);
-        for entry in census.list(view, "queues") {
+        scan.take_sessions(view);
+        for entry in scan.list(view, "queues") {
             if let Ok(name) = QueueName::parse(&entry.name) {
-                census.take_queue(view, name);
+                scan.take_queue(view, name);
             }
         }
-        census
+        scan
     }
 
     fn damaged(&mut self, key: &str, reason: impl std::fmt::Display) {

@@ -5,14 +5,9 @@ use std::path::Path;
 use crate::git::{GitEnv, HostRepo, Worktree};
 use crate::store::Store;
 
-use super::tree::Tree;
+use super::slot_worktree::{HALF_MADE, SlotWorktree, is_whole};
+use super::supervised_git::KeepAlive;
 use super::{RunnerError, SESSION};
-
-/// Why git has locked a worktree that it has not made to its end. It takes the lock away then.
-const HALF_MADE: &str = "initializing";
-
-/// Is called again and again while a worktree is made.
-pub(super) type Keep<'k> = &'k mut dyn FnMut() -> Result<Option<String>, RunnerError>;
 
 /// The worktree of a slot, if it is there as a whole.
 pub(super) fn find(repo: &HostRepo, root: &Path) -> Option<HostRepo> {
@@ -21,19 +16,13 @@ pub(super) fn find(repo: &HostRepo, root: &Path) -> Option<HostRepo> {
     fits.then_some(home)
 }
 
-/// True when the worktree with this git folder was made to its end.
-pub(super) fn is_whole(git_dir: &Path) -> bool {
-    let reason = std::fs::read_to_string(git_dir.join("locked")).unwrap_or_default();
-    git_dir.join("HEAD").is_file() && reason.trim_end() != HALF_MADE
-}
-
 /// True when git died while it made it.
 pub(super) fn is_half_made(tree: &Worktree) -> bool {
     tree.locked.as_deref() == Some(HALF_MADE)
 }
 
 /// The worktree beside the slot's own that has its branch.
-pub(super) fn elsewhere<'w>(list: &'w [Worktree], tree: &Tree<'_>) -> Option<&'w Path> {
+pub(super) fn elsewhere<'w>(list: &'w [Worktree], tree: &SlotWorktree<'_>) -> Option<&'w Path> {
     let has = |w: &&Worktree| w.branch.as_ref() == Some(&tree.branch) && w.path != tree.root && !w.prunable;
     list.iter().find(has).map(|w| w.path.as_path())
 }
@@ -45,9 +34,9 @@ pub(super) fn elsewhere<'w>(list: &'w [Worktree], tree: &Tree<'_>) -> Option<&'w
 pub(super) fn make(
     repo: &HostRepo,
     store: &Store,
-    tree: &Tree<'_>,
+    tree: &SlotWorktree<'_>,
     base: &str,
-    keep: Keep<'_>,
+    keep: KeepAlive<'_>,
 ) -> Result<HostRepo, RunnerError> {
     let (root, branch) = (&tree.root, &tree.branch);
     if let Some(found) = find(repo, root) {

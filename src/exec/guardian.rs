@@ -16,15 +16,16 @@ use std::sync::{Mutex, PoisonError};
 
 use rustix::process::Pid;
 
-use super::RunnerError;
+use super::ExecError;
 
 /// Signals of the terminal are not meant for it.
 const SCRIPT: &str = "trap '' HUP INT TERM
 while IFS= read -r line; do groups=$line; done
 for group in $groups; do kill -s KILL -- \"-$group\"; done";
 
+/// A process that kills the groups under its care when this process dies.
 #[derive(Debug)]
-pub(super) struct Guardian {
+pub struct Guardian {
     child: Child,
     pipe: Mutex<(Option<ChildStdin>, BTreeSet<i32>)>,
 }
@@ -34,7 +35,7 @@ impl Guardian {
     ///
     /// # Errors
     /// When there is no shell.
-    pub(super) fn start() -> Result<Self, RunnerError> {
+    pub fn start() -> Result<Self, ExecError> {
         let mut child = crate::process::command("sh")
             .args(["-c", SCRIPT, "git-coord-guardian"])
             .current_dir("/")
@@ -43,19 +44,19 @@ impl Guardian {
             .stderr(Stdio::null())
             .process_group(0)
             .spawn()
-            .map_err(RunnerError::io("start", std::path::Path::new("sh")))?;
+            .map_err(ExecError::io("start", std::path::Path::new("sh")))?;
         let pipe = Mutex::new((child.stdin.take(), BTreeSet::new()));
         Ok(Guardian { child, pipe })
     }
 
     /// Puts a process group under its care.
-    pub(super) fn add(&self, group: Pid) {
+    pub fn add(&self, group: Pid) {
         self.tell(|groups| groups.insert(group.as_raw_pid()));
     }
 
     /// Takes a group out of its care. Its leader must not have been reaped yet: the number could
     /// be another group's by then.
-    pub(super) fn remove(&self, group: Pid) {
+    pub fn remove(&self, group: Pid) {
         self.tell(|groups| groups.remove(&group.as_raw_pid()));
     }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use super::stage::Stage;
+use super::setup::Setup;
 use super::worker::{Part, Report};
 use super::{DemoError, Happening};
 
@@ -53,7 +53,7 @@ impl Drop for Member {
 }
 
 struct Crew<'a> {
-    stage: &'a Stage,
+    setup: &'a Setup,
     members: Vec<Option<Member>>,
     sender: Sender<Message>,
     receiver: Receiver<Message>,
@@ -70,14 +70,14 @@ struct Crew<'a> {
 /// # Errors
 /// When a worker fails, nothing moves any more, or `stop` was set.
 pub fn run(
-    stage: &Stage,
+    setup: &Setup,
     stop: &AtomicBool,
     observer: &mut dyn FnMut(&Happening),
 ) -> Result<Story, DemoError> {
     let (sender, receiver) = channel();
     let mut crew = Crew {
-        stage,
-        members: stage.sessions.iter().map(|_| None).collect(),
+        setup,
+        members: setup.sessions.iter().map(|_| None).collect(),
         sender,
         receiver,
         story: Story::default(),
@@ -86,7 +86,7 @@ pub fn run(
         killed_at: None,
     };
     // Alone at first, so that there is an item for it even if there is only one.
-    let items = stage.findings.len();
+    let items = setup.findings.len();
     let hold_after = Some(2.min(items.saturating_sub(1)));
     crew.start(0, &Part { hold_after, ..Part::default() })?;
     let mut last = Instant::now();
@@ -107,7 +107,7 @@ pub fn run(
     if crew.story.killed.is_none() {
         crew.story.wrong.push("no worker could be killed in the middle of an item".into());
     }
-    let wanted = (1, usize::from(stage.sessions.len() > 1));
+    let wanted = (1, usize::from(setup.sessions.len() > 1));
     let got = (crew.story.refused_commits.len(), crew.story.refused_claims.len());
     if got != wanted {
         crew.story.wrong.push(format!("{} commits and {} claims were refused", got.0, got.1));
@@ -117,23 +117,23 @@ pub fn run(
 
 impl Crew<'_> {
     fn name(&self, n: usize) -> &str {
-        &self.stage.sessions[n]
+        &self.setup.sessions[n]
     }
 
     /// Starts the worker of session number `n`.
     fn start(&mut self, n: usize, part: &Part) -> Result<(), DemoError> {
         let name = self.name(n);
-        let own = crate::process::own_program().map_err(DemoError::io("find", &self.stage.root))?;
-        let log = self.stage.root.join("logs").join(format!("{name}.log"));
-        super::shell::write(&log, "")?;
+        let own = crate::process::own_program().map_err(DemoError::io("find", &self.setup.root))?;
+        let log = self.setup.root.join("logs").join(format!("{name}.log"));
+        super::clean_env::write(&log, "")?;
         let stderr = File::options().append(true).open(&log).map_err(DemoError::io("open", &log))?;
         let mut command = crate::process::command(own);
         command.arg("demo-worker").args(part.words());
-        command.current_dir(self.stage.tree(name)).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
-        self.stage.shell.acting_as(name).dress(&mut command);
+        command.current_dir(self.setup.tree(name)).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
+        self.setup.shell.acting_as(name).apply_to(&mut command);
         // Its own group: Ctrl-C is for this process, which then ends the workers in order.
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let mut child = command.spawn().map_err(DemoError::io("start a worker in", &self.stage.root))?;
+        let mut child = command.spawn().map_err(DemoError::io("start a worker in", &self.setup.root))?;
         let out = child.stdout.take();
         let sender = self.sender.clone();
         std::thread::spawn(move || {
@@ -154,8 +154,8 @@ impl Crew<'_> {
 
     /// Starts all others, once the first holds on to an item.
     fn start_others(&mut self, file: &str) -> Result<(), DemoError> {
-        let sessions = self.stage.sessions.len();
-        let patience = (self.stage.findings.len() / sessions / 4).min(4);
+        let sessions = self.setup.sessions.len();
+        let patience = (self.setup.findings.len() / sessions / 4).min(4);
         let (trespasser, grabber) = (1, if sessions > 2 { 2 } else { 1 });
         for n in 1..sessions {
             let mut part = Part { patience, ..Part::default() };
@@ -238,7 +238,7 @@ impl Crew<'_> {
         let (item, session) = (item.clone(), self.name(0).to_owned());
         let Some(member) = self.members[0].as_mut() else { return Ok(()) };
         // SIGKILL: nothing of it can tidy up.
-        member.child.kill().map_err(DemoError::io("kill a worker in", &self.stage.root))?;
+        member.child.kill().map_err(DemoError::io("kill a worker in", &self.setup.root))?;
         self.killed_at = Some(Instant::now());
         self.story.killed = Some((session.clone(), item.clone()));
         observer(&Happening::Killed { session, item });
@@ -249,15 +249,15 @@ impl Crew<'_> {
     fn ended(&mut self, n: usize, observer: &mut dyn FnMut(&Happening)) -> Result<(), DemoError> {
         let name = self.name(n).to_owned();
         let Some(member) = self.members[n].as_mut() else { return Ok(()) };
-        let status = member.child.wait().map_err(DemoError::io("wait for", &self.stage.root))?;
+        let status = member.child.wait().map_err(DemoError::io("wait for", &self.setup.root))?;
         member.ended = true;
         let killed = n == 0 && self.killed_at.is_some() && status.code().is_none();
         if !killed && !status.success() {
-            let log = self.stage.root.join("logs").join(format!("{name}.log"));
+            let log = self.setup.root.join("logs").join(format!("{name}.log"));
             let said = std::fs::read_to_string(&log).unwrap_or_default();
             return Err(DemoError::Worker(name, format!("{status}: {}", said.trim())));
         }
-        if killed && self.stage.sessions.len() == 1 {
+        if killed && self.setup.sessions.len() == 1 {
             // Nobody else is there to take over: the session gets a new worker.
             let trespass = Some("README.md".to_owned());
             return self.start(n, &Part { resume: true, trespass, ..Part::default() });

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{ItemId, View, groups, to_json};
 
-use super::census::{Census, keys_below};
+use super::scan::{Scan, keys_below};
 
 /// Key, fault and right content of each record that is wrong; `None`: it should not be there.
-pub fn wrong(view: &dyn View, census: &Census) -> Vec<(String, String, Option<Vec<u8>>)> {
+pub fn wrong(view: &dyn View, scan: &Scan) -> Vec<(String, String, Option<Vec<u8>>)> {
     let mut wrong = Vec::new();
     let mut right: BTreeMap<String, ()> = BTreeMap::new();
-    for (set, members) in &census.sets {
-        let (key, so) = (groups::key(set), census.set(set));
+    for (set, members) in &scan.sets {
+        let (key, so) = (groups::key(set), scan.set(set));
         match groups::get(view, set) {
             Ok(said) if said == so => {}
             Ok(said) => {

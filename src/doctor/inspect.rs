@@ -12,8 +12,8 @@ use crate::model::{read_json, session};
 use crate::store::raw::{Bad, Commit, try_lock_upkeep};
 use crate::store::{STATE_REF, Store};
 
-use super::outside::Sessions;
-use super::{Finding, Report, dead, records};
+use super::host_repo::Sessions;
+use super::{Finding, Report, records, stale_files};
 
 /// What the ref says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub enum Tip {
 
 /// A store as it is found.
 #[derive(Debug)]
-pub struct Look {
+pub struct Inspection {
     pub tip: Tip,
     /// The newest state, when its commit can be read.
     pub commit: Option<Commit>,
@@ -59,8 +59,8 @@ pub fn tip(store: &Store) -> Tip {
 }
 
 /// Looks at everything; changes nothing.
-pub fn look(store: &Store, report: &mut Report) -> Look {
-    let mut look = Look {
+pub fn inspect(store: &Store, report: &mut Report) -> Inspection {
+    let mut look = Inspection {
         tip: tip(store),
         commit: None,
         bad: Vec::new(),
@@ -93,7 +93,7 @@ pub fn look(store: &Store, report: &mut Report) -> Look {
     look
 }
 
-impl Look {
+impl Inspection {
     /// Reads every object once, whether something refers to it or not: a damaged one that nobody
     /// refers to would be taken for present when the same content is written again.
     fn objects(&mut self, store: &Store, report: &mut Report) {
@@ -114,7 +114,7 @@ impl Look {
                 }
                 // A writer that is at work, or was killed, leaves an object that is not whole yet
                 // and to which nothing refers. If something does, the walk tells.
-                if dead::is_older(&file, dead::LEFTOVER_AGE) {
+                if stale_files::is_older(&file, stale_files::LEFTOVER_AGE) {
                     self.findings.push(Finding::at_path("object-damaged", &file, reason));
                 }
                 self.loose.push((id, file));

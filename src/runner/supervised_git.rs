@@ -14,10 +14,7 @@ use std::time::{Duration, Instant};
 use crate::git::{Git, GitError};
 
 use super::RunnerError;
-use super::guardian::Guardian;
-use super::place::Keep;
-use super::stop::Stop;
-use super::supervise::{End, GRACE, Order, supervise};
+use crate::exec::{CommandSpec, End, GRACE, Guardian, Stop, supervise};
 
 /// Time for everything in a worktree that is there.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -27,6 +24,9 @@ const LIMIT_NEW: Duration = Duration::from_secs(3600);
 
 /// So much of what git complains of is read.
 const COMPLAINTS: u64 = 64 * 1024;
+
+/// Called again and again while git works, to keep a lease alive; a reason means that the lease is lost.
+pub(super) type KeepAlive<'k> = &'k mut dyn FnMut() -> Result<Option<String>, RunnerError>;
 
 /// How git ended and what it said.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub(super) struct Said {
 pub(super) fn listen(
     git: &Git,
     stdin: &Path,
-    watch: impl FnOnce(Order<'_>) -> Result<End, RunnerError>,
+    watch: impl FnOnce(CommandSpec<'_>) -> Result<End, RunnerError>,
 ) -> Result<Said, RunnerError> {
     let command = git.command();
     let dir = command.get_current_dir().unwrap_or(Path::new("."));
@@ -55,7 +55,7 @@ pub(super) fn listen(
     let (mut out, mut err) = (scratch().map_err(io())?, scratch().map_err(io())?);
     let log = out.try_clone().map_err(io())?;
     let complaints = Some(err.try_clone().map_err(io())?);
-    let end = watch(Order { words: &words, dir, env: &env, stdin, log, complaints })?;
+    let end = watch(CommandSpec { words: &words, dir, env: &env, stdin, log, complaints })?;
     Ok(Said {
         end,
         out: read(&mut out, u64::MAX).map_err(io())?,
@@ -77,7 +77,7 @@ fn read(file: &mut File, most: u64) -> std::io::Result<Vec<u8>> {
 
 /// Who watches over what git does for the run itself.
 #[derive(Debug, Clone)]
-pub(super) struct Chores<'a> {
+pub(super) struct SupervisedGit<'a> {
     guardian: &'a Guardian,
     stop: &'a Stop,
     limit: Duration,
@@ -85,9 +85,9 @@ pub(super) struct Chores<'a> {
     heard: OnceLock<Instant>,
 }
 
-impl<'a> Chores<'a> {
+impl<'a> SupervisedGit<'a> {
     pub(super) fn new(guardian: &'a Guardian, stop: &'a Stop) -> Self {
-        Chores { guardian, stop, limit: LIMIT, heard: OnceLock::new() }
+        SupervisedGit { guardian, stop, limit: LIMIT, heard: OnceLock::new() }
     }
 
     /// Runs git and returns what it prints.
@@ -102,19 +102,19 @@ impl<'a> Chores<'a> {
     /// The same for a git that makes a worktree, which takes its time.
     ///
     /// # Errors
-    /// See [`Chores::run`], and those of `keep`.
-    pub(super) fn make(&self, git: &Git, keep: Keep<'_>) -> Result<Vec<u8>, RunnerError> {
+    /// See [`SupervisedGit::run`], and those of `keep`.
+    pub(super) fn make(&self, git: &Git, keep: KeepAlive<'_>) -> Result<Vec<u8>, RunnerError> {
         self.run_within(LIMIT_NEW, git, keep)
     }
 
-    fn run_within(&self, limit: Duration, git: &Git, keep: Keep<'_>) -> Result<Vec<u8>, RunnerError> {
+    fn run_within(&self, limit: Duration, git: &Git, keep: KeepAlive<'_>) -> Result<Vec<u8>, RunnerError> {
         let stop = || match self.stop.level() {
             0 => 0,
             // From the first of them: the commands had time of their own to end.
             1 => u8::from(self.heard.get_or_init(Instant::now).elapsed() >= GRACE),
             more => more,
         };
-        let watch = |order: Order<'_>| supervise(order, Some(limit), self.guardian, stop, keep);
+        let watch = |spec: CommandSpec<'_>| supervise(spec, Some(limit), self.guardian, stop, keep);
         let said = listen(git, Path::new("/dev/null"), watch)?;
         let (command, dir) = (git.words(), git.dir().to_owned());
         let status = match said.end {
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     /// What comes of a git that never ends.
-    fn endless(chores: &Chores<'_>) -> RunnerError {
+    fn endless(chores: &SupervisedGit<'_>) -> RunnerError {
         let git = Git::new(Path::new("/")).args(["-c", "alias.s=!exec sleep 1000", "s"]);
         chores.run(&git).unwrap_err()
     }
@@ -144,8 +144,8 @@ mod tests {
     #[test]
     fn a_git_that_hangs_is_ended() {
         let (guardian, stop) = (Guardian::start().unwrap(), Stop::default());
-        let chores = Chores::new(&guardian, &stop);
-        let hasty = Chores { limit: Duration::from_millis(300), ..chores.clone() };
+        let chores = SupervisedGit::new(&guardian, &stop);
+        let hasty = SupervisedGit { limit: Duration::from_millis(300), ..chores.clone() };
         let error = endless(&hasty).to_string();
         assert!(error.contains("sleep 1000 s` in / did not come to an end in 0s"), "{error}");
         stop.ask();
@@ -155,7 +155,7 @@ mod tests {
         let began = Instant::now();
         assert!(matches!(endless(&chores), RunnerError::Halted));
         assert!(began.elapsed() < GRACE, "and no more than that for all of it");
-        let chores = Chores::new(&guardian, &stop);
+        let chores = SupervisedGit::new(&guardian, &stop);
         assert_eq!(stop.ask(), 2);
         let began = Instant::now();
         assert!(matches!(endless(&chores), RunnerError::Halted));
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn output_and_complaints_are_told_apart() {
         let (guardian, stop) = (Guardian::start().unwrap(), Stop::default());
-        let chores = Chores::new(&guardian, &stop);
+        let chores = SupervisedGit::new(&guardian, &stop);
         let git = |script: &str| {
             Git::new(Path::new("/")).args(["-c", &format!("alias.s=!echo out; echo err >&2; {script}"), "s"])
         };

@@ -10,9 +10,6 @@ use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
 use std::time::{Duration, Instant};
 
-use super::RunnerError;
-use super::supervise::Order;
-
 /// How much makes it too long, and how much of the beginning and of the end stays then.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
@@ -25,23 +22,21 @@ const LIMITS: Limits = Limits { most: 16 << 20, keep: 4 << 20 };
 /// How often it is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// The bound of a file that is being written.
+/// Keeps a file that is being written below its limit.
 #[derive(Debug)]
-pub(super) struct Bound {
+pub(super) struct LogCap {
     /// Open for reading and appending.
     file: File,
     looked: Instant,
 }
 
-impl Bound {
-    /// That of what a program prints or, where that is another file, what it complains of.
+impl LogCap {
+    /// Caps this file, which must be open for reading and appending.
     ///
     /// # Errors
     /// When the system has no more open files.
-    pub(super) fn of(order: &Order<'_>) -> Result<Self, RunnerError> {
-        let file = order.complaints.as_ref().unwrap_or(&order.log).try_clone();
-        let file = file.map_err(RunnerError::io("write the log of what runs in", order.dir))?;
-        Ok(Bound { file, looked: Instant::now() })
+    pub(super) fn of(file: &File) -> std::io::Result<Self> {
+        Ok(LogCap { file: file.try_clone()?, looked: Instant::now() })
     }
 
     /// Cuts the file now and then. Where that fails it only grows: the command goes on.
@@ -53,7 +48,7 @@ impl Bound {
     }
 }
 
-impl Drop for Bound {
+impl Drop for LogCap {
     fn drop(&mut self) {
         let _ = cut(&mut self.file, LIMITS);
     }

@@ -1,10 +1,10 @@
-//! The proof: claims about what happened, each computed from the [`Evidence`] alone.
+//! The proof: claims about what happened, each computed from the [`Observations`] alone.
 //!
 //! Nothing that a worker said goes in. A claim that does not hold names what contradicts it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::evidence::{Commit, Edit, Entry, Evidence, Merged};
+use super::observations::{Commit, Edit, Entry, Merged, Observations};
 
 /// One claim, and whether it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,38 +23,38 @@ impl Claim {
 }
 
 /// Draws up all claims. `killed` is the item in the hands of the worker that was killed.
-pub fn prove(evidence: &Evidence, killed: Option<&str>) -> Vec<Claim> {
-    let (grants, overlaps) = replay(evidence);
+pub fn check(observed: &Observations, killed: Option<&str>) -> Vec<Claim> {
+    let (grants, overlaps) = replay(observed);
     let claim = |claim: String, against: Vec<String>| Claim { claim, against };
-    let (items, commits) = (count(evidence.items.len(), "item"), count(evidence.commits.len(), "commit"));
+    let (items, commits) = (count(observed.items.len(), "item"), count(observed.commits.len(), "commit"));
     let mut claims = vec![
-        claim(format!("{items}: each finished exactly once"), finished_once(evidence)),
+        claim(format!("{items}: each finished exactly once"), finished_once(observed)),
         claim(
-            format!("{}: each fixed exactly once, on one branch", count(evidence.wanted.len(), "line")),
-            fixed_once(evidence),
+            format!("{}: each fixed exactly once, on one branch", count(observed.wanted.len(), "line")),
+            fixed_once(observed),
         ),
         claim(
             format!("{commits}: each edits only what its session held then"),
-            commits_covered(evidence, &grants),
+            commits_covered(observed, &grants),
         ),
         claim("no two sessions ever held the same file at a time".into(), overlaps),
-        claim("the refused edit is in no commit".into(), evidence.trespasses.clone()),
+        claim("the refused edit is in no commit".into(), observed.trespasses.clone()),
         claim(
-            format!("{} merged: no conflict, every line fixed", count(evidence.sessions.len(), "branch")),
-            merged_whole(evidence),
+            format!("{} merged: no conflict, every line fixed", count(observed.sessions.len(), "branch")),
+            merged_whole(observed),
         ),
-        claim("no branch or tag was touched but those of the sessions".into(), refs_kept(evidence)),
+        claim("no branch or tag was touched but those of the sessions".into(), refs_kept(observed)),
     ];
     if let Some(item) = killed {
         // Alone, nobody takes over: a new worker of the session goes on under its lease.
-        let (how, events): (_, &[&str]) = match evidence.sessions.len() {
+        let (how, events): (_, &[&str]) = match observed.sessions.len() {
             1 => ("taken up again", &["next", "done"]),
             _ => ("taken over", &["next", "expired", "next", "done"]),
         };
-        let against = came_back(evidence, item, events);
+        let against = came_back(observed, item, events);
         claims.insert(1, claim(format!("the killed worker's item was {how} and finished"), against));
     }
-    if let Some(findings) = &evidence.doctor {
+    if let Some(findings) = &observed.doctor {
         claims.push(claim("git coord doctor finds nothing".into(), findings.clone()));
     }
     claims
@@ -69,19 +69,19 @@ fn count(n: usize, one: &str) -> String {
 }
 
 /// Every item is done, and the log has one `done` of it.
-fn finished_once(evidence: &Evidence) -> Vec<String> {
+fn finished_once(observed: &Observations) -> Vec<String> {
     let mut times: BTreeMap<&str, usize> = BTreeMap::new();
-    for entry in evidence.log.iter().filter(|e| e.event == "done") {
+    for entry in observed.log.iter().filter(|e| e.event == "done") {
         for item in &entry.items {
             *times.entry(item).or_default() += 1;
         }
     }
     let mut against = Vec::new();
-    if evidence.items.len() != evidence.wanted.len() {
-        let (got, wanted) = (evidence.items.len(), evidence.wanted.len());
+    if observed.items.len() != observed.wanted.len() {
+        let (got, wanted) = (observed.items.len(), observed.wanted.len());
         against.push(format!("the queue has {got} items for {wanted} findings"));
     }
-    for item in &evidence.items {
+    for item in &observed.items {
         let n = times.remove(item.id.as_str()).unwrap_or(0);
         if item.state != "done" || n != 1 {
             against.push(format!("item {} is {}, finished {n} times", item.id, item.state));
@@ -92,9 +92,9 @@ fn finished_once(evidence: &Evidence) -> Vec<String> {
 }
 
 /// These things happened to the item, in this order.
-fn came_back(evidence: &Evidence, item: &str, expected: &[&str]) -> Vec<String> {
+fn came_back(observed: &Observations, item: &str, expected: &[&str]) -> Vec<String> {
     let about = |e: &&Entry| e.items.iter().any(|i| i == item);
-    let events: Vec<&str> = evidence.log.iter().filter(about).map(|e| e.event.as_str()).collect();
+    let events: Vec<&str> = observed.log.iter().filter(about).map(|e| e.event.as_str()).collect();
     let mut rest = events.iter();
     if expected.iter().all(|word| rest.any(|e| e == word)) {
         return Vec::new();
@@ -103,10 +103,10 @@ fn came_back(evidence: &Evidence, item: &str, expected: &[&str]) -> Vec<String> 
 }
 
 /// The lines that commits have changed are those that were to be mended, each by one commit.
-fn fixed_once(evidence: &Evidence) -> Vec<String> {
-    let mut times: BTreeMap<&Edit, Vec<&Commit>> = evidence.wanted.iter().map(|e| (e, Vec::new())).collect();
+fn fixed_once(observed: &Observations) -> Vec<String> {
+    let mut times: BTreeMap<&Edit, Vec<&Commit>> = observed.wanted.iter().map(|e| (e, Vec::new())).collect();
     let mut against = Vec::new();
-    for commit in &evidence.commits {
+    for commit in &observed.commits {
         against.extend(commit.other.iter().map(|what| format!("{} changes {what}", short(&commit.id))));
         for edit in &commit.edits {
             match times.get_mut(edit) {
@@ -140,13 +140,13 @@ struct Grant {
 }
 
 /// Plays the log: who held what, from when to when, and what overlapped.
-fn replay(evidence: &Evidence) -> (BTreeMap<u64, Grant>, Vec<String>) {
+fn replay(observed: &Observations) -> (BTreeMap<u64, Grant>, Vec<String>) {
     let files: BTreeMap<&str, &Vec<String>> =
-        evidence.items.iter().map(|i| (i.id.as_str(), &i.files)).collect();
+        observed.items.iter().map(|i| (i.id.as_str(), &i.files)).collect();
     let mut grants: BTreeMap<u64, Grant> = BTreeMap::new();
     let mut open: BTreeSet<u64> = BTreeSet::new();
     let mut overlaps = Vec::new();
-    for (at, entry) in evidence.log.iter().enumerate() {
+    for (at, entry) in observed.log.iter().enumerate() {
         let mut new: Vec<(u64, Grant)> = Vec::new();
         match entry.event.as_str() {
             "next" => new.extend(entry.leases.iter().zip(&entry.items).map(|(lease, item)| {
@@ -203,13 +203,13 @@ fn covers(above: &str, path: &str) -> bool {
 
 /// Each commit stands in the log while the leases that it names were held by its session, and
 /// they cover every path that it touches.
-fn commits_covered(evidence: &Evidence, grants: &BTreeMap<u64, Grant>) -> Vec<String> {
+fn commits_covered(observed: &Observations, grants: &BTreeMap<u64, Grant>) -> Vec<String> {
     let mut logged: BTreeMap<&str, usize> = BTreeMap::new();
-    for (at, entry) in evidence.log.iter().enumerate().filter(|(_, e)| e.event == "commit") {
+    for (at, entry) in observed.log.iter().enumerate().filter(|(_, e)| e.event == "commit") {
         logged.insert(&entry.commit, at);
     }
     let mut against = Vec::new();
-    for commit in &evidence.commits {
+    for commit in &observed.commits {
         let id = short(&commit.id);
         if commit.session != commit.branch {
             against.push(format!("{id} on {} names session {:?}", commit.branch, commit.session));
@@ -240,12 +240,12 @@ fn commits_covered(evidence: &Evidence, grants: &BTreeMap<u64, Grant>) -> Vec<St
 }
 
 /// All branches together are the start with every line mended, and nothing else.
-fn merged_whole(evidence: &Evidence) -> Vec<String> {
-    match &evidence.merged {
+fn merged_whole(observed: &Observations) -> Vec<String> {
+    match &observed.merged {
         Merged::Conflict(branch) => vec![format!("{branch} conflicts with the branches before it")],
         Merged::Clean(edits, other) => {
             let (got, wanted): (BTreeSet<&Edit>, BTreeSet<&Edit>) =
-                (edits.iter().collect(), evidence.wanted.iter().collect());
+                (edits.iter().collect(), observed.wanted.iter().collect());
             let mut against = other.clone();
             let differ = got.symmetric_difference(&wanted);
             against.extend(differ.map(|e| format!("{}:{} is not as it should be", e.file, e.line)));
@@ -255,14 +255,14 @@ fn merged_whole(evidence: &Evidence) -> Vec<String> {
 }
 
 /// Every ref from before is where it was; new ones belong to the sessions.
-fn refs_kept(evidence: &Evidence) -> Vec<String> {
-    let lost = evidence.refs_before.iter().filter(|r| !evidence.refs_after.contains(r));
+fn refs_kept(observed: &Observations) -> Vec<String> {
+    let lost = observed.refs_before.iter().filter(|r| !observed.refs_after.contains(r));
     let mut against: Vec<String> = lost.map(|r| format!("{r} was moved or removed")).collect();
-    for entry in evidence.refs_after.iter().filter(|r| !evidence.refs_before.contains(r)) {
+    for entry in observed.refs_after.iter().filter(|r| !observed.refs_before.contains(r)) {
         let name = entry.split_once(' ').map_or(entry.as_str(), |(_, name)| name);
         let prefixes = ["refs/heads/", "refs/remotes/origin/", "refs/notes/coord/"];
         let own = prefixes.iter().any(|prefix| {
-            name.strip_prefix(prefix).is_some_and(|rest| evidence.sessions.iter().any(|s| s == rest))
+            name.strip_prefix(prefix).is_some_and(|rest| observed.sessions.iter().any(|s| s == rest))
         });
         if !own {
             against.push(format!("{entry} is new"));

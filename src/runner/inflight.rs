@@ -19,8 +19,8 @@ use crate::model::{ItemId, ItemState, Op, SessionName};
 use crate::store::Store;
 
 use super::RunnerError;
-use super::keep::left_by;
-use super::tree::Tree;
+use super::ownership::left_by;
+use super::slot_worktree::SlotWorktree;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Held {
@@ -33,33 +33,33 @@ struct Held {
 
 /// The file of a session.
 #[derive(Debug)]
-pub(super) struct Hand {
+pub(super) struct InFlight {
     path: PathBuf,
 }
 
-impl Hand {
+impl InFlight {
     pub(super) fn of(store: &Store, session: &SessionName) -> Self {
-        Hand { path: store.run_dir().join(format!("{session}.hand")) }
+        InFlight { path: store.run_dir().join(format!("{session}.inflight")) }
     }
 
-    /// Notes what is in hand.
+    /// Records the item in flight.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub(super) fn take(&self, taken: &Taken, before: Option<&str>) -> Result<(), RunnerError> {
+    pub(super) fn record(&self, taken: &Taken, before: Option<&str>) -> Result<(), RunnerError> {
         let before = before.map(str::to_owned);
         let bytes = crate::model::to_json(&Held { item: taken.item.id.clone(), lease: taken.lease, before });
         std::fs::write(&self.path, bytes).map_err(RunnerError::io("write", &self.path))
     }
 
-    /// Nothing is in hand any more.
-    pub(super) fn empty(&self) {
+    /// Forgets the item.
+    pub(super) fn clear(&self) {
         // A file that stays names a lease that is over, and is of no effect.
         let _ = std::fs::remove_file(&self.path);
     }
 
     /// True when a run that died may have left something to settle.
-    pub(super) fn is_full(&self) -> bool {
+    pub(super) fn exists(&self) -> bool {
         self.path.exists()
     }
 
@@ -79,7 +79,7 @@ impl Hand {
         &self,
         store: &Store,
         name: &SessionName,
-        tree: &Tree<'_>,
+        tree: &SlotWorktree<'_>,
     ) -> Result<(), RunnerError> {
         if let Some(Held { item, lease, before: Some(before) }) = self.read() {
             if left_by(store, name, &item, lease)? == Some(ItemState::Done) {
@@ -88,7 +88,7 @@ impl Hand {
                 tree.go_back(&before)?;
             }
         }
-        self.empty();
+        self.clear();
         Ok(())
     }
 
@@ -104,7 +104,7 @@ impl Hand {
             let op = Op::Finish { session: name.clone(), items, how: Finish::Drop, lease };
             store.submit(&op, None)?;
         }
-        self.empty();
+        self.clear();
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! The pool: worktrees that commands run in, each with a branch and a session of its own.
 //!
-//! They stand in git's own folder, `<common git folder>/coord-pool/run-<n>`, where no search, no
+//! They stand in git's own folder, `<shared git folder>/coord-pool/run-<n>`, where no search, no
 //! linter and no `git clean` in the user's worktree comes across them, and they are kept from one
 //! run to the next: checking a large repository out takes long, and so does a first build.
 //!
@@ -17,13 +17,13 @@ use crate::model::session::{self, Session, SessionState};
 use crate::model::{Op, Outcome, SessionName};
 use crate::store::{Store, StoreLock, host_name, random_hex};
 
-use super::chores::Chores;
-use super::hand::Hand;
-use super::place::{self, Keep, elsewhere};
-use super::tree::Tree;
-use super::{RunnerError, Shown};
+use super::inflight::InFlight;
+use super::slot_worktree::SlotWorktree;
+use super::supervised_git::{KeepAlive, SupervisedGit};
+use super::worktree_setup::{self, elsewhere};
+use super::{RunnerError, SlotReport};
 
-/// Folder of the pool in the common git folder.
+/// Folder of the pool in the shared git folder.
 pub const POOL_DIR: &str = "coord-pool";
 
 /// What the names of the pool's branches begin with; the session's name follows.
@@ -40,7 +40,7 @@ pub struct Slot<'a> {
     /// The top folder of its worktree. One of the pool is made when the slot has its first item.
     pub root: PathBuf,
     /// Its worktree as one of the pool; `None`: the user's own, which is left as it is.
-    pub(super) tree: Option<Tree<'a>>,
+    pub(super) tree: Option<SlotWorktree<'a>>,
     /// That of its session; empty in the user's own worktree.
     token: String,
     _lock: StoreLock,
@@ -61,14 +61,14 @@ impl Slot<'_> {
     pub fn close(self, store: &Store) -> Result<(), RunnerError> {
         if self.tree.is_none() {
             // Only after a failure is there anything in hand; the session itself goes on.
-            return Hand::of(store, &self.session).give_back(store, &self.session);
+            return InFlight::of(store, &self.session).give_back(store, &self.session);
         }
         let record = store.read(|view| session::get(view, &self.session))?;
         if self.is_own(record.as_ref()) {
             store.submit(&Op::EndSession { name: self.session.clone() }, None)?;
         }
         // Whoever works in this folder by hand is not the session.
-        if let Some(git_dir) = self.tree.as_ref().and_then(Tree::git_dir) {
+        if let Some(git_dir) = self.tree.as_ref().and_then(SlotWorktree::git_dir) {
             Binding::remove(&git_dir)?;
         }
         // Empty when the slot had no item.
@@ -83,7 +83,7 @@ impl Slot<'_> {
 /// When another process is at work as this session.
 pub(super) fn here(repo: &HostRepo, store: &Store, name: &SessionName) -> Result<Slot<'static>, RunnerError> {
     let lock = store.run_lock(name)?.ok_or_else(|| RunnerError::Busy(name.clone()))?;
-    Hand::of(store, name).give_back(store, name)?;
+    InFlight::of(store, name).give_back(store, name)?;
     Ok(Slot { session: name.clone(), root: repo.root.clone(), tree: None, token: String::new(), _lock: lock })
 }
 
@@ -98,7 +98,7 @@ pub(super) type LeftOut = (SessionName, PathBuf);
 pub(super) fn open<'a>(
     repo: &HostRepo,
     store: &Store,
-    chores: &Chores<'a>,
+    chores: &SupervisedGit<'a>,
     count: usize,
     base: Option<&str>,
 ) -> Result<(Vec<Slot<'a>>, Vec<LeftOut>), RunnerError> {
@@ -112,7 +112,7 @@ pub(super) fn open<'a>(
             break;
         }
         let Ok(name) = SessionName::parse(&format!("run-{number}")) else { continue };
-        let tree = Tree {
+        let tree = SlotWorktree {
             root: repo.common_dir.join(POOL_DIR).join(name.as_str()),
             home: repo.root.clone(),
             common_dir: repo.common_dir.clone(),
@@ -143,7 +143,7 @@ fn slot<'a>(
     repo: &HostRepo,
     store: &Store,
     name: SessionName,
-    tree: Tree<'a>,
+    tree: SlotWorktree<'a>,
 ) -> Result<Option<Slot<'a>>, RunnerError> {
     let Some(lock) = store.run_lock(&name)? else { return Ok(None) };
     let known = store.read(|view| session::get(view, &name))?;
@@ -155,9 +155,9 @@ fn slot<'a>(
     {
         return Ok(None);
     }
-    let home = match place::find(repo, &tree.root) {
-        None if Hand::of(store, &name).is_full() => {
-            Some(place::make(repo, store, &tree, &tree.base, &mut || Ok(None))?)
+    let home = match worktree_setup::find(repo, &tree.root) {
+        None if InFlight::of(store, &name).exists() => {
+            Some(worktree_setup::make(repo, store, &tree, &tree.base, &mut || Ok(None))?)
         }
         found => found,
     };
@@ -175,8 +175,8 @@ fn slot<'a>(
 }
 
 /// Brings the worktree to where the first item is to find it.
-fn settle(store: &Store, name: &SessionName, tree: &Tree<'_>) -> Result<(), RunnerError> {
-    Hand::of(store, name).settle(store, name, tree)?;
+fn settle(store: &Store, name: &SessionName, tree: &SlotWorktree<'_>) -> Result<(), RunnerError> {
+    InFlight::of(store, name).settle(store, name, tree)?;
     tree.catch_up(tree.clean()?).map(drop)
 }
 
@@ -186,15 +186,15 @@ fn settle(store: &Store, name: &SessionName, tree: &Tree<'_>) -> Result<(), Runn
 ///
 /// # Errors
 /// When git or the disk fails.
-pub(super) fn stand(
+pub(super) fn make_worktree(
     repo: &HostRepo,
     store: &Store,
     slot: &Slot<'_>,
     base: &str,
-    keep: Keep<'_>,
+    keep: KeepAlive<'_>,
 ) -> Result<bool, RunnerError> {
     let Some(tree) = slot.tree.as_ref().filter(|tree| !tree.stands()) else { return Ok(false) };
-    let home = place::make(repo, store, tree, base, keep)?;
+    let home = worktree_setup::make(repo, store, tree, base, keep)?;
     bind(&slot.session, &slot.token, &home)?;
     Ok(true)
 }
@@ -246,7 +246,7 @@ fn start(
     store: &Store,
     name: &SessionName,
     home: Option<&HostRepo>,
-    tree: &Tree<'_>,
+    tree: &SlotWorktree<'_>,
 ) -> Result<Option<String>, RunnerError> {
     let token = random_hex(16);
     // First the binding: by its token the next run knows the session of one that was killed.
@@ -274,13 +274,13 @@ fn start(
 ///
 /// # Errors
 /// When git fails.
-pub(super) fn show(slot: &Slot<'_>) -> Result<Shown, RunnerError> {
+pub(super) fn show(slot: &Slot<'_>) -> Result<SlotReport, RunnerError> {
     let (commits, aside) = match &slot.tree {
         // A run that was stopped at once may leave it to the next one to make the branch again.
         Some(tree) if tree.tip()?.is_some() => (tree.ahead()?, tree.aside()?),
         _ => (0, Vec::new()),
     };
-    Ok(Shown {
+    Ok(SlotReport {
         session: slot.session.clone(),
         worktree: slot.root.clone(),
         branch: slot.tree.as_ref().map(|t| t.branch.clone()),

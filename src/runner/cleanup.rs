@@ -10,9 +10,9 @@ use crate::git::{Git, GitError, HostRepo, Worktree};
 use crate::model::SessionName;
 use crate::store::{Store, StoreOptions};
 
-use super::place::is_half_made;
-use super::pool::{BRANCHES, POOL_DIR};
-use super::tree::{ASIDE, look};
+use super::slot_worktree::{ASIDE, look};
+use super::slots::{BRANCHES, POOL_DIR};
+use super::worktree_setup::is_half_made;
 
 /// What there is of the pool, and what is to become of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 use crate::git::{Git, GitError};
 
 use super::RunnerError;
-use super::chores::Chores;
-use super::place::is_whole;
+use super::supervised_git::SupervisedGit;
+
+/// Why git has locked a worktree that it has not made to its end. It takes the lock away then.
+pub(super) const HALF_MADE: &str = "initializing";
 
 /// Where a worktree stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct WorktreeStatus {
     /// The commit; `None` on a branch that has none.
     pub commit: Option<String>,
     /// The branch; `None` when HEAD is detached.
@@ -23,7 +25,7 @@ pub struct Standing {
 
 /// A worktree of the pool and its branch.
 #[derive(Debug, Clone)]
-pub(super) struct Tree<'a> {
+pub(super) struct SlotWorktree<'a> {
     /// Its top folder.
     pub root: PathBuf,
     /// The top folder of the worktree that the run was started in, for what concerns branches: a
@@ -36,7 +38,7 @@ pub(super) struct Tree<'a> {
     /// Where the branch begins when there is none.
     pub base: String,
     /// Who watches over git in it.
-    pub chores: Chores<'a>,
+    pub chores: SupervisedGit<'a>,
 }
 
 /// What a killed or unfinished git leaves behind in the folder of a worktree: locks, which every later
@@ -73,7 +75,7 @@ const NO_HOOKS: &str = "core.hooksPath=/dev/null";
 ///
 /// # Errors
 /// When git does not tell.
-pub fn look(root: &Path) -> Result<Standing, GitError> {
+pub fn look(root: &Path) -> Result<WorktreeStatus, GitError> {
     Ok(parse_status(&status(root).run()?))
 }
 
@@ -83,7 +85,7 @@ pub(super) fn status(root: &Path) -> Git {
     git.arg("--untracked-files=normal")
 }
 
-impl Tree<'_> {
+impl SlotWorktree<'_> {
     fn git(&self) -> Git {
         Git::new(&self.root)
     }
@@ -106,7 +108,7 @@ impl Tree<'_> {
     ///
     /// # Errors
     /// When git does not tell.
-    fn look(&self) -> Result<Standing, RunnerError> {
+    fn look(&self) -> Result<WorktreeStatus, RunnerError> {
         Ok(parse_status(&self.chores.run(&status(&self.root))?))
     }
 
@@ -128,7 +130,7 @@ impl Tree<'_> {
 
     /// True when it stands on the branch that its commits go to. A commit made elsewhere, on a
     /// detached HEAD or in a rebase that was not ended, would be on no branch that anybody merges.
-    pub fn is_home(&self, standing: &Standing) -> bool {
+    pub fn is_home(&self, standing: &WorktreeStatus) -> bool {
         standing.branch.as_deref() == Some(self.branch.as_str())
     }
 
@@ -273,10 +275,16 @@ impl Tree<'_> {
     }
 }
 
+/// True when the worktree with this git folder was made to its end.
+pub(super) fn is_whole(git_dir: &Path) -> bool {
+    let reason = std::fs::read_to_string(git_dir.join("locked")).unwrap_or_default();
+    git_dir.join("HEAD").is_file() && reason.trim_end() != HALF_MADE
+}
+
 /// Reads what [`status`] prints.
-pub(super) fn parse_status(text: &[u8]) -> Standing {
+pub(super) fn parse_status(text: &[u8]) -> WorktreeStatus {
     let text = String::from_utf8_lossy(text);
-    let mut standing = Standing { commit: None, branch: None, clean: true };
+    let mut standing = WorktreeStatus { commit: None, branch: None, clean: true };
     for line in text.lines() {
         if let Some(commit) = line.strip_prefix("# branch.oid ") {
             standing.commit = Some(commit.to_owned()).filter(|c| c != "(initial)");
@@ -298,7 +306,7 @@ mod tests {
         let clean = parse_status(b"# branch.oid 12ab\n# branch.head coord/run-1\n");
         assert_eq!(
             clean,
-            Standing { commit: Some("12ab".into()), branch: Some("coord/run-1".into()), clean: true }
+            WorktreeStatus { commit: Some("12ab".into()), branch: Some("coord/run-1".into()), clean: true }
         );
         let changed = parse_status(b"# branch.oid 12ab\n# branch.head (detached)\n? new\n");
         assert_eq!((changed.branch, changed.clean), (None, false));

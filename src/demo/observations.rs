@@ -1,4 +1,4 @@
-//! Evidence: what the repository itself says about what happened, as plain data.
+//! Observations: what the repository itself says about what happened, as plain data.
 //!
 //! Commits are read from the bare remote, so whatever is proved of them has arrived there.
 
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::stage::Stage;
+use super::setup::Setup;
 use super::{DemoError, TRESPASS};
 
 /// A line that a commit changed.
@@ -91,7 +91,7 @@ pub enum Merged {
 
 /// All that is known.
 #[derive(Debug, Clone)]
-pub struct Evidence {
+pub struct Observations {
     /// The sessions.
     pub sessions: Vec<String>,
     /// What was to be mended: file, line, the text that must stand there.
@@ -117,34 +117,34 @@ pub struct Evidence {
 /// Larger than any demonstration.
 const ALL: &str = "10000000";
 
-/// Collects the evidence.
+/// Collects the observed.
 ///
 /// # Errors
 /// When a command fails.
-pub fn collect(stage: &Stage) -> Result<Evidence, DemoError> {
-    let wanted = stage.findings.iter().map(|f| Edit {
+pub fn collect(setup: &Setup) -> Result<Observations, DemoError> {
+    let wanted = setup.findings.iter().map(|f| Edit {
         file: f.file.clone(),
         line: f.line,
         text: super::findings::line_text(&f.rule, true),
     });
-    let mut log: Vec<Entry> = list(stage.coord(&["log", "--limit", ALL])?.data()?, "events")?;
+    let mut log: Vec<Entry> = list(setup.coord(&["log", "--limit", ALL])?.data()?, "events")?;
     log.reverse();
     let mut commits = Vec::new();
-    for branch in &stage.sessions {
-        commits.extend(branch_commits(stage, branch)?);
+    for branch in &setup.sessions {
+        commits.extend(branch_commits(setup, branch)?);
     }
-    let found = origin(stage, &["log", "--all", "--format=%h", &format!("-S{TRESPASS}")])?;
-    Ok(Evidence {
-        sessions: stage.sessions.clone(),
+    let found = origin(setup, &["log", "--all", "--format=%h", &format!("-S{TRESPASS}")])?;
+    Ok(Observations {
+        sessions: setup.sessions.clone(),
         wanted: wanted.collect(),
-        items: list(stage.coord(&["queue", "list", "--limit", ALL])?.data()?, "items")?,
+        items: list(setup.coord(&["queue", "list", "--limit", ALL])?.data()?, "items")?,
         log,
         commits,
-        merged: merge(stage)?,
+        merged: merge(setup)?,
         trespasses: found.lines().map(str::to_owned).collect(),
-        doctor: doctor(stage)?,
-        refs_before: stage.refs.clone(),
-        refs_after: stage.list_refs()?,
+        doctor: doctor(setup)?,
+        refs_before: setup.refs.clone(),
+        refs_after: setup.list_refs()?,
     })
 }
 
@@ -152,8 +152,8 @@ fn list<T: for<'a> Deserialize<'a>>(mut data: Value, key: &str) -> Result<Vec<T>
     serde_json::from_value(data[key].take()).map_err(|e| DemoError::Answer(format!("{key}: {e}")))
 }
 
-fn origin(stage: &Stage, words: &[&str]) -> Result<String, DemoError> {
-    stage.shell.git(&stage.origin, words)?.ok()
+fn origin(setup: &Setup, words: &[&str]) -> Result<String, DemoError> {
+    setup.shell.git(&setup.origin, words)?.ok()
 }
 
 /// Options that make a diff the same everywhere.
@@ -163,7 +163,7 @@ const DIFF: &[&str] =
 /// Begins the line of a commit in the log that is asked for.
 const MARK: char = '\u{1}';
 
-fn branch_commits(stage: &Stage, branch: &str) -> Result<Vec<Commit>, DemoError> {
+fn branch_commits(setup: &Setup, branch: &str) -> Result<Vec<Commit>, DemoError> {
     let trailer = |key: &str| format!("%(trailers:key={key},valueonly,separator=%x2C)");
     let format = format!(
         "--format={MARK}%H%x09{}%x09{}%x09{}",
@@ -171,11 +171,11 @@ fn branch_commits(stage: &Stage, branch: &str) -> Result<Vec<Commit>, DemoError>
         trailer("Coord-Item"),
         trailer("Coord-Lease")
     );
-    let range = format!("{}..refs/heads/{branch}", stage.base);
+    let range = format!("{}..refs/heads/{branch}", setup.base);
     let mut words = vec!["log", "--reverse", format.as_str()];
     words.extend(DIFF);
     words.extend([range.as_str(), "--"]);
-    Ok(parse_log(&origin(stage, &words)?, branch))
+    Ok(parse_log(&origin(setup, &words)?, branch))
 }
 
 /// Reads commits with their patches.
@@ -239,29 +239,29 @@ fn replaced(hunk: &str) -> Option<u64> {
 }
 
 /// Merges all branches, one after the other, without touching any ref or worktree.
-fn merge(stage: &Stage) -> Result<Merged, DemoError> {
-    let mut tip = stage.base.clone();
-    for branch in &stage.sessions {
+fn merge(setup: &Setup) -> Result<Merged, DemoError> {
+    let mut tip = setup.base.clone();
+    for branch in &setup.sessions {
         let words = ["merge-tree", "--write-tree", "--no-messages", &tip, &format!("refs/heads/{branch}")];
-        let merged = stage.shell.git(&stage.origin, &words)?;
+        let merged = setup.shell.git(&setup.origin, &words)?;
         if merged.status == Some(1) {
             return Ok(Merged::Conflict(branch.clone()));
         }
         let tree = merged.ok()?;
         let parent = format!("refs/heads/{branch}");
         let words = ["commit-tree", tree.trim(), "-p", &tip, "-p", &parent, "-m", "Merge"];
-        tip = origin(stage, &words)?.trim().to_owned();
+        tip = origin(setup, &words)?.trim().to_owned();
     }
     let mut words = vec!["diff"];
     words.extend(DIFF);
-    words.extend([stage.base.as_str(), tip.as_str(), "--"]);
-    let (edits, other) = parse_patch(&origin(stage, &words)?);
+    words.extend([setup.base.as_str(), tip.as_str(), "--"]);
+    let (edits, other) = parse_patch(&origin(setup, &words)?);
     Ok(Merged::Clean(edits, other))
 }
 
 /// What the program's own examination finds.
-fn doctor(stage: &Stage) -> Result<Option<Vec<String>>, DemoError> {
-    let said = stage.coord(&["doctor"])?;
+fn doctor(setup: &Setup) -> Result<Option<Vec<String>>, DemoError> {
+    let said = setup.coord(&["doctor"])?;
     if said.status == Some(2) {
         return Ok(None);
     }
@@ -276,12 +276,12 @@ fn doctor(stage: &Stage) -> Result<Option<Vec<String>>, DemoError> {
 }
 
 /// What each session has to show: items done by the log, commits on its branch.
-pub fn tally(evidence: &Evidence) -> BTreeMap<String, (usize, usize)> {
+pub fn tally(observed: &Observations) -> BTreeMap<String, (usize, usize)> {
     let mut tally: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-    for entry in evidence.log.iter().filter(|e| e.event == "done") {
+    for entry in observed.log.iter().filter(|e| e.event == "done") {
         tally.entry(entry.session.clone()).or_default().0 += entry.items.len();
     }
-    for commit in &evidence.commits {
+    for commit in &observed.commits {
         tally.entry(commit.branch.clone()).or_default().1 += 1;
     }
     tally

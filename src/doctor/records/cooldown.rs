@@ -8,12 +8,12 @@ use crate::doctor::Finding;
 use crate::model::cooldown::{self, Rest};
 use crate::model::{ItemState, Txn, View};
 
-use super::census::Census;
+use super::scan::Scan;
 
 /// What the list should be, from the notes of the items.
-fn right(census: &Census) -> BTreeSet<Rest> {
-    let rests = census.slots.iter().filter_map(|(id, slot)| {
-        let (state, note) = census.standing(slot)?;
+fn right(scan: &Scan) -> BTreeSet<Rest> {
+    let rests = scan.slots.iter().filter_map(|(id, slot)| {
+        let (state, note) = scan.standing(slot)?;
         let until = note.until.filter(|_| state == ItemState::Blocked)?;
         Some(Rest { until, id: id.clone() })
     });
@@ -21,32 +21,32 @@ fn right(census: &Census) -> BTreeSet<Rest> {
 }
 
 /// When the first item is due.
-pub fn first(census: &Census) -> Option<Timestamp> {
-    right(census).first().map(|rest| rest.until)
+pub fn first(scan: &Scan) -> Option<Timestamp> {
+    right(scan).first().map(|rest| rest.until)
 }
 
 /// What is wrong: an item that nobody would offer again, or a list that cannot be read. What is
 /// on the list and does not rest any more is passed over when its time comes.
-fn is_wrong(view: &dyn View, census: &Census) -> Option<String> {
+fn is_wrong(view: &dyn View, scan: &Scan) -> Option<String> {
     match cooldown::all(view) {
         Err(e) => Some(e.to_string()),
         Ok(found) => {
-            let missing = right(census).into_iter().find(|rest| !found.contains(rest))?;
+            let missing = right(scan).into_iter().find(|rest| !found.contains(rest))?;
             Some(format!("item {} cools down and is not on the list", missing.id))
         }
     }
 }
 
 /// What is wrong.
-pub fn findings(view: &dyn View, census: &Census) -> Option<Finding> {
-    let fault = is_wrong(view, census).filter(|_| census.items_whole)?;
+pub fn findings(view: &dyn View, scan: &Scan) -> Option<Finding> {
+    let fault = is_wrong(view, scan).filter(|_| scan.items_whole)?;
     Some(Finding::at_key("cooling", cooldown::KEY, fault))
 }
 
 /// Makes the list say what is so.
-pub fn mend(txn: &mut Txn<'_>, census: &Census) {
-    if census.items_whole && is_wrong(txn, census).is_some() {
-        let list: Vec<Rest> = right(census).into_iter().collect();
+pub fn mend(txn: &mut Txn<'_>, scan: &Scan) {
+    if scan.items_whole && is_wrong(txn, scan).is_some() {
+        let list: Vec<Rest> = right(scan).into_iter().collect();
         if list.is_empty() { txn.remove(cooldown::KEY) } else { txn.put_json(cooldown::KEY, &list) }
     }
 }

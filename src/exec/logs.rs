@@ -1,4 +1,4 @@
-//! What the commands print: one file for each attempt, in the store's folder.
+//! What the commands print: one file for each attempt.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -6,13 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::model::ItemId;
-use crate::store::Store;
-
-use super::RunnerError;
-
-/// Folder of the logs.
-const DIR: &str = "run-logs";
+use super::ExecError;
 
 /// So many logs are kept, the newest.
 const KEPT: usize = 1000;
@@ -23,20 +17,19 @@ const TAIL: u64 = 4096;
 /// Longest line that is quoted as the reason of a failure.
 const QUOTED: usize = 200;
 
-/// The logs of a store.
+/// A folder of logs.
 #[derive(Debug)]
 pub struct Logs {
     dir: PathBuf,
 }
 
 impl Logs {
-    /// Opens the folder.
+    /// Opens a folder, and makes it where it is missing.
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn open(store: &Store) -> Result<Self, RunnerError> {
-        let dir = store.path().join(DIR);
-        fs::create_dir_all(&dir).map_err(RunnerError::io("make the folder", &dir))?;
+    pub fn open(dir: PathBuf) -> Result<Self, ExecError> {
+        fs::create_dir_all(&dir).map_err(ExecError::io("make the folder", &dir))?;
         Ok(Logs { dir })
     }
 
@@ -45,10 +38,10 @@ impl Logs {
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn create(&self, item: &ItemId, attempt: u32) -> Result<(PathBuf, File), RunnerError> {
-        let path = self.dir.join(format!("{}.{attempt}.log", file_name(item)));
+    pub fn create(&self, id: &str, attempt: u32) -> Result<(PathBuf, File), ExecError> {
+        let path = self.dir.join(format!("{}.{attempt}.log", file_name(id)));
         // Emptied, not replaced: somebody may look on.
-        File::create(&path).map_err(RunnerError::io("write the log", &path))?;
+        File::create(&path).map_err(ExecError::io("write the log", &path))?;
         let file = Self::append(&path)?;
         Ok((path, file))
     }
@@ -58,13 +51,13 @@ impl Logs {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn append(path: &Path) -> Result<File, RunnerError> {
+    pub fn append(path: &Path) -> Result<File, ExecError> {
         File::options()
             .read(true)
             .append(true)
             .create(true)
             .open(path)
-            .map_err(RunnerError::io("write the log", path))
+            .map_err(ExecError::io("write the log", path))
     }
 
     /// Removes all but the newest. What cannot be removed now can be so the next time.
@@ -80,9 +73,8 @@ impl Logs {
 }
 
 /// The id where it can be a file's name; otherwise as much of it as can, and a hash.
-fn file_name(item: &ItemId) -> String {
+fn file_name(id: &str) -> String {
     let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let id = item.as_str();
     if id.len() <= 100 && id.chars().all(fine) {
         return id.to_owned();
     }
@@ -128,15 +120,11 @@ pub fn tidy(line: &str) -> String {
 mod tests {
     use super::*;
 
-    fn id(text: &str) -> ItemId {
-        ItemId::parse(text).unwrap()
-    }
-
     #[test]
     fn any_id_makes_a_file_name_of_its_own() {
-        assert_eq!(file_name(&id("T001")), "T001");
+        assert_eq!(file_name("T001"), "T001");
         let odd = ["a/b", "a_b", "a:b", "../../etc/passwd", "ä", &"x".repeat(200), &"/".repeat(200)];
-        let names: std::collections::BTreeSet<String> = odd.iter().map(|o| file_name(&id(o))).collect();
+        let names: std::collections::BTreeSet<String> = odd.iter().map(|o| file_name(o)).collect();
         assert_eq!(names.len(), odd.len(), "no two ids share a log: {names:?}");
         assert!(names.iter().all(|n| n.len() < 100 && !n.contains('/')), "{names:?}");
     }

@@ -52,7 +52,7 @@ impl Shell {
     pub fn clean(around: &Surroundings, bin: &Path, home: &Path) -> Result<Self, DemoError> {
         let folders = std::iter::once(bin.to_owned()).chain(std::env::split_paths(&around.path));
         let path =
-            std::env::join_paths(folders).map_err(|e| DemoError::Stage(format!("{}: {e}", bin.display())))?;
+            std::env::join_paths(folders).map_err(|e| DemoError::Setup(format!("{}: {e}", bin.display())))?;
         let mut set: Vec<(OsString, OsString)> = vec![
             ("PATH".into(), path),
             ("HOME".into(), home.into()),
@@ -79,7 +79,7 @@ impl Shell {
     }
 
     /// Puts a command into this environment.
-    pub fn dress(&self, command: &mut Command) {
+    pub fn apply_to(&self, command: &mut Command) {
         for name in &self.unset {
             command.env_remove(name);
         }
@@ -93,7 +93,7 @@ impl Shell {
     pub fn git(&self, dir: &Path, words: &[&str]) -> Result<Said, DemoError> {
         let mut command = crate::process::command("git");
         command.args(words).current_dir(dir).stdin(Stdio::null());
-        self.dress(&mut command);
+        self.apply_to(&mut command);
         let words = format!("git {}", words.join(" "));
         let output = command.output().map_err(|source| DemoError::Io {
             what: format!("run {words} in"),

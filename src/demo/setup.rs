@@ -1,17 +1,17 @@
-//! The stage: a bare remote, a clone of it, sessions with their worktrees, a full queue.
+//! The setup: a bare remote, a clone of it, sessions with their worktrees, a full queue.
 
 use std::path::{Path, PathBuf};
 
+use super::clean_env::{Shell, Surroundings, make_dir, write};
 use super::findings::{self, Finding};
-use super::shell::{Shell, Surroundings, make_dir, write};
-use super::{DemoError, Plan, Step};
+use super::{DemoError, DemoSpec, Step};
 
 /// Names of the sessions; further ones are numbered.
 const NAMES: &[&str] = &["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi"];
 
 /// Everything that is in the temporary folder.
 #[derive(Debug)]
-pub struct Stage {
+pub struct Setup {
     /// The temporary folder.
     pub root: PathBuf,
     /// The bare remote.
@@ -30,40 +30,40 @@ pub struct Stage {
     pub shell: Shell,
 }
 
-impl Stage {
+impl Setup {
     /// Builds everything below `root`. `tell` hears of each step.
     ///
     /// # Errors
     /// When a step fails.
     pub fn build(
         root: &Path,
-        plan: &Plan,
+        spec: &DemoSpec,
         around: &Surroundings,
         tell: &mut dyn FnMut(Step),
     ) -> Result<Self, DemoError> {
-        let findings = findings::take(plan.items).map_err(|e| DemoError::Stage(e.to_string()))?;
+        let findings = findings::take(spec.items).map_err(|e| DemoError::Setup(e.to_string()))?;
         let shell = Shell::clean(around, &program(root)?, &make_dir(&root.join("home"))?)?;
-        let mut stage = Stage {
+        let mut setup = Setup {
             root: root.to_owned(),
             origin: root.join("origin.git"),
             repo: root.join("repo"),
-            sessions: (0..plan.sessions).map(name).collect(),
+            sessions: (0..spec.sessions).map(name).collect(),
             findings,
             base: String::new(),
             refs: Vec::new(),
             shell,
         };
-        let files = stage.repository()?;
+        let files = setup.repository()?;
         tell(Step::Repository(files));
-        stage.queue()?;
-        tell(Step::Imported(stage.findings.len()));
-        for session in &stage.sessions {
-            let tree = stage.tree(session);
+        setup.queue()?;
+        tell(Step::Imported(setup.findings.len()));
+        for session in &setup.sessions {
+            let tree = setup.tree(session);
             let tree = tree.to_string_lossy();
-            stage.coord(&["session", "start", session, "--worktree", &tree])?.data()?;
+            setup.coord(&["session", "start", session, "--worktree", &tree])?.data()?;
         }
-        tell(Step::Sessions(stage.sessions.len()));
-        Ok(stage)
+        tell(Step::Sessions(setup.sessions.len()));
+        Ok(setup)
     }
 
     /// The worktree of a session.
@@ -83,7 +83,7 @@ impl Stage {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn coord(&self, words: &[&str]) -> Result<super::shell::Said, DemoError> {
+    pub fn coord(&self, words: &[&str]) -> Result<super::clean_env::Said, DemoError> {
         self.shell.coord(&self.repo, words)
     }
 
@@ -124,7 +124,7 @@ impl Stage {
         if data["added"].as_u64() == Some(self.findings.len() as u64) {
             return Ok(());
         }
-        Err(DemoError::Stage(format!(
+        Err(DemoError::Setup(format!(
             "of {} findings the import took {}",
             self.findings.len(),
             data["added"]

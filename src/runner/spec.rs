@@ -7,11 +7,11 @@ use crate::model::{QueueName, SessionName};
 
 /// What is to be done.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct RunSpec {
     /// With which command.
     pub job: Job,
     /// Where.
-    pub place: Place,
+    pub workspace: Workspace,
     /// Items of which queues; empty: of all.
     pub queues: Vec<QueueName>,
     /// Only this share of them.
@@ -41,7 +41,7 @@ pub enum Job {
 
 /// Where the commands run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum Workspace {
     /// In the current worktree, as this session, one after the other.
     Here(SessionName),
     /// In worktrees of the pool.

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use crate::model::choice::Skipped;
 
-use super::{Plan, Stop};
+use crate::exec::Stop;
+
+use super::RunSpec;
 
 /// How often a resting slot looks whether others have given something back. A bound on the cost:
 /// a look may read all open segments.
@@ -45,7 +47,7 @@ struct State {
 
 /// What the slots share.
 #[derive(Debug)]
-pub(super) struct Crew<'a> {
+pub(super) struct Scheduler<'a> {
     slots: usize,
     max: Option<u64>,
     max_failed: Option<u64>,
@@ -55,13 +57,13 @@ pub(super) struct Crew<'a> {
     bell: Condvar,
 }
 
-impl<'a> Crew<'a> {
-    pub(super) fn new(slots: usize, plan: &Plan, stop: &'a Stop) -> Self {
-        Crew {
+impl<'a> Scheduler<'a> {
+    pub(super) fn new(slots: usize, spec: &RunSpec, stop: &'a Stop) -> Self {
+        Scheduler {
             slots,
-            max: plan.max,
-            max_failed: plan.max_failed,
-            wait: Duration::from_secs(plan.wait.unwrap_or(0)),
+            max: spec.max,
+            max_failed: spec.max_failed,
+            wait: Duration::from_secs(spec.wait.unwrap_or(0)),
             stop,
             state: Mutex::new(State {
                 resting: 0,
@@ -98,7 +100,7 @@ impl<'a> Crew<'a> {
         self.stop_level() > 0
     }
 
-    /// Asks for permission to take an item. `None`: no more. The number tells [`Crew::rest`] what
+    /// Asks for permission to take an item. `None`: no more. The number tells [`Scheduler::rest`] what
     /// has been seen.
     pub(super) fn may_take(&self) -> Option<u64> {
         if self.is_stopped() {
@@ -113,7 +115,7 @@ impl<'a> Crew<'a> {
         Some(state.changes)
     }
 
-    /// Gives back the permission of [`Crew::may_take`]: nothing was started.
+    /// Gives back the permission of [`Scheduler::may_take`]: nothing was started.
     pub(super) fn take_none(&self) {
         self.state().started -= 1;
     }
