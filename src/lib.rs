@@ -30,6 +30,7 @@ pub mod hook;
 pub mod import;
 pub mod model;
 pub mod notes;
+pub mod plan;
 pub mod process;
 pub mod runner;
 pub mod server;
