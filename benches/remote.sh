@@ -37,7 +37,7 @@ for i in $(seq "$rounds"); do
 done
 
 # What a clone keeps ready is handed out without a push.
-git config coord.pool 10 && git coord next -q >/dev/null
+git config coord.prefetch 10 && git coord next -q >/dev/null
 for i in $(seq "$rounds"); do
 	run 'git coord next, kept ready' git coord next -q
 	run 'git coord done, and one more ready' git coord done -q "$(awk '{ print $1; exit }' "$dir/said")"

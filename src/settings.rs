@@ -8,7 +8,7 @@ use crate::duration;
 pub const DEFAULT_TTL: u64 = 30 * 60;
 
 /// Most items that a clone may keep ready: more would only be kept from the others.
-pub const POOL_MAX: usize = 1000;
+pub const PREFETCH_MAX: usize = 1000;
 
 /// The settings of this clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +21,8 @@ pub struct Settings {
     pub remote_timeout: u64,
     /// `coord.pushEvery`: least seconds between two pushes to that remote.
     pub push_every: u64,
-    /// `coord.pool`: items that this clone leases ahead when a remote decides.
-    pub pool: usize,
+    /// `coord.prefetch`: items that this clone leases ahead when a remote decides.
+    pub prefetch: usize,
     /// `coord.refresh`: commands that only show something ask the remote when the last answer is
     /// older than so many seconds.
     pub refresh: u64,
@@ -37,7 +37,7 @@ impl Default for Settings {
             durable: false,
             remote_timeout: 30,
             push_every: 0,
-            pool: 0,
+            prefetch: 0,
             refresh: 0,
             protect: Vec::new(),
         }
@@ -115,10 +115,10 @@ impl Settings {
                 };
             }
         }
-        if let Some(value) = file.string("coord.pool") {
+        if let Some(value) = file.string("coord.prefetch") {
             let value = value.to_string();
-            settings.pool = value.parse().ok().filter(|n| *n <= POOL_MAX).ok_or_else(|| {
-                let reason = format!("it must be a number of items, at most {POOL_MAX}");
+            settings.prefetch = value.parse().ok().filter(|n| *n <= PREFETCH_MAX).ok_or_else(|| {
+                let reason = format!("it must be a number of items, at most {PREFETCH_MAX}");
                 SettingsError::Value { key: "pool", value, reason }
             })?;
         }

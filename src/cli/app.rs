@@ -49,7 +49,7 @@ impl App {
         let repo = HostRepo::discover(&start_dir(global), &env.git)?;
         let settings = Settings::read(&repo.common_dir).map_err(|e| {
             CliError::failed("settings", Text::block(&e.to_string()))
-                .hint("mend it, for example: git config coord.ttl 30m, git config coord.durable true, git config coord.pool 10")
+                .hint("mend it, for example: git config coord.ttl 30m, git config coord.durable true, git config coord.prefetch 10")
         })?;
         Ok(App {
             repo,
@@ -67,7 +67,7 @@ impl App {
             durable: self.settings.durable,
             patience: Duration::from_secs(self.settings.remote_timeout),
             push_every: Duration::from_secs(self.settings.push_every),
-            pool: self.settings.pool,
+            prefetch: self.settings.prefetch,
             offline: self.offline,
         }
     }

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use crate::model::area::Areas;
-use crate::model::choice::{Because, Choice, NotTaken, Passed};
+use crate::model::choice::{Choice, ChosenBecause, NotTaken, Passed};
 use crate::model::filter::Filter;
 use crate::model::op::TakeNext;
 use crate::model::outcome::{EmptyReason, Taken};
@@ -74,16 +74,16 @@ pub fn next(app: &App, args: &NextArgs) -> CliResult<Answer> {
             explain: args.explain,
             exact_ttl: args.ttl.ttl.is_some(),
             // An explanation names what was passed over, so it has to be looked at.
-            skips: if args.explain { Vec::new() } else { known.clone() },
+            hints: if args.explain { Vec::new() } else { known.clone() },
         },
     });
     let outcome = app.submit(&store, &op, args.wait)?;
     store.touch_session(&session);
-    let Outcome::Taken { items, reason, passed, skips } = outcome else {
+    let Outcome::Taken { items, reason, passed, hints } = outcome else {
         return Err(CliError::from_refusal(outcome));
     };
-    store.keep_hint(&session, known, skips);
-    if items.iter().any(|taken| taken.because == Because::Ready) {
+    store.keep_hint(&session, known, hints);
+    if items.iter().any(|taken| taken.because == ChosenBecause::Ready) {
         // The remote was not asked; it is told before long, and the pool filled up.
         app.sync_soon(&store, &session)?;
     }
@@ -92,7 +92,7 @@ pub fn next(app: &App, args: &NextArgs) -> CliResult<Answer> {
     let reason = match &reason {
         Some(reason) => {
             let text = empty_text(&store, &session, args, reason)?;
-            Some(text + &without_share(&store, &session, reason)?)
+            Some(text + &without_shard(&store, &session, reason)?)
         }
         None => None,
     };
@@ -109,7 +109,7 @@ pub fn next(app: &App, args: &NextArgs) -> CliResult<Answer> {
 }
 
 /// What to do for a session that is offered nothing because its share is gone.
-fn without_share(store: &Store, name: &SessionName, reason: &EmptyReason) -> CliResult<String> {
+fn without_shard(store: &Store, name: &SessionName, reason: &EmptyReason) -> CliResult<String> {
     if !matches!(reason, EmptyReason::Waiting { .. }) {
         return Ok(String::new());
     }
@@ -119,7 +119,7 @@ fn without_share(store: &Store, name: &SessionName, reason: &EmptyReason) -> Cli
     } else {
         format!(", or let it help others (git coord session start {name} --help-others)")
     };
-    let gone = record.without_share();
+    let gone = record.without_shard();
     Ok(gone.map_or_else(String::new, |gone| format!("; {gone}. End it (git coord session end {name}){help}")))
 }
 
@@ -143,12 +143,12 @@ fn item_lines(taken: &Taken, explain: bool) -> Vec<String> {
     let mut lines = vec![line.fit(text::columns(&std::io::stdout()))];
     if explain {
         let why = match taken.because {
-            Because::Named => "you asked for it".to_owned(),
-            Because::OwnFiles => {
+            ChosenBecause::Named => "you asked for it".to_owned(),
+            ChosenBecause::OwnFiles => {
                 format!("of those with priority {}, its files are yours already", taken.priority)
             }
-            Because::Ready => "this clone had it ready (coord.pool)".to_owned(),
-            Because::First => format!("the first with priority {} that you may take", taken.priority),
+            ChosenBecause::Ready => "this clone had it ready (coord.prefetch)".to_owned(),
+            ChosenBecause::First => format!("the first with priority {} that you may take", taken.priority),
         };
         lines.push(paint(FAINT, format!("    {why}")));
     }
@@ -167,7 +167,7 @@ fn passed_json(passed: &Passed) -> Value {
             "files-held"
         }
         NotTaken::OutsideArea => "outside-area",
-        NotTaken::OtherShare => "other-share",
+        NotTaken::OtherShard => "other-shard",
         NotTaken::OtherKind => "other-kind",
     };
     map.insert("reason".into(), json!(reason));
@@ -184,7 +184,7 @@ fn passed_line(passed: &Passed) -> String {
             None => "others hold its files".to_owned(),
         },
         NotTaken::OutsideArea => "outside this session's area".to_owned(),
-        NotTaken::OtherShare => "in another session's share".to_owned(),
+        NotTaken::OtherShard => "in another session's shard".to_owned(),
         NotTaken::OtherKind => "not what you asked for".to_owned(),
     };
     format!("{} {}  {}", paint(FAINT, "not"), passed.id, paint(FAINT, why))
@@ -217,7 +217,7 @@ fn reason_text(reason: &EmptyReason) -> String {
             blocked,
             files_held,
             outside_area,
-            other_share,
+            other_shard,
             other_kind,
             full,
         } => {
@@ -229,7 +229,7 @@ fn reason_text(reason: &EmptyReason) -> String {
                     part(blocked, "waiting for other items or cooling down"),
                     part(files_held, "on files that others hold"),
                     part(outside_area, "outside this session's area"),
-                    part(other_share, "in other sessions' shares"),
+                    part(other_shard, "in other sessions' shares"),
                     part(other_kind, "not of the kind that you asked for"),
                 ])
                 .flatten()

@@ -94,7 +94,7 @@ fn show(app: &App) -> CliResult<Answer> {
         "exchanged": last.map(|at| at.to_string()), "waiting": waiting,
         "settings": {
             "remote_timeout": app.settings.remote_timeout, "push_every": app.settings.push_every,
-            "refresh": app.settings.refresh, "pool": app.settings.pool,
+            "refresh": app.settings.refresh, "prefetch": app.settings.prefetch,
         },
     });
     let answer = Answer::new(data, lines);
@@ -107,7 +107,7 @@ fn show(app: &App) -> CliResult<Answer> {
 fn settings(app: &App) -> String {
     let s = &app.settings;
     let (timeout, every) = (s.remote_timeout, s.push_every);
-    format!("remoteTimeout {timeout}s, pushEvery {every}s, pool {}, refresh {}s", s.pool, s.refresh)
+    format!("remoteTimeout {timeout}s, pushEvery {every}s, prefetch {}, refresh {}s", s.prefetch, s.refresh)
 }
 
 /// The generation that the remote has, how it stands to this clone as a word, and for people.

@@ -7,7 +7,7 @@ use gix::ObjectId;
 use gix::objs::Kind;
 
 use crate::model::event::Event;
-use crate::model::header::{self, Head};
+use crate::model::header::{self, StateHeader};
 use crate::model::{read_json, session};
 use crate::store::raw::{Bad, Commit, try_lock_upkeep};
 use crate::store::{STATE_REF, Store};
@@ -193,7 +193,7 @@ impl Inspection {
     }
 
     /// What is wrong with a state before the newest one.
-    fn old_state(&mut self, store: &Store, commit: &Commit, newer: Option<&Head>) -> Option<String> {
+    fn old_state(&mut self, store: &Store, commit: &Commit, newer: Option<&StateHeader>) -> Option<String> {
         if let Some(bad) = store.walk(commit.tree, &mut self.known).first() {
             return Some(format!("{:?} cannot be read: {}", bad.key, bad.reason));
         }
@@ -254,7 +254,7 @@ fn leaves(commit: &Commit) -> bool {
 }
 
 /// The head of a state, if it can be read.
-pub fn head_of(store: &Store, commit: &Commit) -> Option<Head> {
+pub fn head_of(store: &Store, commit: &Commit) -> Option<StateHeader> {
     read_json(&store.view_tree(commit.tree, &commit.delta), header::KEY).ok().flatten()
 }
 

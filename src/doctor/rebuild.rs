@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::model::event::Event;
 use crate::model::queue::{self, Slot};
-use crate::model::segment::{self, Note, States};
+use crate::model::segment::{self, ItemMeta, States};
 use crate::model::session;
 use crate::model::view::ViewError;
 use crate::model::{Item, ItemId, ItemState, QueueName, RepoPath, Txn, View, item_index};
@@ -124,7 +124,7 @@ fn rebuild_items(
                 }
                 item.id = other;
                 states.set(at, ItemState::Failed);
-                states.note_mut(at).why = Some("its content was lost; import it again".into());
+                states.meta_mut(at).why = Some("its content was lost; import it again".into());
                 lost.push(id.to_string());
             }
             _ => {}
@@ -181,7 +181,7 @@ fn rebuild_states(
     for at in 0..lines.len() {
         let item: Item = segment::item_at(&lines, at, "")?;
         if at >= states.len() {
-            states.push(ItemState::Pending, Note::default());
+            states.push(ItemState::Pending, ItemMeta::default());
         }
         if states.is_moved(at) {
             continue;
@@ -193,7 +193,7 @@ fn rebuild_states(
         if states.get(at) == Some(ItemState::Pending) && !item.needs.is_empty() {
             // How many are open is counted afterwards, and none is no block.
             states.set(at, ItemState::Blocked);
-            states.note_mut(at).needs = u32::MAX;
+            states.meta_mut(at).needs = u32::MAX;
         }
         places.insert(item.id.to_string(), Slot { queue: queue.clone(), segment: number, index: at });
     }
@@ -230,7 +230,7 @@ fn replay(states: &mut States, at: usize, event: &Event, fails: &mut u32, limit:
         states.set(at, to);
     }
     let fails = *fails;
-    let note = states.note_mut(at);
+    let note = states.meta_mut(at);
     note.by = event.session.clone();
     note.at = Some(event.time);
     note.fails = note.fails.max(fails);

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use gix::ObjectId;
 
-use crate::model::header::Head;
+use crate::model::header::StateHeader;
 use crate::store::remote::{RemoteError, RemoteInspection, There};
 use crate::store::{STATE_REF, Store, StoreError, StoreLock};
 
@@ -90,7 +90,7 @@ fn judge(store: &Store, look: &RemoteInspection) -> Result<Option<Finding>, Doct
     Ok(Some(if newer { finding.beyond_repair() } else { finding }))
 }
 
-fn fault_of(known: u64, there: &Head, fault: &RemoteError) -> (&'static str, String) {
+fn fault_of(known: u64, there: &StateHeader, fault: &RemoteError) -> (&'static str, String) {
     let found = there.generation;
     match fault {
         RemoteError::Foreign { .. } => (

@@ -18,7 +18,7 @@ mod query;
 mod records;
 
 pub use apply::{
-    Context, Intake, apply, apply_import, apply_ready, blockers_of, expiry, foresee, preview_update,
+    Context, Intake, apply, apply_import, blockers_of, expiry, grant_prefetched, preview_update, project,
 };
 pub(crate) use base::path;
 pub use base::{

@@ -17,7 +17,7 @@ pub(super) fn left_by(
     lease: u64,
 ) -> Result<Option<ItemState>, RunnerError> {
     let standing = store.read(|view| match item_index::find(view, item)? {
-        Some(slot) => queue::standing(view, &slot).map(Some),
+        Some(slot) => queue::placement(view, &slot).map(Some),
         None => Ok(None),
     })?;
     let ours = standing.filter(|(_, note, _)| note.by.as_ref() == Some(session) && note.lease == Some(lease));

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::choice::Skipped;
+use crate::model::choice::SkipCounts;
 use crate::model::queue::Counts;
 use crate::model::{ItemId, QueueName, SessionName};
 
@@ -124,7 +124,7 @@ pub struct Summary {
     /// Where the items of the queues stand now.
     pub left: Counts,
     /// Which of the free ones the last look passed over; `None` when it was not there to the end.
-    pub passed: Option<Skipped>,
+    pub passed: Option<SkipCounts>,
     /// How long it took.
     pub took: Duration,
     /// True when it was stopped.

@@ -7,7 +7,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::model::choice::Skipped;
+use crate::model::choice::SkipCounts;
 
 use crate::exec::Stop;
 
@@ -42,7 +42,7 @@ struct State {
     /// When the next item has cooled down, as the slot saw it that came to rest last.
     cooled: Option<Instant>,
     /// What the last slot has passed over that found nothing.
-    passed: Option<Skipped>,
+    passed: Option<SkipCounts>,
 }
 
 /// What the slots share.
@@ -131,12 +131,12 @@ impl<'a> Scheduler<'a> {
     }
 
     /// Notes what a look has passed over that found nothing.
-    pub(super) fn found_none(&self, passed: Skipped) {
+    pub(super) fn found_none(&self, passed: SkipCounts) {
         self.state().passed = Some(passed);
     }
 
     /// What the last look has passed over, unless something was finished since.
-    pub(super) fn passed(&self) -> Option<Skipped> {
+    pub(super) fn passed(&self) -> Option<SkipCounts> {
         self.state().passed
     }
 

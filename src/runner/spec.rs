@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use crate::model::shard::Share;
+use crate::model::shard::Shard;
 use crate::model::{QueueName, SessionName};
 
 /// What is to be done.
@@ -14,8 +14,8 @@ pub struct RunSpec {
     pub workspace: Workspace,
     /// Items of which queues; empty: of all.
     pub queues: Vec<QueueName>,
-    /// Only this share of them.
-    pub share: Option<Share>,
+    /// Only this shard of them.
+    pub shard: Option<Shard>,
     /// Seconds of the leases.
     pub ttl: u64,
     /// They were named: a queue's own rule does not change them.

@@ -11,7 +11,7 @@ use crate::model::choice::Choice;
 use crate::model::filter::Filter;
 use crate::model::op::TakeNext;
 use crate::model::outcome::Taken;
-use crate::model::shard::Share;
+use crate::model::shard::Shard;
 use crate::model::{ItemId, ItemState, Op, Outcome, cooldown, item_index, queue, session};
 use crate::store::Store;
 
@@ -125,15 +125,15 @@ impl<'a> Worker<'a> {
             queues: spec.queues.clone(),
             count: 1,
             ttl: spec.ttl,
-            filter: Filter { run: spec.job == Job::Own, share: spec.share },
-            choice: Choice { exact_ttl: spec.exact_ttl, skips: known.clone(), ..Choice::default() },
+            filter: Filter { run: spec.job == Job::Own, shard: spec.shard },
+            choice: Choice { exact_ttl: spec.exact_ttl, hints: known.clone(), ..Choice::default() },
         }))?;
         match outcome {
-            Outcome::Taken { items, reason, skips, .. } => {
+            Outcome::Taken { items, reason, hints, .. } => {
                 if let (true, Some(reason)) = (items.is_empty(), reason) {
                     self.shared.scheduler.found_none(reason.skipped());
                 }
-                self.store.keep_hint(&self.slot.session, known, skips);
+                self.store.keep_hint(&self.slot.session, known, hints);
                 Ok(items.into_iter().next())
             }
             Outcome::Refused { rule, .. } if rule == SESSION_ENDED && pooled => Err(ended()),
@@ -152,7 +152,7 @@ impl<'a> Worker<'a> {
                 Some(session) if spec.queues.is_empty() => &session.queues,
                 _ => &spec.queues,
             };
-            let shares = [spec.share, session.as_ref().and_then(|s| s.share)];
+            let shards = [spec.shard, session.as_ref().and_then(|s| s.shard)];
             let areas = session.as_ref().and_then(|s| Areas::new(&s.areas).ok());
             for rest in cooldown::all(view)?.into_iter().filter(|rest| rest.until > began) {
                 let Some(slot) = item_index::find(view, &rest.id)? else { continue };
@@ -160,11 +160,11 @@ impl<'a> Worker<'a> {
                     continue;
                 }
                 let item = queue::item(view, &slot)?;
-                let other = |share: &Share| !share.has_files(&item.files, &item.id);
+                let other = |shard: &Shard| !shard.has_files(&item.files, &item.id);
                 let ours = (spec.job != Job::Own || item.run.is_some())
-                    && !shares.iter().flatten().any(other)
+                    && !shards.iter().flatten().any(other)
                     && areas.as_ref().is_none_or(|areas| areas.admits(&item.files));
-                if ours && queue::standing(view, &slot)?.0 == ItemState::Blocked {
+                if ours && queue::placement(view, &slot)?.0 == ItemState::Blocked {
                     return Ok(Some(rest.until));
                 }
             }

@@ -20,7 +20,7 @@ use gix::ObjectId;
 use crate::git::changes::{self, ChangesError};
 use crate::git::{Git, GitEnv, GitError};
 use crate::guard::{self, Fault};
-use crate::model::header::{self, Head};
+use crate::model::header::{self, StateHeader};
 use crate::model::{View, ViewError, clone, queue, read_json, session};
 use crate::store::{STATE_REF, Store, StoreError, TempStore};
 
@@ -177,7 +177,7 @@ impl Bare {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn head(&self) -> Result<Option<Head>, ServerError> {
+    pub fn head(&self) -> Result<Option<StateHeader>, ServerError> {
         let Some(tip) = self.state()? else { return Ok(None) };
         let (_scratch, store) = self.store_at(tip)?;
         Ok(Some(store.read(|view| header::read(view))?))
@@ -256,14 +256,14 @@ fn parse(value: &str) -> Result<Option<ObjectId>, ServerError> {
     Ok((!id.is_null()).then_some(id))
 }
 
-fn head_at(store: &Store, tip: ObjectId) -> Result<Head, String> {
+fn head_at(store: &Store, tip: ObjectId) -> Result<StateHeader, String> {
     let commit = store.sound_commit(tip)?;
     header::read(&store.view_tree(commit.tree, &commit.delta)).map_err(|e| e.to_string())
 }
 
 /// Reads what a state always has, and what this one has changed. Not everything: a push must not
 /// take longer because the backlog is long.
-fn readable(store: &Store, tip: ObjectId) -> Result<Head, String> {
+fn readable(store: &Store, tip: ObjectId) -> Result<StateHeader, String> {
     let commit = store.sound_commit(tip)?;
     let view = store.view_tree(commit.tree, &commit.delta);
     let head = header::read(&view).map_err(|e| e.to_string())?;

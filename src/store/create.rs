@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::model::header::Head;
+use crate::model::header::StateHeader;
 use crate::model::{Changes, MemView, Txn, header};
 
 use crate::store::raw::files_in;
@@ -119,7 +119,7 @@ fn build(path: &Path, sha256: bool, options: StoreOptions) -> Result<Store, Stor
     let store = Store::at(path.to_owned(), options)?;
     let base = MemView::default();
     let mut txn = Txn::new(&base);
-    let mut first = Head::new(super::random_hex(16));
+    let mut first = StateHeader::new(super::random_hex(16));
     first.nonce = crate::store::random_hex(8);
     txn.put_json(header::KEY, &first);
     let time = crate::clock::now();

@@ -58,7 +58,7 @@ pub struct StoreOptions {
     /// Least time between two pushes to a remote that decides.
     pub push_every: Duration,
     /// Items that this clone keeps ready when a remote decides, for those who ask for the same.
-    pub pool: usize,
+    pub prefetch: usize,
     /// Do not go over the network.
     pub offline: bool,
 }
@@ -69,7 +69,7 @@ impl Default for StoreOptions {
             durable: false,
             patience: Duration::from_secs(30),
             push_every: Duration::ZERO,
-            pool: 0,
+            prefetch: 0,
             offline: false,
         }
     }

@@ -114,7 +114,7 @@ pub fn footprint(repo: &HostRepo) -> Result<Footprint, UninstallError> {
             found.waiting = open.deferred().unwrap_or_default();
             if let Ok(list) = remote::of_this_clone(repo, &open) {
                 // What the clone keeps ready is nobody's work.
-                let busy = list.into_iter().filter(|s| !s.pool && !s.leases.is_empty());
+                let busy = list.into_iter().filter(|s| !s.prefetch && !s.leases.is_empty());
                 found.at_work = busy.map(|s| (s.name.to_string(), s.leases.len())).collect();
             }
         }

@@ -76,7 +76,7 @@ fn end(store: &Store, sessions: Vec<Session>) -> Result<Vec<SessionName>, StoreE
     }
     // One push for all of them.
     store.submit(&Op::Sweep, None)?;
-    Ok(sessions.into_iter().filter(|s| !s.pool).map(|s| s.name).collect())
+    Ok(sessions.into_iter().filter(|s| !s.prefetch).map(|s| s.name).collect())
 }
 
 /// The refs of ours that a remote has, with their values.

@@ -63,7 +63,7 @@ pub fn problems(view: &dyn View, sessions: &[Session], found: &mut Vec<String>) 
 fn each_item(
     view: &dyn View,
     record: &Queue,
-    mut visit: impl FnMut(&Item, ItemState, segment::Note),
+    mut visit: impl FnMut(&Item, ItemState, segment::ItemMeta),
 ) -> Result<(), ViewError> {
     for number in queue::segments(view, &record.name)? {
         let states = queue::states(view, &record.name, number)?;
@@ -71,7 +71,7 @@ fn each_item(
         let lines = segment::lines(&content);
         for index in 0..lines.len().min(states.len()) {
             let Some(state) = states.get(index) else { continue };
-            visit(&segment::item_at(&lines, index, "segment")?, state, states.note(index));
+            visit(&segment::item_at(&lines, index, "segment")?, state, states.meta(index));
         }
     }
     Ok(())

@@ -96,7 +96,7 @@ fn cooling(view: &dyn View, found: &mut Vec<String>) -> Result<(), ViewError> {
     let head = header::read(view)?;
     let list = git_coord::model::cooldown::all(view)?;
     for (id, slot) in item_index::all(view)? {
-        let (state, note, _) = queue::standing(view, &slot)?;
+        let (state, note, _) = queue::placement(view, &slot)?;
         let Some(until) = note.until else { continue };
         if state != ItemState::Blocked || !list.iter().any(|r| r.id.as_str() == id && r.until == until) {
             found.push(format!("item {id} is {state}, cools down until {until} and is not on the list"));
@@ -150,7 +150,7 @@ fn leases(view: &dyn View, sessions: &[Session], found: &mut Vec<String>) -> Res
 fn items(view: &dyn View, sessions: &[Session], found: &mut Vec<String>) -> Result<(), ViewError> {
     let index = item_index::all(view)?;
     let mut state_of: BTreeMap<String, ItemState> = BTreeMap::new();
-    let mut needy: Vec<(Item, ItemState, segment::Note)> = Vec::new();
+    let mut needy: Vec<(Item, ItemState, segment::ItemMeta)> = Vec::new();
     let mut members: BTreeMap<ItemId, BTreeSet<ItemId>> = BTreeMap::new();
     let mut done = 0;
     for record in queue::all(view)? {
@@ -200,7 +200,7 @@ fn items(view: &dyn View, sessions: &[Session], found: &mut Vec<String>) -> Resu
                 for set in groups::of(&item) {
                     members.entry(set).or_default().insert(item.id.clone());
                 }
-                needy.push((item, state, states.note(position)));
+                needy.push((item, state, states.meta(position)));
             }
         }
         if counts != record.counts {
@@ -234,7 +234,7 @@ fn items(view: &dyn View, sessions: &[Session], found: &mut Vec<String>) -> Resu
 /// count and name their members, and know who needs them.
 fn needs(
     view: &dyn View,
-    items: &[(Item, ItemState, segment::Note)],
+    items: &[(Item, ItemState, segment::ItemMeta)],
     members: &BTreeMap<ItemId, BTreeSet<ItemId>>,
     is_done: &dyn Fn(&ItemId) -> bool,
     found: &mut Vec<String>,
@@ -290,7 +290,7 @@ fn holder(
         let here = |l: &&session::Lease| l.item.as_ref().is_some_and(|i| i.id == item.id && i.slot == *slot);
         leases.extend(session.leases.iter().filter(here).map(|l| (&session.name, l)));
     }
-    let note = states.note(slot.index);
+    let note = states.meta(slot.index);
     match (state, leases.as_slice()) {
         (ItemState::Claimed, [(name, lease)]) => {
             if note.by.as_ref() != Some(name) || note.lease != Some(lease.id) {

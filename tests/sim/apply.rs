@@ -140,7 +140,7 @@ impl Sim {
             at.room.iter().filter(|(id, g)| Some(**id) != turn.ticket && g.alive && g.out.is_none());
         // What was accepted before goes first.
         let (mut posted, others): (Vec<_>, Vec<_>) = waiting.partition(|(_, guest)| guest.owner.is_none());
-        posted.sort_by_key(|(_, guest)| !matches!(*guest.op, Op::HandOut(_)));
+        posted.sort_by_key(|(_, guest)| !matches!(*guest.op, Op::PrefetchGrant(_)));
         for (id, guest) in posted.into_iter().chain(others) {
             if own.is_none() && guest.owner.is_some() && turn.ticket.is_some_and(|t| t < *id) {
                 own = Some(serve(turn.act, &turn.op, None));
@@ -208,7 +208,7 @@ impl Sim {
         } else {
             at.watch.stale(steady)
         };
-        Context { now, clone: Some(at.name.clone()), stale, pool: self.config.pool, accepted: None }
+        Context { now, clone: Some(at.name.clone()), stale, prefetch: self.config.pool, accepted: None }
     }
 
     /// Looks at the leases of other clones.

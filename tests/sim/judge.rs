@@ -240,7 +240,7 @@ impl Judge {
     /// too soon is judged elsewhere.
     fn pools(&mut self, before: &State, new: &State) -> Result<(), ViewError> {
         let leases = |s: &State| -> Result<HashSet<u64>, ViewError> {
-            let pools = session::all(&s.view)?.into_iter().filter(|s| s.pool);
+            let pools = session::all(&s.view)?.into_iter().filter(|s| s.prefetch);
             Ok(pools.flat_map(|p| p.leases).map(|l| l.id).collect())
         };
         let (was, is) = (leases(before)?, leases(new)?);
@@ -350,7 +350,9 @@ impl Judge {
 /// True when the same state tells that an item was handed to a session.
 fn handed_with(state: &State, session: &SessionName, item: &ItemId) -> bool {
     state.acts.iter().any(|(_, op)| match &**op {
-        Op::HandOut(out) => out.next.session == *session && out.items.iter().any(|given| given.id == *item),
+        Op::PrefetchGrant(out) => {
+            out.next.session == *session && out.items.iter().any(|given| given.id == *item)
+        }
         _ => false,
     })
 }

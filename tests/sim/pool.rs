@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use git_coord::model::op::{HandOut, Handed};
+use git_coord::model::op::{PrefetchGrant, PrefetchedItem};
 use git_coord::model::outcome::Taken;
-use git_coord::model::{Context, Op, Outcome, Txn, apply_ready, foresee, prefetch};
+use git_coord::model::{Context, Op, Outcome, Txn, grant_prefetched, prefetch, project};
 
 use super::clone::{Answer, Guest};
 use super::sessions::Safe;
@@ -12,9 +12,9 @@ use super::state::Act;
 use super::{Invariant, Mistake, Sim};
 
 /// The items of a pool that were handed out and not told yet.
-fn handed(guest: &Guest) -> Option<&HandOut> {
+fn handed(guest: &Guest) -> Option<&PrefetchGrant> {
     match &*guest.op {
-        Op::HandOut(out) if guest.out.is_none() => Some(out),
+        Op::PrefetchGrant(out) if guest.out.is_none() => Some(out),
         _ => None,
     }
 }
@@ -35,9 +35,9 @@ impl Sim {
         let mut txn = Txn::new(&at.tip.view);
         let blind = self.config.mistake == Some(Mistake::PoolTwice);
         for out in at.room.values().filter(|_| !blind).filter_map(handed) {
-            foresee(&mut txn, &Op::HandOut(out.clone()), &context).expect("memory can be read");
+            project(&mut txn, &Op::PrefetchGrant(out.clone()), &context).expect("memory can be read");
         }
-        let taken = apply_ready(&mut txn, next, &context, &|lease| at.ages.is_fresh(lease, steady));
+        let taken = grant_prefetched(&mut txn, next, &context, &|lease| at.ages.is_fresh(lease, steady));
         let items = taken.expect("memory can be read");
         if items.len() < next.count {
             return false;
@@ -50,19 +50,23 @@ impl Sim {
         }
         self.stats.ready += items.len() as u64;
         self.note(|| format!("act {act}: granted from the pool"));
-        let given = |taken: &Taken| Handed { id: taken.item.id.clone(), lease: taken.lease };
+        let given = |taken: &Taken| PrefetchedItem { id: taken.item.id.clone(), lease: taken.lease };
         let name = prefetch::name_of(&context.clone.expect("there is a remote")).expect("a name");
-        let out =
-            HandOut { pool: name, next: next.clone(), items: items.iter().map(given).collect(), at: wall };
-        self.enter(clone, act, Rc::new(Op::HandOut(out)), None);
+        let out = PrefetchGrant {
+            pool: name,
+            next: next.clone(),
+            items: items.iter().map(given).collect(),
+            at: wall,
+        };
+        self.enter(clone, act, Rc::new(Op::PrefetchGrant(out)), None);
         self.sessions[session]
-            .learn(op, &Outcome::Taken { items, reason: None, passed: Vec::new(), skips: None });
+            .learn(op, &Outcome::Taken { items, reason: None, passed: Vec::new(), hints: None });
         true
     }
 
     /// What was handed out is refused now.
     pub fn handed_in_vain(&mut self, act: Act, op: &Op, answer: Option<&Answer>) {
-        let (Op::HandOut(out), Some(answer)) = (op, answer) else { return };
+        let (Op::PrefetchGrant(out), Some(answer)) = (op, answer) else { return };
         let Some(session) = self.sessions.iter_mut().find(|s| s.name == out.next.session) else { return };
         match answer.outcome {
             // A session that has ended has nothing, whatever it was handed before that was known here:

@@ -267,7 +267,7 @@ impl Sim {
     /// Nobody may lose a lease that is safe by his own reckoning.
     pub fn check_expired(&mut self, state: &State) {
         for event in state.events.iter().filter(|e| e.event == "expired") {
-            let of_pool = event.session.as_ref().is_some_and(|s| s.as_str().starts_with("pool-"));
+            let of_pool = event.session.as_ref().is_some_and(|s| s.as_str().starts_with("prefetch-"));
             let ids = event.data.get("leases").and_then(|l| l.as_array()).into_iter().flatten();
             for lease in ids.filter_map(serde_json::Value::as_u64) {
                 // A lease of a pool may have been handed out already.

@@ -45,7 +45,7 @@ impl State {
     pub fn first() -> Rc<Self> {
         let empty = MemView::default();
         let mut txn = Txn::new(&empty);
-        txn.put_json(header::KEY, &header::Head::new("simulated".into()));
+        txn.put_json(header::KEY, &header::StateHeader::new("simulated".into()));
         let root = State {
             id: 0,
             parent: 0,

@@ -2,7 +2,7 @@
 
 use git_coord::model::choice::Choice;
 use git_coord::model::claim::Mode;
-use git_coord::model::header::{self, Head};
+use git_coord::model::header::{self, StateHeader};
 use git_coord::model::op::{ClaimPaths, StartSession, TakeNext};
 use git_coord::model::session::Verified;
 use git_coord::model::{Context, ItemId, MemView, Op, QueueName, Txn, apply, session};
@@ -18,7 +18,7 @@ const HOUR: i64 = 3600;
 fn claimed(clone: Option<&str>) -> MemView {
     let mut state = MemView::default();
     let mut txn = Txn::new(&state);
-    txn.put_json(header::KEY, &Head::new("store".into()));
+    txn.put_json(header::KEY, &StateHeader::new("store".into()));
     let changes = txn.finish().0;
     state.commit(changes);
     act(&mut state, clone, NOON, &Op::StartSession(StartSession::new(name("ada"))));

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use git_coord::model::choice::{Choice, Skips};
+use git_coord::model::choice::{Choice, SearchHints};
 use git_coord::model::claim::{self, Mode};
-use git_coord::model::header::{self, Head};
+use git_coord::model::header::{self, StateHeader};
 use git_coord::model::op::{ClaimPaths, Finish, RenewWhat, StartSession, TakeNext};
 use git_coord::model::update::{self, Change, Update};
 use git_coord::model::{
@@ -26,17 +26,17 @@ struct Machine {
     state: MemView,
     oracle: Oracle,
     /// What each session's last search found out.
-    skips: BTreeMap<usize, Skips>,
+    hints: BTreeMap<usize, SearchHints>,
 }
 
 impl Machine {
     fn new() -> Self {
         let mut state = MemView::default();
         let mut txn = Txn::new(&state);
-        txn.put(header::KEY, to_json(&Head::new("store".into())));
+        txn.put(header::KEY, to_json(&StateHeader::new("store".into())));
         let (changes, _) = txn.finish();
         state.commit(changes);
-        Machine { state, oracle: Oracle::default(), skips: BTreeMap::new() }
+        Machine { state, oracle: Oracle::default(), hints: BTreeMap::new() }
     }
 
     fn context(&self) -> Context {
@@ -96,7 +96,7 @@ impl Machine {
             let slot = item_index::find(&self.state, &ItemId::parse(id).unwrap())
                 .unwrap()
                 .expect("the item is known");
-            let (state, ..) = queue::standing(&self.state, &slot).unwrap();
+            let (state, ..) = queue::placement(&self.state, &slot).unwrap();
             assert_eq!(state, work.state, "state of {id} after {after:?}");
         }
     }
@@ -217,7 +217,7 @@ fn carry_out(machine: &mut Machine, step: &Step) {
         Step::Next { session, count, ttl } => {
             machine.oracle.sweep(Some(SESSIONS[*session]));
             let choice = Choice {
-                skips: machine.skips.get(session).cloned().into_iter().collect(),
+                hints: machine.hints.get(session).cloned().into_iter().collect(),
                 ..Choice::default()
             };
             let op = TakeNext {
@@ -229,8 +229,8 @@ fn carry_out(machine: &mut Machine, step: &Step) {
                 choice,
             };
             match machine.apply(&Op::Next(op), Some(&who(session))) {
-                Outcome::Taken { items, reason, skips, .. } => {
-                    machine.skips.extend(skips.map(|s| (*session, s)));
+                Outcome::Taken { items, reason, hints, .. } => {
+                    machine.hints.extend(hints.map(|s| (*session, s)));
                     assert_eq!(items.len() < *count, reason.is_some(), "a reason when there are fewer");
                     let wrong = machine.oracle.take(SESSIONS[*session], &items, *count, *ttl);
                     assert_eq!(wrong, Ok(()), "{step:?}");

@@ -1,4 +1,4 @@
-//! `coord.pool`: what a clone keeps ready is handed out without the remote, and never twice.
+//! `coord.prefetch`: what a clone keeps ready is handed out without the remote, and never twice.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ pub fn pooled(n: usize, pool: &str) -> Hub {
     sessions(&hub, &["alice", "bob"]);
     let a = &hub.clones[0];
     a.sessions(&["carol"]);
-    a.git(&["config", "coord.pool", pool]);
+    a.git(&["config", "coord.prefetch", pool]);
     a.import(&lines(0..n)).ok();
     quiet(&hub);
     hub
@@ -166,7 +166,7 @@ fn two_clones_with_pools_drain_a_queue_without_loss_or_doubles() {
     let mut done: Vec<String> = std::thread::scope(|scope| {
         let mut workers = Vec::new();
         for (i, clone) in hub.clones.iter().enumerate() {
-            clone.git(&["config", "coord.pool", "6"]);
+            clone.git(&["config", "coord.prefetch", "6"]);
             for s in 0..3 {
                 let name = format!("s{i}{s}");
                 clone.sessions(&[&name]);
@@ -229,8 +229,8 @@ fn a_pool_is_shown_as_such_and_nobody_works_as_one() {
         assert_eq!(pool["own"], clone.root == a.root);
         assert_eq!(status.ok()["claims"], 5);
         assert_eq!(status.ok()["queues"][0]["claimed"], 5);
-        assert!(names(&status).iter().all(|n| !n.starts_with("pool-")), "{status:?}");
-        assert!(names(&clone.coord(&["session", "list"])).iter().all(|n| !n.starts_with("pool-")));
+        assert!(names(&status).iter().all(|n| !n.starts_with("prefetch-")), "{status:?}");
+        assert!(names(&clone.coord(&["session", "list"])).iter().all(|n| !n.starts_with("prefetch-")));
     }
     let pool = a.coord(&["status"]).ok()["pools"][0]["name"].as_str().unwrap().to_owned();
     for words in [&["claim", "x"][..], &["next"], &["done", "T001"], &["drop", "T001"]] {
@@ -252,7 +252,7 @@ fn a_pool_that_is_switched_off_goes_back_with_the_next_call() {
     let hub = pooled(40, "4");
     let [a, b] = &hub.clones[..] else { unreachable!() };
     a.coord(&["next"]).ok();
-    a.git(&["config", "--unset", "coord.pool"]);
+    a.git(&["config", "--unset", "coord.prefetch"]);
     assert_eq!(a.coord(&["next"]).items(), ["T001"], "what is there is given first");
     assert_eq!(ready(a), Vec::<String>::new());
     assert_eq!(b.coord(&["next"]).items(), ["T002"]);
@@ -263,7 +263,7 @@ fn a_pool_that_is_switched_off_goes_back_with_the_next_call() {
 fn runs_work_off_a_pool() {
     let hub = Hub::new(2);
     let [a, b] = &hub.clones[..] else { unreachable!() };
-    a.git(&["config", "coord.pool", "4"]);
+    a.git(&["config", "coord.prefetch", "4"]);
     let text: String =
         (0..16).map(|i| format!("{{\"id\":\"R{i:02}\",\"title\":\"t\",\"run\":\"true\"}}\n")).collect();
     a.import(&text).ok();

@@ -39,7 +39,7 @@ fn a_clock_that_is_set_back_hands_out_nothing_that_others_have_taken() {
         b.coord(&["next", "--item", item, "--wait", "2m"]).ok();
     }
     let pools = a.store().read(|view| git_coord::model::session::all(view)).unwrap();
-    let lease = pools.into_iter().find(|s| s.pool).unwrap().leases[0].clone();
+    let lease = pools.into_iter().find(|s| s.prefetch).unwrap().leases[0].clone();
     let real = b.session("bob").leases.iter().map(|l| l.since).max().unwrap();
     let back = lease.renewed.as_second() - real.as_second();
     assert!(back < -3, "{back}");

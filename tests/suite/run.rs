@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use git_coord::model::ItemId;
-use git_coord::model::shard::Share;
+use git_coord::model::shard::Shard;
 use serde_json::{Value, json};
 
 use super::run_stop::{pid_in, vanish};
@@ -228,13 +228,13 @@ fn shares_divide_the_items_among_ci_jobs() {
     env.sessions(&["me"]);
     let ids: Vec<String> = (0..12).map(|n| format!("i{n:02}")).collect();
     import(&env, &ids.iter().map(|id| json!({"id":id,"title":"t"})).collect::<Vec<_>>());
-    let first: Share = "1/2".parse().unwrap();
+    let first: Shard = "1/2".parse().unwrap();
     let wanted: Vec<&String> =
         ids.iter().filter(|id| first.has_files(&[], &ItemId::parse(id).unwrap())).collect();
     assert!((1..12).contains(&wanted.len()), "the ids of this test fall into both shares");
-    let call = env.coord_as("me", &["work", "--share", "1/2", "--", "true"]);
+    let call = env.coord_as("me", &["work", "--shard", "1/2", "--", "true"]);
     assert_eq!(call.items().iter().collect::<Vec<_>>(), wanted, "share 1 was done, nothing else");
-    let call = env.coord_as("me", &["work", "--share", "2/2", "--", "true"]);
+    let call = env.coord_as("me", &["work", "--shard", "2/2", "--", "true"]);
     assert_eq!(call.ok()["done"], 12 - wanted.len(), "share 2 is the rest");
     assert!(states(&env).iter().all(|(_, state)| state == "done"));
 }

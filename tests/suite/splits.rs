@@ -12,20 +12,20 @@ fn shares_are_apart_and_cover_everything() {
     let env = with_sessions();
     import(&env, 60);
     let call = env.coord(&["queue", "split", "--sessions", "3", "--into", "s"]);
-    let shares = call.ok()["shares"].as_array().unwrap();
-    let sum: u64 = shares.iter().map(|s| s["items"].as_u64().unwrap()).sum();
+    let shards = call.ok()["shards"].as_array().unwrap();
+    let sum: u64 = shards.iter().map(|s| s["items"].as_u64().unwrap()).sum();
     assert_eq!(
-        (sum, shares[1]["session"].as_str(), shares[1]["share"].as_str()),
+        (sum, shards[1]["session"].as_str(), shards[1]["shard"].as_str()),
         (60, Some("s-2"), Some("2/3"))
     );
     let mut all = BTreeSet::new();
-    for (n, share) in shares.iter().enumerate() {
+    for (n, shard) in shards.iter().enumerate() {
         let name = format!("s-{}", n + 1);
         let items = next(&env, &name, &["--count", "100"]);
-        assert_eq!(items.len() as u64, share["items"].as_u64().unwrap(), "{name}");
+        assert_eq!(items.len() as u64, shard["items"].as_u64().unwrap(), "{name}");
         all.extend(items);
     }
-    assert_eq!(all.len(), 60, "every item belongs to one share");
+    assert_eq!(all.len(), 60, "every item belongs to one shard");
 }
 
 #[test]
@@ -51,10 +51,10 @@ fn a_split_replaces_the_one_before_and_leaves_the_sessions_alone() {
     let acts = commits();
     split(&[]);
     assert_eq!(commits() - acts, 1, "all of it, or nothing");
-    for (name, share) in [("s-1", "1/2"), ("s-2", "2/2")] {
+    for (name, shard) in [("s-1", "1/2"), ("s-2", "2/2")] {
         let session = env.session(name);
         assert_eq!((session.queues.len(), session.areas.len()), (0, 0), "{name}: of all queues and areas");
-        assert_eq!(session.share, share.parse().ok());
+        assert_eq!(session.shard, shard.parse().ok());
     }
     let after = env.session("s-1");
     assert_eq!(
@@ -65,7 +65,7 @@ fn a_split_replaces_the_one_before_and_leaves_the_sessions_alone() {
     assert_eq!(ones.concat().len(), 21, "all queues are covered again");
     // One that comes to be by it can be started in any worktree.
     env.coord(&["session", "start", "s-2"]).ok();
-    assert_eq!(env.session("s-2").share, "2/2".parse().ok());
+    assert_eq!(env.session("s-2").shard, "2/2".parse().ok());
 }
 
 fn split(env: &TestEnv, n: &str, words: &[&str]) -> Vec<String> {
@@ -79,7 +79,7 @@ fn ids(items: &[String]) -> BTreeSet<ItemId> {
     items.iter().map(|i| ItemId::parse(i).unwrap()).collect()
 }
 
-/// Whoever is left over has no share: it keeps what it holds, and takes nothing of the others'.
+/// Whoever is left over has no shard: it keeps what it holds, and takes nothing of the others'.
 #[test]
 fn a_split_over_fewer_sessions_retires_the_shares_that_are_left_over() {
     let env = with_sessions();
@@ -88,36 +88,36 @@ fn a_split_over_fewer_sessions_retires_the_shares_that_are_left_over() {
     let held = next(&env, "w-3", &["--count", "2"]);
     env.coord(&["session", "end", "w-4"]).ok();
     // Not of this split, whatever they are called.
-    for (name, share) in [("w-03", "3/3"), ("w-9", "1/2"), ("w-x", "1/2")] {
-        env.coord(&["--session", name, "session", "start", name, "--share", share]).ok();
+    for (name, shard) in [("w-03", "3/3"), ("w-9", "1/2"), ("w-x", "1/2")] {
+        env.coord(&["--session", name, "session", "start", name, "--shard", shard]).ok();
     }
-    let others = ["w-03", "w-9", "w-x"].map(|n| env.session(n).share);
+    let others = ["w-03", "w-9", "w-x"].map(|n| env.session(n).shard);
     assert_eq!(split(&env, "2", &[]), ["w-3", "w-4"]);
-    assert_eq!(["w-03", "w-9", "w-x"].map(|n| env.session(n).share), others);
+    assert_eq!(["w-03", "w-9", "w-x"].map(|n| env.session(n).shard), others);
     let three = env.session("w-3");
     assert_eq!(ids(&held), three.leases.iter().filter_map(|l| Some(l.item.as_ref()?.id.clone())).collect());
     let call = env.coord_as("w-3", &["next"]);
     assert!(call.items().is_empty());
     let why = call.ok()["empty_reason"].as_str().unwrap();
-    assert!(why.contains("w-3 has no share any more: the split is over 2 sessions now"), "{why}");
+    assert!(why.contains("w-3 has no shard any more: the split is over 2 sessions now"), "{why}");
     let done: Vec<&str> = std::iter::once("done").chain(held.iter().map(String::as_str)).collect();
     env.coord_as("w-3", &done).ok();
-    assert!(split(&env, "2", &[]).is_empty(), "they have no share to lose");
+    assert!(split(&env, "2", &[]).is_empty(), "they have no shard to lose");
     let item = next(&env, "w-1", &[]).remove(0);
     env.coord_as("w-1", &["drop", &item]).ok();
     let refused = env.coord_as("w-3", &["next", "--item", &item]);
     assert_eq!(refused.fails(5, "refused")["details"]["rule"], "outside-assignment");
-    // One that ended does not come back with the share that it had.
+    // One that ended does not come back with the shard that it had.
     env.coord(&["session", "start", "w-4"]).ok();
     assert!(next(&env, "w-4", &["--count", "9"]).is_empty());
-    // It may help, and gets a share again when the split grows.
+    // It may help, and gets a shard again when the split grows.
     env.coord(&["session", "start", "w-4", "--help-others"]).ok();
     assert_eq!(next(&env, "w-4", &[]).len(), 1);
     assert!(split(&env, "3", &[]).is_empty());
-    let shares = ["w-3", "w-4"].map(|n| env.session(n).share.unwrap().to_string());
-    assert_eq!(shares, ["3/3", "4/3"]);
+    let shards = ["w-3", "w-4"].map(|n| env.session(n).shard.unwrap().to_string());
+    assert_eq!(shards, ["3/3", "4/3"]);
     let taken: Vec<usize> = ["w-1", "w-2", "w-3"].map(|n| next(&env, n, &["--count", "99"]).len()).into();
-    assert_eq!(taken.iter().sum::<usize>(), 27, "what is left is in the three shares: {taken:?}");
+    assert_eq!(taken.iter().sum::<usize>(), 27, "what is left is in the three shards: {taken:?}");
     assert!(taken[2] > 0);
     assert_eq!(split(&env, "1", &[]), ["w-2", "w-3"]);
     let call = env.coord_as("w-4", &["next"]);

@@ -22,7 +22,7 @@ fn a_worktree_whose_session_is_refused_goes_again() {
     let a = &hub.clones[0];
     a.coord_as("alice", &["next"]).ok();
     assert!(!ready(a).is_empty());
-    let pool = format!("pool-{}", a.coord(&["remote"]).ok()["clone"].as_str().unwrap());
+    let pool = format!("prefetch-{}", a.coord(&["remote"]).ok()["clone"].as_str().unwrap());
     start(a, &pool, "../wp", &[]).fails(5, "refused");
     nothing_is_left(a, "../wp", &pool);
     // The server does not take it; neither a branch that was there nor its commits are touched.

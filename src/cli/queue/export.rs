@@ -105,7 +105,7 @@ impl Done<'_> {
             return Ok(!groups::get(self.view, id)?.is_open());
         }
         Ok(match self.index.find(self.view, id)? {
-            Some(slot) => queue::standing(self.view, &slot)?.0 == ItemState::Done,
+            Some(slot) => queue::placement(self.view, &slot)?.0 == ItemState::Done,
             None => false,
         })
     }

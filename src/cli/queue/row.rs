@@ -25,23 +25,23 @@ pub struct Row {
 /// `None` when the item is in no known state.
 pub fn row(item: &Item, slot: &Slot, states: &segment::States) -> Option<Row> {
     let state = states.get(slot.index)?;
-    let note = states.note(slot.index);
+    let meta = states.meta(slot.index);
     let mut map = item_json::item(item, &slot.queue, states.priority);
     map.insert("state".into(), json!(state));
     // Who held a free item before is history, and no answer to who has it.
-    let by = note.by.clone().filter(|_| !matches!(state, ItemState::Pending | ItemState::Blocked));
+    let by = meta.by.clone().filter(|_| !matches!(state, ItemState::Pending | ItemState::Blocked));
     map.insert("session".into(), json!(by));
-    map.insert("attempt".into(), json!(note.attempt));
+    map.insert("attempt".into(), json!(meta.attempt));
     if state == ItemState::Claimed {
-        map.insert("lease".into(), json!(note.lease));
+        map.insert("lease".into(), json!(meta.lease));
     }
-    if let Some(at) = note.at {
+    if let Some(at) = meta.at {
         map.insert("at".into(), json!(at.to_string()));
     }
-    if let Some(until) = note.until {
+    if let Some(until) = meta.until {
         map.insert("until".into(), json!(until.to_string()));
     }
-    if let Some(why) = &note.why {
+    if let Some(why) = &meta.why {
         map.insert("why".into(), json!(why));
     }
     let by = by.map(|s| format!(", {s}")).unwrap_or_default();

@@ -38,7 +38,7 @@ pub fn show(app: &App, args: &ShowArgs) -> CliResult<Answer> {
     let mut lines = vec![row.line.fit(None)];
     lines.extend(files(&item));
     let mut facts = facts(&item);
-    if let Some(why) = states.note(slot.index).why {
+    if let Some(why) = states.meta(slot.index).why {
         facts.push(("last attempt".into(), why));
     }
     let mut json = row.json;

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::model::op::Assign;
-use crate::model::shard::Share;
+use crate::model::shard::Shard;
 use crate::model::split::{self, Part};
 use crate::model::{ItemId, Op, Outcome, QueueName, SessionName, queue};
 
@@ -15,11 +15,11 @@ use crate::cli::text;
 
 /// Split the items evenly over sessions, so that no two share a file
 #[derive(Debug, Args)]
-#[command(after_help = "Which share an item belongs to follows from its first file: items on one file\n\
-                        are in one share, and items that are imported later fall into place by\n\
+#[command(after_help = "Which shard an item belongs to follows from its first file: items on one file\n\
+                        are in one shard, and items that are imported later fall into place by\n\
                         themselves.\n\
                         With --into, the queues and areas that the sessions had before are replaced.\n\
-                        Sessions beyond N, of an earlier split with this PREFIX, have no share any more:\n\
+                        Sessions beyond N, of an earlier split with this PREFIX, have no shard any more:\n\
                         they keep what they hold until it is done, and take nothing else unless they help\n\
                         others.")]
 pub struct SplitArgs {
@@ -29,7 +29,7 @@ pub struct SplitArgs {
     /// Count the items of this queue only; may be given several times
     #[arg(long = "queue", value_name = "Q")]
     queues: Vec<QueueName>,
-    /// Give the shares to the sessions PREFIX-1, PREFIX-2, …, which come to be if need be
+    /// Give the shards to the sessions PREFIX-1, PREFIX-2, …, which come to be if need be
     #[arg(long, value_name = "PREFIX")]
     into: Option<String>,
 }
@@ -51,14 +51,14 @@ pub fn split(app: &App, args: &SplitArgs) -> CliResult<Answer> {
         }
     }
     let parts = store.read(|view| split::parts(view, &args.queues, args.sessions))?;
-    // Of an earlier split nothing stays: the shares are of exactly what was asked for.
-    let assign = |(name, share): (&SessionName, Share)| Assign {
+    // Of an earlier split nothing stays: the shards are of exactly what was asked for.
+    let assign = |(name, shard): (&SessionName, Shard)| Assign {
         session: name.clone(),
         queues: queues.clone(),
         areas: Vec::new(),
-        share: Some(share),
+        shard: Some(shard),
     };
-    let sessions: Vec<Assign> = names.iter().zip(Share::all(args.sessions)).map(assign).collect();
+    let sessions: Vec<Assign> = names.iter().zip(Shard::all(args.sessions)).map(assign).collect();
     let Some(prefix) = args.into.clone() else { return Ok(answer(args, &names, &parts, &[])) };
     match app.submit(&store, &Op::Split { prefix, sessions }, None)? {
         Outcome::Split { retired } => Ok(answer(args, &names, &parts, &retired)),
@@ -73,34 +73,34 @@ fn names(args: &SplitArgs) -> CliResult<Vec<SessionName>> {
     names.map_err(|e| CliError::usage(format!("--into {prefix:?}: {e}")))
 }
 
-/// A session whose share is gone, and the items that it holds.
+/// A session whose shard is gone, and the items that it holds.
 type Retired = (SessionName, Vec<ItemId>);
 
 fn answer(args: &SplitArgs, names: &[SessionName], parts: &[Part], retired: &[Retired]) -> Answer {
-    let shares: Vec<Share> = Share::all(args.sessions).collect();
+    let shards: Vec<Shard> = Shard::all(args.sessions).collect();
     let total: u64 = parts.iter().map(|p| p.items).sum();
     let most = parts.iter().map(|p| p.items).max().unwrap_or(0);
     let balance = if total == 0 { 1.0 } else { most as f64 * parts.len() as f64 / total as f64 };
-    let rows: Vec<Value> = (shares.iter().zip(parts).enumerate())
-        .map(|(n, (share, part))| {
+    let rows: Vec<Value> = (shards.iter().zip(parts).enumerate())
+        .map(|(n, (shard, part))| {
             json!({
-                "share": share, "session": names.get(n), "items": part.items, "files": part.files,
+                "shard": shard, "session": names.get(n), "items": part.items, "files": part.files,
             })
         })
         .collect();
     let wide = names.iter().map(|n| n.as_str().len()).max().unwrap_or(0).max(7);
     let mut lines =
         vec![paint(FAINT, format!("{:9}  {:wide$}  {:>8}  {:>8}", "SHARE", "SESSION", "ITEMS", "FILES"))];
-    for (n, (share, part)) in shares.iter().zip(parts).enumerate() {
+    for (n, (shard, part)) in shards.iter().zip(parts).enumerate() {
         let name = names.get(n).map_or("-", |name| name.as_str());
-        let row = format!("{:9}  {name:wide$}  {:>8}  {:>8}", share.to_string(), part.items, part.files);
+        let row = format!("{:9}  {name:wide$}  {:>8}  {:>8}", shard.to_string(), part.items, part.files);
         lines.push(row);
     }
-    lines.push(format!("The largest share has {} times the mean.", paint(STRONG, format!("{balance:.2}"))));
+    lines.push(format!("The largest shard has {} times the mean.", paint(STRONG, format!("{balance:.2}"))));
     lines.extend(retired.iter().map(retired_line));
     let gone: Vec<Value> =
         retired.iter().map(|(name, held)| json!({ "session": name, "holds": held })).collect();
-    let data = json!({ "shares": rows, "items": total, "balance": balance, "retired": gone });
+    let data = json!({ "shards": rows, "items": total, "balance": balance, "retired": gone });
     let queues: String = args.queues.iter().map(|q| format!(" --queue {q}")).collect();
     let hint = match names.first() {
         Some(name) if names.len() > 1 => {
@@ -108,7 +108,7 @@ fn answer(args: &SplitArgs, names: &[SessionName], parts: &[Part], retired: &[Re
         }
         Some(name) => format!("it begins in its worktree with: git coord session start {name}"),
         None => format!(
-            "each begins with its own: git coord session start NAME{queues} --share 1/{}",
+            "each begins with its own: git coord session start NAME{queues} --shard 1/{}",
             args.sessions
         ),
     };
@@ -118,7 +118,7 @@ fn answer(args: &SplitArgs, names: &[SessionName], parts: &[Part], retired: &[Re
 fn retired_line((name, held): &Retired) -> String {
     let name = paint(STRONG, name);
     match held.len() {
-        0 => format!("{name} has no share any more."),
-        n => format!("{name} has no share any more; it keeps {} until done.", text::count(n, "item")),
+        0 => format!("{name} has no shard any more."),
+        n => format!("{name} has no shard any more; it keeps {} until done.", text::count(n, "item")),
     }
 }

@@ -66,7 +66,7 @@ fn turn(app: &App, store: &Store, why: &Why, asking: Option<&SessionName>) -> Cl
         count: 1,
         ttl: app.settings.ttl,
         filter: Filter::default(),
-        choice: Choice { skips: store.hints(session), ..Choice::default() },
+        choice: Choice { hints: store.hints(session), ..Choice::default() },
     });
     // Tried out on what is read, and never written.
     let outcome = store.read(|view| apply(&mut Txn::new(view), &op, &context))?;
@@ -138,10 +138,10 @@ fn why_json(why: &Why, held: &HeldUp, turn: &Turn) -> Value {
         "waits_for": why.waits.iter().map(wait_json).collect::<Vec<_>>(),
         "roots": why.roots.iter().map(wait_json).collect::<Vec<_>>(),
         "holders": holders_json(&why.held),
-        "until": why.note.until.map(|t| t.to_string()),
-        "attempt": why.note.attempt, "fails": why.note.fails,
+        "until": why.meta.until.map(|t| t.to_string()),
+        "attempt": why.meta.attempt, "fails": why.meta.fails,
         "max_attempts": why.queue.max_attempts,
-        "why": why.note.why,
+        "why": why.meta.why,
         "held_up": held_up_json(held),
     })
 }
@@ -157,8 +157,8 @@ fn reasons(why: &Why) -> Vec<String> {
         ItemState::Done => list.push("it is done".to_owned()),
         ItemState::Failed => list.push(format!(
             "it was given up after {}{}",
-            text::count(why.note.fails as usize, "failure"),
-            why.note.why.as_ref().map(|w| format!(": {w}")).unwrap_or_default()
+            text::count(why.meta.fails as usize, "failure"),
+            why.meta.why.as_ref().map(|w| format!(": {w}")).unwrap_or_default()
         )),
         ItemState::Claimed => {
             if let Some((session, until)) = &why.holder {
@@ -171,7 +171,7 @@ fn reasons(why: &Why) -> Vec<String> {
     if !why.waits.is_empty() {
         list.push(format!("it waits for {}", text::count(why.waits.len(), "other")));
     }
-    if let Some(until) = why.note.until {
+    if let Some(until) = why.meta.until {
         list.push(format!("it cools down after a failure, {} left", text::until(until)));
     }
     list.extend(why.held.iter().map(|b| {
@@ -203,8 +203,8 @@ fn why_text(why: &Why, held: &HeldUp, turn: &Turn) -> Vec<String> {
         lines.push("  in the end, all of it waits for".to_owned());
         lines.extend(wait_lines(&why.roots));
     }
-    if why.note.attempt > 0 && !matches!(why.state, ItemState::Done | ItemState::Failed) {
-        let (n, most) = (why.note.fails, why.queue.max_attempts);
+    if why.meta.attempt > 0 && !matches!(why.state, ItemState::Done | ItemState::Failed) {
+        let (n, most) = (why.meta.fails, why.queue.max_attempts);
         lines.push(format!("  {n} of {most} attempts have failed"));
     }
     if held.total > 0 && why.state != ItemState::Done {

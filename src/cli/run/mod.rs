@@ -11,7 +11,7 @@ use clap::Args;
 
 use crate::exec::Stop;
 use crate::model::QueueName;
-use crate::model::shard::Share;
+use crate::model::shard::Shard;
 use crate::runner::{self, Job, RunSpec, RunnerError, Workspace};
 
 use crate::cli::app::App;
@@ -82,9 +82,9 @@ struct Which {
     /// Take from this queue only; may be given several times [default: all queues]
     #[arg(long = "queue", value_name = "Q")]
     queues: Vec<QueueName>,
-    /// Take only share K of N, the same items everywhere: for jobs in CI
+    /// Take only shard K of N, the same items everywhere: for jobs in CI
     #[arg(long, value_name = "K/N")]
-    share: Option<Share>,
+    shard: Option<Shard>,
     /// Stop after this many commands
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max: Option<u64>,
@@ -130,7 +130,7 @@ fn spec(app: &App, which: &Which, job: Job, workspace: Workspace) -> RunSpec {
         job,
         workspace,
         queues: which.queues.clone(),
-        share: which.share,
+        shard: which.shard,
         ttl: which.ttl.ttl.unwrap_or(app.settings.ttl),
         exact_ttl: which.ttl.ttl.is_some(),
         time_limit: which.timeout,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::model::ItemId;
-use crate::model::choice::Skipped;
+use crate::model::choice::SkipCounts;
 use crate::runner::{AttemptReport, AttemptResult, Job, RunSpec, Summary};
 
 use crate::cli::app::App;
@@ -163,14 +163,14 @@ fn left(spec: &RunSpec, summary: &Summary) -> Option<String> {
     let unsure = if spec.job == Job::Own { "free (or without a command)" } else { "free" };
     let free = if summary.passed.is_some() { "free" } else { unsure };
     let passed = summary.passed.unwrap_or_default();
-    let Skipped { files_held, outside_area, other_share, other_kind } = passed;
-    let known = files_held + outside_area + other_share + other_kind;
+    let SkipCounts { files_held, outside_area, other_shard, other_kind } = passed;
+    let known = files_held + outside_area + other_shard + other_kind;
     let parts: Vec<String> = [
         part(summary.left.pending.saturating_sub(known), free),
         part(other_kind, "without a command"),
         part(files_held, "on files that others hold"),
         part(outside_area, "outside this session's area"),
-        part(other_share, "in other shares"),
+        part(other_shard, "in other shards"),
         part(summary.left.blocked, "waiting for other items"),
         part(summary.left.claimed, "with other sessions"),
     ]

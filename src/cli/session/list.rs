@@ -20,7 +20,7 @@ pub fn list(app: &App) -> CliResult<Answer> {
     app.sweep(&store)?;
     let mut sessions = store.read(|view| session::all(view))?;
     // What a clone keeps ready is nobody's work.
-    sessions.retain(|s| !s.pool);
+    sessions.retain(|s| !s.prefetch);
     let width = sessions.iter().map(|s| s.name.as_str().len()).max().unwrap_or(0);
     let lines: Vec<String> = sessions.iter().map(|s| line(s, &store, width)).collect();
     let text = if lines.is_empty() { Text::from("no session has been started") } else { lines.into() };

@@ -32,7 +32,7 @@ pub fn session_json(session: &Session, store: &Store) -> Value {
     json!({
         "name": session.name, "state": session.state, "worktree": session.worktree,
         "branch": session.branch, "host": session.host, "queues": session.queues,
-        "areas": session.areas, "share": session.share, "help_others": session.help_others,
+        "areas": session.areas, "shard": session.shard, "help_others": session.help_others,
         "started": session.started.to_string(),
         "ended": session.ended.map(|t| t.to_string()), "done": session.done, "failed": session.failed,
         "leases": leases, "last_seen": store.last_seen(&session.name).map(|t| t.to_string()),

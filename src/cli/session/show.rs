@@ -35,9 +35,9 @@ pub fn show(app: &App, args: &ShowArgs) -> CliResult<Answer> {
     if !session.areas.is_empty() {
         lines.push(format!("  areas    {}", session.areas.join(", ")));
     }
-    if let Some(share) = session.share {
-        let gone = session.without_share().map(|_| format!("none: the split is over {} now", share.of()));
-        lines.push(format!("  share    {}", gone.unwrap_or_else(|| share.to_string())));
+    if let Some(shard) = session.shard {
+        let gone = session.without_shard().map(|_| format!("none: the split is over {} now", shard.of()));
+        lines.push(format!("  shard    {}", gone.unwrap_or_else(|| shard.to_string())));
     }
     if session.help_others {
         lines.push("  helps    others, when it has no work of its own".to_owned());

@@ -11,7 +11,7 @@ use crate::git::{GitEnv, HostRepo};
 use crate::model::area::Areas;
 use crate::model::op::StartSession;
 use crate::model::session::{self, Session};
-use crate::model::shard::Share;
+use crate::model::shard::Shard;
 use crate::model::{Op, Outcome, QueueName, SessionName};
 use crate::store::{Store, host_name, random_hex};
 
@@ -43,7 +43,7 @@ pub struct StartArgs {
     areas: Vec<String>,
     /// Offer it only its part of the items, by their files: 2/5 is the second of five, 1/1 is all
     #[arg(long, value_name = "K/N")]
-    share: Option<Share>,
+    shard: Option<Shard>,
     /// Offer it others' work once there is none of its own; '=false' ends that
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     help_others: Option<bool>,
@@ -86,7 +86,7 @@ pub fn start(app: &App, args: &StartArgs) -> CliResult<Answer> {
         paint(STRONG, &session.name),
         session.worktree.as_deref().unwrap_or("?")
     );
-    notes.extend(session.without_share());
+    notes.extend(session.without_shard());
     let mut answer = Answer::new(json!({ "session": session_json(&session, &store) }), text);
     // They may be made later.
     notes.extend(missing(&store, &session.queues)?);
@@ -126,7 +126,7 @@ fn begin(
         host: Some(host_name()),
         queues: (!args.queues.is_empty()).then(|| args.queues.clone()),
         areas: (!args.areas.is_empty()).then(|| args.areas.clone()),
-        share: args.share,
+        shard: args.shard,
         help_others: args.help_others,
         abandoned: known.as_ref().is_some_and(|k| is_free(k, &home.root, clone.as_deref())),
     });

@@ -121,7 +121,7 @@ impl<'a> Status<'a> {
     fn of(known: &'a Known, store: &Store) -> CliResult<Self> {
         let now = crate::clock::now();
         let sessions: Vec<Session<'a>> = known.sessions.sessions().map_err(StoreError::from)?;
-        let (pools, sessions): (Vec<_>, Vec<_>) = sessions.into_iter().partition(|s| s.pool);
+        let (pools, sessions): (Vec<_>, Vec<_>) = sessions.into_iter().partition(|s| s.prefetch);
         let workers: Vec<Worker> = sessions
             .into_iter()
             .map(|session| Worker {

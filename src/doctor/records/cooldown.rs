@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::doctor::Finding;
-use crate::model::cooldown::{self, Rest};
+use crate::model::cooldown::{self, Cooldown};
 use crate::model::{ItemState, Txn, View};
 
 use super::scan::Scan;
 
 /// What the list should be, from the notes of the items.
-fn right(scan: &Scan) -> BTreeSet<Rest> {
+fn right(scan: &Scan) -> BTreeSet<Cooldown> {
     let rests = scan.slots.iter().filter_map(|(id, slot)| {
         let (state, note) = scan.standing(slot)?;
         let until = note.until.filter(|_| state == ItemState::Blocked)?;
-        Some(Rest { until, id: id.clone() })
+        Some(Cooldown { until, id: id.clone() })
     });
     rests.collect()
 }
@@ -46,7 +46,7 @@ pub fn findings(view: &dyn View, scan: &Scan) -> Option<Finding> {
 /// Makes the list say what is so.
 pub fn mend(txn: &mut Txn<'_>, scan: &Scan) {
     if scan.items_whole && is_wrong(txn, scan).is_some() {
-        let list: Vec<Rest> = right(scan).into_iter().collect();
+        let list: Vec<Cooldown> = right(scan).into_iter().collect();
         if list.is_empty() { txn.remove(cooldown::KEY) } else { txn.put_json(cooldown::KEY, &list) }
     }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::doctor::Finding;
 use crate::model::event::Event;
-use crate::model::header::{self, Head};
+use crate::model::header::{self, StateHeader};
 use crate::model::session::Lease;
 use crate::model::{Txn, View, ViewError};
 use crate::store::{LOG_SEGMENT, log_key};
@@ -64,7 +64,7 @@ pub fn mend(txn: &mut Txn<'_>, scan: &Scan, now: Timestamp) -> Result<(), ViewEr
     Ok(())
 }
 
-fn correct(found: &Head, scan: &Scan) -> Head {
+fn correct(found: &StateHeader, scan: &Scan) -> StateHeader {
     let leases = || scan.sessions.values().flat_map(|s| &s.leases);
     let mut right = found.clone();
     right.generation = leases()

@@ -7,9 +7,9 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::doctor::Finding;
 use crate::model::counters::{Kind, QueueStats, Step};
-use crate::model::header::{self, Head};
+use crate::model::header::{self, StateHeader};
 use crate::model::queue::{self, Queue, Slot};
-use crate::model::segment::{self, Note, States};
+use crate::model::segment::{self, ItemMeta, States};
 use crate::model::session::Session;
 use crate::model::view::Entry;
 use crate::model::{ItemId, ItemState, QueueName, SessionName, Txn, View, groups};
@@ -42,7 +42,7 @@ pub struct QueueFound {
 pub struct Scan {
     /// Records that cannot be used.
     pub findings: Vec<Finding>,
-    pub head: Option<Head>,
+    pub head: Option<StateHeader>,
     pub sessions: BTreeMap<SessionName, Session>,
     pub queues: BTreeMap<QueueName, QueueFound>,
     /// Where each item stands.
@@ -242,7 +242,7 @@ impl Scan {
         }
         for (index, line) in parsed.into_iter().enumerate().filter(|(i, _)| !states.is_moved(*i)) {
             if let Some(to) = states.get(index) {
-                let fails = u64::from(states.note(index).fails);
+                let fails = u64::from(states.meta(index).fails);
                 stats.count(&line.kind(), &Step { from: None, to, fails, done_at: None });
             }
             let slot = Slot { queue: queue.clone(), segment: number, index };
@@ -273,9 +273,9 @@ impl Scan {
     }
 
     /// The state and note of the item in a slot, if it is known.
-    pub fn standing(&self, slot: &Slot) -> Option<(ItemState, Note)> {
+    pub fn standing(&self, slot: &Slot) -> Option<(ItemState, ItemMeta)> {
         let states = self.queues.get(&slot.queue)?.segments.get(&slot.segment)?;
-        Some((states.get(slot.index)?, states.note(slot.index)))
+        Some((states.get(slot.index)?, states.meta(slot.index)))
     }
 
     /// The state of the item in a slot, if it is known.

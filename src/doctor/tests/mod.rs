@@ -10,7 +10,7 @@ mod stores;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::model::header::{self, Head};
+use crate::model::header::{self, StateHeader};
 use crate::model::{Context, MemView, Op, Outcome, Txn, apply};
 
 /// An operation from its JSON form.
@@ -58,7 +58,7 @@ impl World {
     pub fn new() -> Self {
         let mut view = MemView::default();
         let mut txn = Txn::new(&view);
-        txn.put_json(header::KEY, &Head::new("s".into()));
+        txn.put_json(header::KEY, &StateHeader::new("s".into()));
         let (changes, _) = txn.finish();
         view.commit(changes);
         World { view, now: Timestamp::from_second(1_700_000_000).unwrap() }

@@ -201,7 +201,7 @@ fn states(clinic: &Clinic) -> BTreeMap<String, String> {
     open.read(|view| {
         let mut map = BTreeMap::new();
         for (id, slot) in model::item_index::all(view)? {
-            map.insert(id, model::queue::standing(view, &slot)?.0.to_string());
+            map.insert(id, model::queue::placement(view, &slot)?.0.to_string());
         }
         Ok(map)
     })

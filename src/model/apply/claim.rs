@@ -16,7 +16,7 @@ use crate::model::records::{header, session as sessions};
 /// When the state cannot be read.
 pub(super) fn claim(txn: &mut Txn<'_>, op: &ClaimPaths, context: &Context) -> Result<Outcome, ViewError> {
     let mut session = granted!(active(txn, &op.session)?);
-    super::prefetch::make_way(txn, &op.paths, context)?;
+    super::prefetch::evict_overlapping(txn, &op.paths, context)?;
     let mut blockers = Vec::new();
     for path in &op.paths {
         blockers.extend(blockers_of(txn, path, &op.session, op.mode)?);

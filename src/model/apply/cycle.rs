@@ -89,7 +89,7 @@ impl<'a> Cycles<'a> {
             }
             None if through_known => match item_index::find(txn, id)? {
                 // Nobody waits for what is done, and what is done waits for nobody.
-                Some(slot) if queue::standing(txn, &slot)?.0 != ItemState::Done => {
+                Some(slot) if queue::placement(txn, &slot)?.0 != ItemState::Done => {
                     queue::item(txn, &slot)?.needs
                 }
                 _ => Vec::new(),

@@ -37,15 +37,15 @@ pub(super) fn finish(
         let Some(slot) = item_index::find(txn, id)? else {
             return Ok(Outcome::Unknown { what: "item".into(), name: id.to_string() });
         };
-        let (state, note, _) = queue::standing(txn, &slot)?;
+        let (state, meta, _) = queue::placement(txn, &slot)?;
         // A repeated command, after an answer that did not arrive.
-        let repeated = note.by.as_ref() == Some(name) && under.is_none_or(|lease| note.lease == Some(lease));
+        let repeated = meta.by.as_ref() == Some(name) && under.is_none_or(|lease| meta.lease == Some(lease));
         if repeated && session.item_loss(id).is_none() && is_result(how, state) {
             states.push((id.clone(), state));
             continue;
         }
         let mut loss = loss_of_item(&session, id);
-        if let Some(by) = note.by.filter(|by| by != name) {
+        if let Some(by) = meta.by.filter(|by| by != name) {
             loss.why = format!("{}; it is {state} now, with {by}", loss.why);
             loss.by = Some(by);
         } else {
@@ -125,25 +125,25 @@ fn hand_back(
 ) -> Result<ItemState, ViewError> {
     let queue = queue::must_get(txn, &item.slot.queue)?;
     let limit = queue.max_attempts;
-    let (_, note, _) = queue::standing(txn, &item.slot)?;
+    let (_, meta, _) = queue::placement(txn, &item.slot)?;
     let state = match how {
         Finish::Done => ItemState::Done,
         Finish::Drop => ItemState::Pending,
-        Finish::Fail { last, .. } if *last || note.fails + 1 >= limit => ItemState::Failed,
+        Finish::Fail { last, .. } if *last || meta.fails + 1 >= limit => ItemState::Failed,
         Finish::Fail { .. } => ItemState::Pending,
     };
     let rests = matches!(how, Finish::Fail { .. }) && state == ItemState::Pending;
     let until = queue.rules.cool_down.filter(|_| rests).map(|d| sessions::later(context.now, d));
-    let state = queue::transition_of(txn, &item.slot, item.kind.as_ref(), state, |note| {
-        note.at = Some(context.now);
+    let state = queue::transition_of(txn, &item.slot, item.kind.as_ref(), state, |meta| {
+        meta.at = Some(context.now);
         match how {
             Finish::Fail { reason, .. } => {
-                note.fails += 1;
-                note.until = until;
-                note.why = Some(reason.clone());
+                meta.fails += 1;
+                meta.until = until;
+                meta.why = Some(reason.clone());
             }
-            Finish::Drop => note.attempt = note.attempt.saturating_sub(1),
-            Finish::Done => note.why = None,
+            Finish::Drop => meta.attempt = meta.attempt.saturating_sub(1),
+            Finish::Done => meta.why = None,
         }
     })?;
     if let Some(until) = until {

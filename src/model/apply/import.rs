@@ -10,7 +10,7 @@ use crate::model::ops::Outcome;
 use crate::model::ops::import_survey::Survey;
 use crate::model::ops::reimport::Again;
 use crate::model::records::need_syntax::{PREVIOUS, RANGE_MAX, Range, is_special};
-use crate::model::records::segment::Note;
+use crate::model::records::segment::ItemMeta;
 use crate::model::records::{Item, ItemState, NewItem, dependencies, groups, header, item_index, queue};
 
 /// How items are taken in.
@@ -72,7 +72,7 @@ pub(super) fn import(
         for item in members {
             let needs = needs.open(txn, item)?;
             let state = if needs == 0 { ItemState::Pending } else { ItemState::Blocked };
-            entries.push((item, state, Note { needs, ..Note::default() }));
+            entries.push((item, state, ItemMeta { needs, ..ItemMeta::default() }));
         }
         let places = queue::append(txn, &mut queue, priority, &entries)?;
         *queues.entry(name).or_default() += places.len() as u64;
@@ -236,7 +236,7 @@ impl<'a> Needs<'a> {
             return Ok(!set.is_open());
         }
         match self.index.find(txn, need)? {
-            Some(slot) => Ok(queue::standing(txn, &slot)?.0 == ItemState::Done),
+            Some(slot) => Ok(queue::placement(txn, &slot)?.0 == ItemState::Done),
             None => {
                 self.unknown.insert(need.clone());
                 Ok(false)
@@ -250,7 +250,7 @@ mod tests {
     use super::*;
     use crate::model::apply_import;
     use crate::model::base::MemView;
-    use crate::model::records::header::Head;
+    use crate::model::records::header::StateHeader;
 
     /// Items of group `A` that need `previous`, and one of another group between them.
     fn items(ids: &[&str]) -> Vec<NewItem> {
@@ -303,7 +303,7 @@ mod tests {
     fn empty() -> MemView {
         let mut state = MemView::default();
         let mut txn = Txn::new(&state);
-        txn.put_json(header::KEY, &Head::new("store".into()));
+        txn.put_json(header::KEY, &StateHeader::new("store".into()));
         let (changes, _) = txn.finish();
         state.commit(changes);
         state

@@ -29,7 +29,7 @@ pub(super) fn sweep(
     let mut changed = false;
     for mut session in sessions::all(txn)? {
         let is_alive = alive.contains(&&session.name);
-        if is_alive && session.pool {
+        if is_alive && session.prefetch {
             // Which of its items were handed out is told in this transaction, perhaps by several
             // operations. What was not runs out when that is done.
             earliest = earliest.into_iter().chain(session.leases.iter().map(Lease::expires).min()).min();
@@ -91,20 +91,20 @@ fn expire(
             why: why.clone(),
         };
         // A pool is nobody who could be told.
-        for path in lease.all_paths().filter(|_| !session.pool) {
+        for path in lease.all_paths().filter(|_| !session.prefetch) {
             lost.push(loss(Some(path.clone()), None));
         }
         if let Some(item) = &lease.item {
-            lost.extend((!session.pool).then(|| loss(None, Some(item.id.clone()))));
+            lost.extend((!session.prefetch).then(|| loss(None, Some(item.id.clone()))));
             items.push(item.id.to_string());
         }
         paths.extend(lease.paths.iter().map(ToString::to_string));
         free(txn, &session.name, &lease)?;
         if let Some(item) = &lease.item {
-            queue::transition_of(txn, &item.slot, item.kind.as_ref(), ItemState::Pending, |note| {
-                note.at = Some(context.now);
-                if !session.pool {
-                    note.why = Some(why.clone());
+            queue::transition_of(txn, &item.slot, item.kind.as_ref(), ItemState::Pending, |meta| {
+                meta.at = Some(context.now);
+                if !session.prefetch {
+                    meta.why = Some(why.clone());
                 }
             })?;
         }
@@ -218,7 +218,7 @@ pub(super) fn loss_of_item(session: &Session, item: &ItemId) -> Loss {
 /// When the state cannot be read.
 pub(super) fn put(txn: &mut Txn<'_>, session: &Session) -> Result<(), ViewError> {
     if let Some(first) = session.leases.iter().map(Lease::expires).min() {
-        header::note_expiry(txn, first)?;
+        header::record_expiry(txn, first)?;
     }
     sessions::put(txn, session);
     Ok(())

@@ -25,7 +25,7 @@ mod update;
 
 pub use claim::{blockers_of, expiry};
 pub use import::Intake;
-pub use prefetch::apply_ready;
+pub use prefetch::grant_prefetched;
 use std::collections::BTreeSet;
 pub use update::preview_update;
 
@@ -46,7 +46,7 @@ pub struct Context {
     /// unchanged for longer than they last. Clocks of two machines are never compared.
     pub stale: BTreeSet<(u64, u64)>,
     /// Items that this clone keeps ready for those who ask for the same, see [`crate::model::records::prefetch`].
-    pub pool: usize,
+    pub prefetch: usize,
     /// When the operation was accepted, if nobody has waited for it since: what is only recorded tells that
     /// its session was alive then, and not that it is.
     pub accepted: Option<Timestamp>,
@@ -55,7 +55,7 @@ pub struct Context {
 impl Context {
     /// The context of a store that decides by itself.
     pub fn local(now: Timestamp) -> Self {
-        Context { now, clone: None, stale: BTreeSet::new(), pool: 0, accepted: None }
+        Context { now, clone: None, stale: BTreeSet::new(), prefetch: 0, accepted: None }
     }
 }
 
@@ -65,7 +65,7 @@ impl Context {
 /// When the state cannot be read or is damaged; the transaction is then of no use.
 pub fn apply(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, ViewError> {
     let pool = match op {
-        Op::HandOut(out) => Some(&out.pool),
+        Op::PrefetchGrant(out) => Some(&out.pool),
         _ => None,
     };
     let alive: Vec<&SessionName> = op.session().into_iter().chain(pool).collect();
@@ -101,10 +101,10 @@ pub fn apply_import(
 ///
 /// # Errors
 /// When the state cannot be read.
-pub fn foresee(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<(), ViewError> {
+pub fn project(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<(), ViewError> {
     let point = txn.savepoint();
     let outcome = match op {
-        Op::HandOut(out) => prefetch::pass_all_on(txn, out, None)?,
+        Op::PrefetchGrant(out) => prefetch::grant_all(txn, out, None)?,
         other => dispatch(txn, other, context)?,
     };
     if outcome.is_refusal() {
@@ -155,7 +155,7 @@ fn dispatch(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, Vi
         Op::Claim(claim) => claim::claim(txn, claim, context),
         Op::Release { session, paths } => claim::release(txn, session, paths.as_deref(), context),
         Op::Next(next) => next::next(txn, next, context),
-        Op::HandOut(out) => prefetch::hand_out(txn, out, context),
+        Op::PrefetchGrant(out) => prefetch::hand_out(txn, out, context),
         Op::Finish { session, items, how, lease } => {
             finish::finish(txn, session, items, (how, *lease), context)
         }
@@ -185,7 +185,7 @@ fn dispatch(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, Vi
 /// as a pool: its record would be changed in two ways at once.
 fn active(txn: &Txn<'_>, name: &SessionName) -> Result<Result<sessions::Session, Outcome>, ViewError> {
     Ok(match sessions::get(txn, name)? {
-        Some(session) if session.pool => Err(session::is_a_pool(name)),
+        Some(session) if session.prefetch => Err(session::reserved_for_prefetch(name)),
         Some(session) if session.state == sessions::SessionState::Active => Ok(session),
         Some(_) => Err(Outcome::Refused {
             rule: "session-ended".into(),

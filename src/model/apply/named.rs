@@ -6,11 +6,11 @@ use super::next::unassigned;
 use super::search::Found;
 use crate::model::base::{ItemId, RepoPath, Txn, ViewError};
 use crate::model::ops::Outcome;
-use crate::model::ops::choice::Because;
+use crate::model::ops::choice::ChosenBecause;
 use crate::model::ops::op::TakeNext;
 use crate::model::ops::outcome::{Blocker, Taken};
 use crate::model::records::claim::Mode;
-use crate::model::records::segment::Note;
+use crate::model::records::segment::ItemMeta;
 use crate::model::records::session::Session;
 use crate::model::records::{Item, ItemState, header, item_index, queue, session as sessions};
 
@@ -35,19 +35,19 @@ pub(super) fn find(
     let Some(slot) = item_index::find(txn, id)? else {
         return Ok(Named::Answer(Outcome::Unknown { what: "item".into(), name: id.to_string() }));
     };
-    let (state, note, priority) = queue::standing(txn, &slot)?;
+    let (state, meta, priority) = queue::placement(txn, &slot)?;
     let item = queue::item(txn, &slot)?;
-    let found = Found { slot, item, priority, because: Because::Named };
+    let found = Found { slot, item, priority, because: ChosenBecause::Named };
     if state == ItemState::Claimed {
-        return Ok(Named::Answer(match mine(txn, session, &found, &note)? {
+        return Ok(Named::Answer(match mine(txn, session, &found, &meta)? {
             Some(taken) => {
-                Outcome::Taken { items: vec![taken], reason: None, passed: Vec::new(), skips: None }
+                Outcome::Taken { items: vec![taken], reason: None, passed: Vec::new(), hints: None }
             }
-            None => Outcome::Held { blockers: holders(txn, &found.item, &note)? },
+            None => Outcome::Held { blockers: holders(txn, &found.item, &meta)? },
         }));
     }
     if state != ItemState::Pending {
-        return Ok(Named::Answer(not_free(id, state, &note)));
+        return Ok(Named::Answer(not_free(id, state, &meta)));
     }
     let mut blockers = Vec::new();
     for file in &found.item.files {
@@ -78,8 +78,8 @@ fn refused(rule: &str, message: String, hint: &str) -> Outcome {
     Outcome::Refused { rule: rule.into(), message, hint: hint.into() }
 }
 
-fn not_free(id: &ItemId, state: ItemState, note: &Note) -> Outcome {
-    let message = match (state, note.until, &note.why) {
+fn not_free(id: &ItemId, state: ItemState, meta: &ItemMeta) -> Outcome {
+    let message = match (state, meta.until, &meta.why) {
         (ItemState::Blocked, Some(until), _) => format!("{id} is not offered before {until}"),
         (ItemState::Blocked, None, _) => format!("{id} waits for others that are not done"),
         (state, _, Some(why)) => format!("{id} is {state}: {why}"),
@@ -93,17 +93,17 @@ fn mine(
     txn: &mut Txn<'_>,
     session: &Session,
     found: &Found,
-    note: &Note,
+    meta: &ItemMeta,
 ) -> Result<Option<Taken>, ViewError> {
     let Some(lease) = session.item_lease(&found.item.id) else { return Ok(None) };
     let taken = Taken {
         item: found.item.clone(),
         queue: found.slot.queue.clone(),
         priority: found.priority,
-        attempt: note.attempt,
+        attempt: meta.attempt,
         lease: lease.id,
         expires: lease.expires(),
-        because: Because::Named,
+        because: ChosenBecause::Named,
         help: false,
     };
     // Its lease may have been renewed on the way.
@@ -117,8 +117,8 @@ fn mine(
 }
 
 /// Who holds an item, in the form of claims in the way.
-fn holders(txn: &Txn<'_>, item: &Item, note: &Note) -> Result<Vec<Blocker>, ViewError> {
-    let Some(by) = &note.by else { return Ok(Vec::new()) };
+fn holders(txn: &Txn<'_>, item: &Item, meta: &ItemMeta) -> Result<Vec<Blocker>, ViewError> {
+    let Some(by) = &meta.by else { return Ok(Vec::new()) };
     let holder = sessions::get(txn, by)?;
     let until = holder.as_ref().and_then(|s| s.item_lease(&item.id)).map(|lease| lease.expires());
     let whole = [RepoPath::root()];

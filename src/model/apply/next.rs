@@ -1,18 +1,18 @@
 //! Taking the next items, each with its files, in one act.
 
 use super::leases::renew_due;
-use super::search::{Found, Search, Wishes, still_true};
+use super::search::{Eligibility, Found, Search, still_true};
 use super::{Context, active, granted, named, prefetch};
 use crate::model::base::{QueueName, Txn, ViewError, to_json};
 use crate::model::ops::Outcome;
-use crate::model::ops::choice::{Passed, Skip, Skipped, Skips};
+use crate::model::ops::choice::{Passed, SearchBookmark, SearchHints, SkipCounts};
 use crate::model::ops::op::TakeNext;
 use crate::model::ops::outcome::{EmptyReason, Taken};
 use crate::model::records::area::Areas;
 use crate::model::records::claim::{self, Grant, Holder, Mode};
 use crate::model::records::counters::{self, Kind};
 use crate::model::records::queue::{self, Queue};
-use crate::model::records::segment::Note;
+use crate::model::records::segment::ItemMeta;
 use crate::model::records::session::{Lease, LeasedItem, Session};
 use crate::model::records::{ItemState, header};
 
@@ -31,9 +31,9 @@ pub(super) fn next(txn: &mut Txn<'_>, op: &TakeNext, context: &Context) -> Resul
         }
     }
     renew_due(&mut session, context);
-    let Searched { taken, reason, passed, skips } = match &op.choice.item {
+    let Searched { taken, reason, passed, hints } = match &op.choice.item {
         Some(id) => {
-            prefetch::give_back(txn, context, |l| l.item.as_ref().is_some_and(|i| i.id == *id))?;
+            prefetch::evict(txn, context, |l| l.item.as_ref().is_some_and(|i| i.id == *id))?;
             let (found, help) = match named::find(txn, &session, op, id)? {
                 named::Named::Free(found, help) => (found, help),
                 named::Named::Answer(outcome) => return Ok(outcome),
@@ -47,10 +47,10 @@ pub(super) fn next(txn: &mut Txn<'_>, op: &TakeNext, context: &Context) -> Resul
         },
     };
     if !taken.is_empty() {
-        prefetch::note_taken(txn, &mut session, &taken, context.now)?;
+        prefetch::record_taken(txn, &mut session, &taken, context.now)?;
         prefetch::refill(txn, op, prefetch::Surplus::GoesBack, context)?;
     }
-    Ok(Outcome::Taken { items: taken, reason, passed, skips })
+    Ok(Outcome::Taken { items: taken, reason, passed, hints })
 }
 
 /// What a search came to, see [`Outcome::Taken`].
@@ -59,7 +59,7 @@ struct Searched {
     taken: Vec<Taken>,
     reason: Option<EmptyReason>,
     passed: Vec<Passed>,
-    skips: Option<Skips>,
+    hints: Option<SearchHints>,
 }
 
 /// Searches and takes until there are enough.
@@ -77,8 +77,8 @@ fn search(
             return Ok(Err(Outcome::Refused { rule: "area".into(), message: e.to_string(), hint }));
         }
     };
-    let wishes = wishes_text(op, session);
-    let mut known = still_true(txn, session, &op.choice.skips, &wishes)?;
+    let eligibility = eligibility_text(op, session);
+    let mut known = still_true(txn, session, &op.choice.hints, &eligibility)?;
     let mut taken = prefetch::offer(txn, session, op, (&own, &asked), context, None)?;
     let mut told = Told::default();
     let mut help = false;
@@ -86,7 +86,7 @@ fn search(
         let assigned = queues_of(txn, op, session, help)?;
         let (full, open): (Vec<Queue>, Vec<Queue>) =
             assigned.into_iter().partition(|q| session.filled(q).is_some());
-        let all = Wishes {
+        let all = Eligibility {
             session,
             holder: Some(&session.name),
             choice: &op.choice,
@@ -116,38 +116,38 @@ fn search(
     passed.retain(|p| taken.iter().all(|t| t.item.id != p.id));
     let reason = if taken.len() < op.count { Some(explain(txn, told)?) } else { None };
     let head = header::read(txn)?;
-    let skips = (!known.is_empty()).then_some(Skips {
+    let hints = (!known.is_empty()).then_some(SearchHints {
         store: head.store,
         generation: head.generation,
-        wishes,
+        eligibility,
         released: head.released,
         ranges: known,
     });
-    Ok(Ok(Searched { taken, reason, passed, skips }))
+    Ok(Ok(Searched { taken, reason, passed, hints }))
 }
 
 /// What a search passed over.
 #[derive(Default)]
 struct Told {
-    skipped: Skipped,
+    skipped: SkipCounts,
     passed: Vec<Passed>,
     full: Vec<Queue>,
     open: Vec<Queue>,
 }
 
 /// Puts what a search found out in the place of what was known before.
-pub(super) fn merge(known: &mut Vec<Skip>, new: Vec<Skip>) {
+pub(super) fn merge(known: &mut Vec<SearchBookmark>, new: Vec<SearchBookmark>) {
     known.retain(|k| !new.iter().any(|n| (&n.queue, n.priority, n.help) == (&k.queue, k.priority, k.help)));
     known.extend(new);
 }
 
 /// Everything that decides which items are passed over, as text: the call without what may differ
 /// from call to call, and the assignment. A wish that is added to the operation is part of it.
-pub(super) fn wishes_text(op: &TakeNext, session: &Session) -> String {
+pub(super) fn eligibility_text(op: &TakeNext, session: &Session) -> String {
     let mut bare = TakeNext { count: 0, ttl: 0, queues: Vec::new(), ..op.clone() };
-    bare.choice.skips = Vec::new();
+    bare.choice.hints = Vec::new();
     bare.choice.explain = false;
-    let text = to_json(&(bare, &session.areas, session.share));
+    let text = to_json(&(bare, &session.areas, session.shard));
     String::from_utf8_lossy(&text).into_owned()
 }
 
@@ -195,13 +195,13 @@ pub(super) fn take(
     let generation = header::next_generation(txn)?;
     let mut attempt = 0;
     let kind = Kind::of(&item);
-    queue::transition_of(txn, &slot, Some(&kind), ItemState::Claimed, |note: &mut Note| {
+    queue::transition_of(txn, &slot, Some(&kind), ItemState::Claimed, |meta: &mut ItemMeta| {
         // What is only kept ready is not tried yet.
-        note.attempt += u32::from(!session.pool);
-        attempt = note.attempt;
-        note.by = Some(session.name.clone());
-        note.lease = Some(generation);
-        note.at = None;
+        meta.attempt += u32::from(!session.prefetch);
+        attempt = meta.attempt;
+        meta.by = Some(session.name.clone());
+        meta.lease = Some(generation);
+        meta.at = None;
     })?;
     let mut files = item.files.clone();
     files.sort();
@@ -253,13 +253,13 @@ fn explain(txn: &Txn<'_>, told: Told) -> Result<EmptyReason, ViewError> {
     if left.left() == 0 {
         return Ok(EmptyReason::AllDone);
     }
-    let Skipped { files_held, outside_area, other_share, other_kind } = told.skipped;
+    let SkipCounts { files_held, outside_area, other_shard, other_kind } = told.skipped;
     Ok(EmptyReason::Waiting {
         claimed: left.claimed,
         blocked: left.blocked,
         files_held,
         outside_area,
-        other_share,
+        other_shard,
         other_kind,
         full: told.full.into_iter().map(|q| q.name).collect(),
     })
@@ -281,10 +281,10 @@ pub(super) fn unassigned(
     if !areas_of(session)?.admits(&item.files) {
         return Ok(Some("it lies outside this session's area".into()));
     }
-    let other = session.share.filter(|share| !share.has(item));
-    Ok(other.map(|share| {
-        let other = || format!("it does not belong to this session's share {share}");
-        session.without_share().unwrap_or_else(other)
+    let other = session.shard.filter(|shard| !shard.has(item));
+    Ok(other.map(|shard| {
+        let other = || format!("it does not belong to this session's shard {shard}");
+        session.without_shard().unwrap_or_else(other)
     }))
 }
 
@@ -298,7 +298,7 @@ mod tests {
     use crate::model::base::{Blob, Entry, MemView, SessionName, View};
     use crate::model::ops::Op;
     use crate::model::ops::op::StartSession;
-    use crate::model::records::header::Head;
+    use crate::model::records::header::StateHeader;
 
     /// A state that counts how often claims are looked up.
     #[derive(Default)]
@@ -341,7 +341,7 @@ mod tests {
     fn claims_are_looked_up_for_what_is_taken_and_not_for_all_that_might_be() {
         let mut store = Counted::default();
         let mut txn = Txn::new(&store.state);
-        txn.put_json(header::KEY, &Head::new("store".into()));
+        txn.put_json(header::KEY, &StateHeader::new("store".into()));
         let (changes, _) = txn.finish();
         store.state.commit(changes);
         let session = SessionName::parse("s").expect("valid");

@@ -1,9 +1,9 @@
 //! Looking for the item to hand out.
 //!
 //! Free items are found by the marks of their segments, the most urgent first. What this session
-//! may not take (others hold the files, another area, another share, another kind) is passed over.
+//! may not take (others hold the files, another area, another shard, another kind) is passed over.
 //! So that a session need not pass over the same thousands of items each time, the search notes
-//! up to where there was nothing for it ([`Skips`]), and what has to stay so for that to hold:
+//! up to where there was nothing for it ([`SearchHints`]), and what has to stay so for that to hold:
 //! claims in the way, and that nothing became free there since.
 
 use std::collections::BTreeSet;
@@ -11,13 +11,15 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use crate::model::base::{ItemId, QueueName, RepoPath, SessionName, Txn, View, ViewError};
-use crate::model::ops::choice::{Because, Choice, NotTaken, Passed, Skip, Skipped, Skips};
+use crate::model::ops::choice::{
+    Choice, ChosenBecause, NotTaken, Passed, SearchBookmark, SearchHints, SkipCounts,
+};
 use crate::model::ops::filter::Filter;
 use crate::model::records::area::Areas;
 use crate::model::records::claim::{self, Claim, Holder, Mode};
 use crate::model::records::queue::{self, Queue, Slot};
 use crate::model::records::session::Session;
-use crate::model::records::shard::Share;
+use crate::model::records::shard::Shard;
 use crate::model::records::{Item, ItemState, header, segment};
 
 /// How many free items are looked at for one whose files the session holds already, before the
@@ -31,7 +33,7 @@ const HELD_MAX: usize = 64;
 const PASSED_MAX: usize = 10;
 
 /// What may be taken.
-pub(super) struct Wishes<'a> {
+pub(super) struct Eligibility<'a> {
     pub session: &'a Session,
     /// Whose claims are not in the way; `None`: all are.
     pub holder: Option<&'a SessionName>,
@@ -70,7 +72,7 @@ impl Facts {
     }
 }
 
-impl Wishes<'_> {
+impl Eligibility<'_> {
     /// The holds of a claim that are in the way.
     fn against<'a>(&'a self, claim: &'a Claim) -> impl Iterator<Item = &'a Holder> {
         let mine = |session: &SessionName| self.holder == Some(session);
@@ -91,7 +93,7 @@ impl Wishes<'_> {
     }
 
     /// Why an item is not for this session, whoever holds what.
-    pub(super) fn objection(&self, facts: &Facts) -> Option<NotTaken> {
+    pub(super) fn reject(&self, facts: &Facts) -> Option<NotTaken> {
         let one_of = |list: &[String], word: &Option<String>| {
             list.is_empty() || word.as_ref().is_some_and(|w| list.contains(w))
         };
@@ -102,9 +104,9 @@ impl Wishes<'_> {
         if !kind {
             return Some(NotTaken::OtherKind);
         }
-        let other = |share: Share| !share.has_files(&facts.files, &facts.id);
-        if self.filter.share.is_some_and(other) {
-            return Some(NotTaken::OtherShare);
+        let other = |shard: Shard| !shard.has_files(&facts.files, &facts.id);
+        if self.filter.shard.is_some_and(other) {
+            return Some(NotTaken::OtherShard);
         }
         if self.help {
             return None;
@@ -112,7 +114,7 @@ impl Wishes<'_> {
         if !self.own.admits(&facts.files) {
             return Some(NotTaken::OutsideArea);
         }
-        self.session.share.is_some_and(other).then_some(NotTaken::OtherShare)
+        self.session.shard.is_some_and(other).then_some(NotTaken::OtherShard)
     }
 }
 
@@ -121,28 +123,28 @@ pub(super) struct Found {
     pub slot: Slot,
     pub item: Item,
     pub priority: u32,
-    pub because: Because,
+    pub because: ChosenBecause,
 }
 
 /// A search, and what it found out on the way.
 pub(super) struct Search<'a> {
-    wishes: &'a Wishes<'a>,
+    eligibility: &'a Eligibility<'a>,
     has_files: bool,
     first: Option<Found>,
     looked: usize,
     own: bool,
     /// What was passed over in all.
-    pub skipped: Skipped,
+    pub skipped: SkipCounts,
     /// The first of these, when they are to be told.
     pub passed: Vec<Passed>,
     /// What later searches may leave out.
-    pub ranges: Vec<Skip>,
+    pub ranges: Vec<SearchBookmark>,
 }
 
 /// What was passed over in one segment, and why.
 #[derive(Default, Clone)]
 struct Part {
-    skipped: Skipped,
+    skipped: SkipCounts,
     held: BTreeSet<RepoPath>,
     by_hand: bool,
 }
@@ -157,16 +159,16 @@ struct Seen {
 }
 
 impl<'a> Search<'a> {
-    pub(super) fn new(wishes: &'a Wishes<'a>) -> Self {
-        let has_files =
-            wishes.holder.is_some() && wishes.session.leases.iter().any(|l| l.all_paths().next().is_some());
+    pub(super) fn new(eligibility: &'a Eligibility<'a>) -> Self {
+        let has_files = eligibility.holder.is_some()
+            && eligibility.session.leases.iter().any(|l| l.all_paths().next().is_some());
         Search {
-            wishes,
+            eligibility,
             has_files,
             first: None,
             looked: 0,
             own: false,
-            skipped: Skipped::default(),
+            skipped: SkipCounts::default(),
             passed: Vec::new(),
             ranges: Vec::new(),
         }
@@ -181,7 +183,7 @@ impl<'a> Search<'a> {
         &mut self,
         txn: &Txn<'_>,
         queues: &[Queue],
-        known: &[Skip],
+        known: &[SearchBookmark],
     ) -> Result<Option<Found>, ViewError> {
         let mut priorities = Vec::new();
         for queue in queues {
@@ -207,15 +209,15 @@ impl<'a> Search<'a> {
         txn: &Txn<'_>,
         queue: &Queue,
         priority: u32,
-        known: &[Skip],
+        known: &[SearchBookmark],
     ) -> Result<bool, ViewError> {
-        let help = self.wishes.help;
-        let fits = |s: &&Skip| s.queue == queue.name && s.priority == priority && s.help == help;
+        let help = self.eligibility.help;
+        let fits = |s: &&SearchBookmark| s.queue == queue.name && s.priority == priority && s.help == help;
         let old = known.iter().find(fits).and_then(|s| Some((s, queue.returns_since(s.returned)?)));
         let (again, mut range) = match old {
             Some((skip, returns)) => {
                 self.skipped.add(&skip.skipped);
-                (returns.to_vec(), Skip { returned: queue.returned, ..skip.clone() })
+                (returns.to_vec(), SearchBookmark { returned: queue.returned, ..skip.clone() })
             }
             None => (Vec::new(), new_range(queue, priority, help)),
         };
@@ -264,24 +266,24 @@ impl<'a> Search<'a> {
         let mut seen = Seen::default();
         for index in (from..states.len()).filter(|i| states.get(*i) == Some(ItemState::Pending)) {
             let facts: Facts = segment::item_at(&lines, index, &key)?;
-            if let Some(why) = self.wishes.objection(&facts) {
+            if let Some(why) = self.eligibility.reject(&facts) {
                 self.pass(&mut seen, facts.id, queue, priority, why);
                 continue;
             }
-            let session = self.wishes.session;
+            let session = self.eligibility.session;
             let own =
                 self.has_files && !facts.files.is_empty() && facts.files.iter().all(|f| session.may_edit(f));
             // Behind the first one that may be taken, only one on the session's own files counts. What
             // is in the way of the rest changes nothing, and is the dearest thing to look up.
             if own || self.first.is_none() {
-                let claims = if own { Vec::new() } else { self.wishes.in_the_way(txn, &facts.files)? };
+                let claims = if own { Vec::new() } else { self.eligibility.in_the_way(txn, &facts.files)? };
                 if claims.is_empty() {
                     if seen.candidate.is_none() {
                         seen.candidate = Some((index, seen.passed.clone()));
                     }
                     if (own && !self.own) || self.first.is_none() {
                         let slot = Slot { queue: queue.clone(), segment, index };
-                        let because = if own { Because::OwnFiles } else { Because::First };
+                        let because = if own { ChosenBecause::OwnFiles } else { ChosenBecause::First };
                         let item = segment::item_at(&lines, index, &key)?;
                         self.own = own;
                         self.first = Some(Found { slot, item, priority, because });
@@ -291,7 +293,7 @@ impl<'a> Search<'a> {
                         return Ok(seen);
                     }
                 } else {
-                    self.note_claims(txn, &mut seen, &facts, queue, priority, &claims)?;
+                    self.record_claims(txn, &mut seen, &facts, queue, priority, &claims)?;
                 }
             }
             self.looked += 1;
@@ -304,7 +306,7 @@ impl<'a> Search<'a> {
     }
 
     /// An item is passed over because of claims.
-    fn note_claims(
+    fn record_claims(
         &mut self,
         txn: &Txn<'_>,
         seen: &mut Seen,
@@ -313,10 +315,10 @@ impl<'a> Search<'a> {
         priority: u32,
         claims: &[Claim],
     ) -> Result<(), ViewError> {
-        let session = &self.wishes.session.name;
+        let session = &self.eligibility.session.name;
         for claim in claims {
             let by_hand = self
-                .wishes
+                .eligibility
                 .against(claim)
                 .any(|holder| holder.grants.iter().any(|grant| grant.item.is_none()));
             seen.passed.by_hand |= by_hand;
@@ -335,15 +337,15 @@ impl<'a> Search<'a> {
     }
 
     fn explains(&self) -> bool {
-        self.wishes.choice.explain && self.passed.len() < PASSED_MAX
+        self.eligibility.choice.explain && self.passed.len() < PASSED_MAX
     }
 
     fn pass(&mut self, seen: &mut Seen, id: ItemId, queue: &QueueName, priority: u32, why: NotTaken) {
-        let mut one = Skipped::default();
+        let mut one = SkipCounts::default();
         match &why {
             NotTaken::FilesHeld { .. } => one.files_held = 1,
             NotTaken::OutsideArea => one.outside_area = 1,
-            NotTaken::OtherShare => one.other_share = 1,
+            NotTaken::OtherShard => one.other_shard = 1,
             NotTaken::OtherKind => one.other_kind = 1,
         }
         seen.passed.skipped.add(&one);
@@ -355,7 +357,7 @@ impl<'a> Search<'a> {
 }
 
 /// Notes that up to `at` there was nothing to take. `again`: a part of it was counted before.
-fn grow(range: &mut Skip, at: (u32, usize), part: &Part, again: bool) {
+fn grow(range: &mut SearchBookmark, at: (u32, usize), part: &Part, again: bool) {
     (range.before, range.index) = at.max((range.before, range.index));
     range.by_hand |= part.by_hand;
     if !again {
@@ -368,8 +370,8 @@ fn grow(range: &mut Skip, at: (u32, usize), part: &Part, again: bool) {
     }
 }
 
-fn new_range(queue: &Queue, priority: u32, help: bool) -> Skip {
-    Skip {
+fn new_range(queue: &Queue, priority: u32, help: bool) -> SearchBookmark {
+    SearchBookmark {
         queue: queue.name.clone(),
         priority,
         help,
@@ -378,7 +380,7 @@ fn new_range(queue: &Queue, priority: u32, help: bool) -> Skip {
         returned: queue.returned,
         held: Vec::new(),
         by_hand: false,
-        skipped: Skipped::default(),
+        skipped: SkipCounts::default(),
     }
 }
 
@@ -389,15 +391,17 @@ fn new_range(queue: &Queue, priority: u32, help: bool) -> Skip {
 pub(super) fn still_true(
     view: &dyn View,
     session: &Session,
-    skips: &[Skips],
-    wishes: &str,
-) -> Result<Vec<Skip>, ViewError> {
+    hints: &[SearchHints],
+    eligibility: &str,
+) -> Result<Vec<SearchBookmark>, ViewError> {
     let head = header::read(view)?;
-    let same = |s: &&Skips| s.store == head.store && s.generation <= head.generation && s.wishes == wishes;
-    let Some(skips) = skips.iter().find(same) else { return Ok(Vec::new()) };
+    let same = |s: &&SearchHints| {
+        s.store == head.store && s.generation <= head.generation && s.eligibility == eligibility
+    };
+    let Some(hints) = hints.iter().find(same) else { return Ok(Vec::new()) };
     let mut list = Vec::new();
-    for range in &skips.ranges {
-        let mut holds = !range.by_hand || skips.released == head.released;
+    for range in &hints.ranges {
+        let mut holds = !range.by_hand || hints.released == head.released;
         for path in &range.held {
             let claim = claim::get(view, path)?;
             holds &= claim.is_some_and(|c| c.conflicts(&session.name, Mode::Exclusive).next().is_some());

@@ -6,7 +6,7 @@ use crate::model::base::{Event, SessionName, Txn, ViewError};
 use crate::model::ops::Outcome;
 use crate::model::ops::op::{Assign, StartSession};
 use crate::model::records::session::{Session, SessionState};
-use crate::model::records::shard::Share;
+use crate::model::records::shard::Shard;
 use crate::model::records::{ItemState, header, queue, session as sessions};
 
 /// Starts a session, or resumes it.
@@ -16,8 +16,8 @@ use crate::model::records::{ItemState, header, queue, session as sessions};
 pub(super) fn start(txn: &mut Txn<'_>, op: &StartSession, context: &Context) -> Result<Outcome, ViewError> {
     let known = sessions::get(txn, &op.name)?;
     let resumed = known.is_some();
-    if known.as_ref().is_some_and(|k| k.pool) {
-        return Ok(is_a_pool(&op.name));
+    if known.as_ref().is_some_and(|k| k.prefetch) {
+        return Ok(reserved_for_prefetch(&op.name));
     }
     if let Some(known) = known.as_ref().filter(|k| k.is_bound() && k.token != op.token && !op.abandoned) {
         return Ok(known.held_elsewhere());
@@ -37,7 +37,7 @@ pub(super) fn start(txn: &mut Txn<'_>, op: &StartSession, context: &Context) -> 
     if let Some(areas) = &op.areas {
         session.areas = areas.clone();
     }
-    session.share = op.share.or(session.share);
+    session.shard = op.shard.or(session.shard);
     session.help_others = op.help_others.unwrap_or(session.help_others);
     renew_due(&mut session, context);
     if !resumed || session != before {
@@ -56,13 +56,13 @@ pub(super) fn start(txn: &mut Txn<'_>, op: &StartSession, context: &Context) -> 
 /// When the state cannot be read.
 pub(super) fn assign(txn: &mut Txn<'_>, to: &Assign, context: &Context) -> Result<Outcome, ViewError> {
     let known = sessions::get(txn, &to.session)?;
-    if known.as_ref().is_some_and(|k| k.pool) {
-        return Ok(is_a_pool(&to.session));
+    if known.as_ref().is_some_and(|k| k.prefetch) {
+        return Ok(reserved_for_prefetch(&to.session));
     }
     let mut session = known.clone().unwrap_or_else(|| new(&to.session, context));
     session.queues.clone_from(&to.queues);
     session.areas.clone_from(&to.areas);
-    session.share = to.share;
+    session.shard = to.shard;
     if known.as_ref() != Some(&session) {
         sessions::put(txn, &session);
         header::next_generation(txn)?;
@@ -70,13 +70,13 @@ pub(super) fn assign(txn: &mut Txn<'_>, to: &Assign, context: &Context) -> Resul
             Event::new(context.now, Some(&to.session), "assign")
                 .with("queues", &to.queues)
                 .with("areas", &to.areas)
-                .with("share", to.share),
+                .with("shard", to.shard),
         );
     }
     Ok(Outcome::Session { session: Box::new(session), released: Vec::new(), dropped: Vec::new() })
 }
 
-/// Assigns the shares of a split, and retires those that are left over from an earlier one.
+/// Assigns the shards of a split, and retires those that are left over from an earlier one.
 ///
 /// # Errors
 /// When the state cannot be read.
@@ -95,18 +95,18 @@ pub(super) fn split(
     let count = u32::try_from(to.len()).unwrap_or(u32::MAX);
     let mut retired = Vec::new();
     for session in sessions::all(txn)? {
-        // Given by hand under such a name, it is another share, and not ours to take.
-        let name = |share: &Share| session.name.as_str() == format!("{prefix}-{}", share.number());
-        let left = session.share.filter(|share| share.number() > count);
-        let Some(share) = left.filter(name) else { continue };
+        // Given by hand under such a name, it is another shard, and not ours to take.
+        let name = |shard: &Shard| session.name.as_str() == format!("{prefix}-{}", shard.number());
+        let left = session.shard.filter(|shard| shard.number() > count);
+        let Some(shard) = left.filter(name) else { continue };
         let gone = Assign {
             session: session.name.clone(),
             queues: session.queues.clone(),
             areas: session.areas.clone(),
-            share: Some(share.beyond(count)),
+            shard: Some(shard.beyond(count)),
         };
         assign(txn, &gone, context)?;
-        if !share.is_gone() {
+        if !shard.is_gone() {
             let held = session.leases.iter().filter_map(|l| Some(l.item.as_ref()?.id.clone()));
             retired.push((session.name.clone(), held.collect()));
         }
@@ -129,9 +129,9 @@ fn new(name: &SessionName, context: &Context) -> Session {
         host: None,
         queues: Vec::new(),
         areas: Vec::new(),
-        share: None,
+        shard: None,
         help_others: false,
-        pool: false,
+        prefetch: false,
         done: 0,
         failed: 0,
         stats: Default::default(),
@@ -141,12 +141,12 @@ fn new(name: &SessionName, context: &Context) -> Session {
 }
 
 /// The pool of the clone that acts, with nothing in it.
-pub(super) fn new_pool(name: &SessionName, context: &Context) -> Session {
-    Session { pool: true, clone: context.clone.clone(), ..new(name, context) }
+pub(super) fn new_prefetch(name: &SessionName, context: &Context) -> Session {
+    Session { prefetch: true, clone: context.clone.clone(), ..new(name, context) }
 }
 
 /// The refusal to work as a pool.
-pub(super) fn is_a_pool(name: &SessionName) -> Outcome {
+pub(super) fn reserved_for_prefetch(name: &SessionName) -> Outcome {
     Outcome::Refused {
         rule: "reserved-name".into(),
         message: format!("{name} is what a clone keeps ready for its sessions"),
@@ -176,10 +176,10 @@ pub(super) fn end(txn: &mut Txn<'_>, name: &SessionName, context: &Context) -> R
         released.extend(lease.paths);
         if let Some(item) = lease.item {
             session.stats.untouched();
-            queue::transition_of(txn, &item.slot, item.kind.as_ref(), ItemState::Pending, |note| {
-                note.at = Some(context.now);
+            queue::transition_of(txn, &item.slot, item.kind.as_ref(), ItemState::Pending, |meta| {
+                meta.at = Some(context.now);
                 // Given back, not tried: as with `drop`.
-                note.attempt = note.attempt.saturating_sub(u32::from(!session.pool));
+                meta.attempt = meta.attempt.saturating_sub(u32::from(!session.prefetch));
             })?;
             dropped.push(item.id);
         }
@@ -201,7 +201,7 @@ mod tests {
     use crate::model::ops::Op;
     use crate::model::ops::op::ClaimPaths;
     use crate::model::records::claim::Mode;
-    use crate::model::records::header::{Head, KEY};
+    use crate::model::records::header::{KEY, StateHeader};
     use crate::model::{Context, apply};
     use jiff::Timestamp;
 
@@ -225,7 +225,7 @@ mod tests {
     fn store() -> MemView {
         let mut state = MemView::default();
         let mut txn = Txn::new(&state);
-        txn.put_json(KEY, &Head::new("store".into()));
+        txn.put_json(KEY, &StateHeader::new("store".into()));
         let (changes, _) = txn.finish();
         state.commit(changes);
         state
@@ -239,9 +239,9 @@ mod tests {
         })
     }
 
-    fn assign(share: &str) -> Op {
+    fn assign(shard: &str) -> Op {
         let queues = vec![QueueName::parse("main").expect("valid")];
-        Op::Assign(Assign { session: name("s"), queues, areas: Vec::new(), share: share.parse().ok() })
+        Op::Assign(Assign { session: name("s"), queues, areas: Vec::new(), shard: shard.parse().ok() })
     }
 
     fn claim(ttl: u64) -> Op {
@@ -290,7 +290,7 @@ mod tests {
         let expected = Session {
             queues: vec![QueueName::parse("main").expect("valid")],
             areas: Vec::new(),
-            share: "1/2".parse().ok(),
+            shard: "1/2".parse().ok(),
             ..before
         };
         assert_eq!(to_json(&record(&state)), to_json(&expected));
@@ -317,7 +317,7 @@ mod tests {
         .0;
         assert!(matches!(started, Outcome::Session { .. }), "{started:?}");
         assert_eq!(
-            (record(&state).clone.as_deref(), record(&state).share),
+            (record(&state).clone.as_deref(), record(&state).shard),
             (Some("two"), "1/2".parse().ok())
         );
         let other = run(&mut state, &start("u"), &at(2, Some("one"))).0;

@@ -12,18 +12,18 @@ use crate::model::ops::Outcome;
 use crate::model::ops::update::{Match, Selection, Update, Updated, places, preview};
 use crate::model::records::counters::{Kind, Step};
 use crate::model::records::queue::{self, Queue};
-use crate::model::records::segment::Note;
+use crate::model::records::segment::ItemMeta;
 use crate::model::records::{Item, ItemState, header, item_index};
 
 /// Items on their way to another place, by queue and priority, in the order of their places.
-type Moving = BTreeMap<(QueueName, u32), Vec<(Item, ItemState, Note)>>;
+type Moving = BTreeMap<(QueueName, u32), Vec<(Item, ItemState, ItemMeta)>>;
 
 /// Changes the items that fulfil the conditions; one atomic act, however many.
 ///
 /// # Errors
 /// When the state cannot be read.
 pub(super) fn update(txn: &mut Txn<'_>, op: &Update, context: &Context) -> Result<Outcome, ViewError> {
-    prefetch::free_for(txn, op, context)?;
+    prefetch::evict_matching(txn, op, context)?;
     let mut selection = Selection::new(op);
     let mut updated = Updated::default();
     let mut moving = Moving::new();
@@ -41,8 +41,8 @@ pub(super) fn update(txn: &mut Txn<'_>, op: &Update, context: &Context) -> Resul
     let mut index = item_index::Index::default();
     for ((name, priority), items) in moving {
         let mut queue = queue::get(txn, &name)?.unwrap_or_else(|| Queue::new(name.clone(), context.now));
-        let entries: Vec<(&Item, ItemState, Note)> =
-            items.iter().map(|(item, state, note)| (item, *state, note.clone())).collect();
+        let entries: Vec<(&Item, ItemState, ItemMeta)> =
+            items.iter().map(|(item, state, meta)| (item, *state, meta.clone())).collect();
         let slots = queue::append(txn, &mut queue, priority, &entries)?;
         for ((item, ..), slot) in items.iter().zip(&slots) {
             index.add(txn, &item.id, slot)?;
@@ -60,7 +60,7 @@ pub(super) fn update(txn: &mut Txn<'_>, op: &Update, context: &Context) -> Resul
 /// When the state cannot be read.
 pub fn preview_update(view: &dyn View, op: &Update, context: &Context) -> Result<Updated, ViewError> {
     let mut txn = Txn::new(view);
-    prefetch::free_for(&mut txn, op, context)?;
+    prefetch::evict_matching(&mut txn, op, context)?;
     preview(&txn, op)
 }
 
@@ -79,29 +79,29 @@ fn change_segment(
     let free = states.free();
     for one in items {
         let moves = op.change.moves(&one.item, name, states.priority);
-        let (state, note) = changed(&one, op, context);
+        let (state, meta) = changed(&one, op, context);
         *queue.counts.of(one.state) = queue.counts.of(one.state).saturating_sub(1);
         let kind = Kind::of(&one.item);
         if let Some(stats) = &mut queue.stats {
-            stats.leave(&kind, one.state, u64::from(one.note.fails));
+            stats.leave(&kind, one.state, u64::from(one.meta.fails));
         }
         if moves {
             states.set_moved(one.index);
             let to = op.change.queue.clone().unwrap_or_else(|| name.clone());
             let priority = op.change.priority.unwrap_or(states.priority);
             let category = op.change.category.clone().or(one.item.category.clone());
-            moving.entry((to, priority)).or_default().push((Item { category, ..one.item }, state, note));
+            moving.entry((to, priority)).or_default().push((Item { category, ..one.item }, state, meta));
             continue;
         }
         *queue.counts.of(state) += 1;
         if let Some(stats) = &mut queue.stats {
-            let fails = u64::from(note.fails);
+            let fails = u64::from(meta.fails);
             stats.count(&kind, &Step { from: None, to: state, fails, done_at: None });
         }
         states.set(one.index, state);
-        *states.note_mut(one.index) = note;
+        *states.meta_mut(one.index) = meta;
         if state == ItemState::Pending {
-            queue.note_return(*segment);
+            queue.record_return(*segment);
         }
     }
     queue::put_states(txn, name, *segment, &states, free);
@@ -110,19 +110,19 @@ fn change_segment(
 }
 
 /// State and note of an item afterwards.
-fn changed(one: &Match, op: &Update, context: &Context) -> (ItemState, Note) {
-    let mut note = one.note.clone();
+fn changed(one: &Match, op: &Update, context: &Context) -> (ItemState, ItemMeta) {
+    let mut meta = one.meta.clone();
     let mut state = op.change.state_of(one);
     if state == ItemState::Failed && one.state != state {
-        note.why = Some("cancelled".into());
-        note.at = Some(context.now);
-        note.until = None;
-    } else if op.change.requeue && (one.state == ItemState::Failed || note.until.is_some()) {
-        note.fails = 0;
-        note.until = None;
-        state = queue::waiting_or(ItemState::Pending, &note);
+        meta.why = Some("cancelled".into());
+        meta.at = Some(context.now);
+        meta.until = None;
+    } else if op.change.requeue && (one.state == ItemState::Failed || meta.until.is_some()) {
+        meta.fails = 0;
+        meta.until = None;
+        state = queue::waiting_or(ItemState::Pending, &meta);
     }
-    (state, note)
+    (state, meta)
 }
 
 fn event(op: &Update, updated: &Updated, context: &Context) -> Event {

@@ -38,7 +38,7 @@ impl Event {
             Some(session) => format!("{session}: {}", self.event),
             None => self.event.clone(),
         };
-        for key in ["paths", "items", "queue", "name", "commit", "added", "share", "queues", "text"] {
+        for key in ["paths", "items", "queue", "name", "commit", "added", "shard", "queues", "text"] {
             match self.data.get(key) {
                 Some(Value::Array(list)) => {
                     let words: Vec<_> = list.iter().filter_map(Value::as_str).collect();

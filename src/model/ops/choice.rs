@@ -22,14 +22,14 @@ pub struct Choice {
     pub explain: bool,
     /// The length of the leases was named: a queue's own rule does not change it.
     pub exact_ttl: bool,
-    /// What earlier searches of this session found out, for one set of wishes each.
-    pub skips: Vec<Skips>,
+    /// What earlier searches of this session found out, for one set of eligibility each.
+    pub hints: Vec<SearchHints>,
 }
 
 /// Why an item was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Because {
+pub enum ChosenBecause {
     /// It is the first of the most urgent ones that this session may take.
     First,
     /// Of the most urgent ones, the session holds its files already.
@@ -64,35 +64,35 @@ pub enum NotTaken {
     },
     /// It lies outside the session's area.
     OutsideArea,
-    /// It belongs to another session's share.
-    OtherShare,
+    /// It belongs to another session's shard.
+    OtherShard,
     /// It is not what this call asked for.
     OtherKind,
 }
 
-/// What a search found out that holds for later ones of the same session and the same wishes.
+/// What a search found out that holds for later ones of the same session and the same eligibility.
 ///
 /// A session that others keep away from the first thousands of items would look through all of
 /// them each time. So it remembers up to where there was nothing for it, and what that depends
 /// on. It is a hint: kept beside the store and not in it, checked against the state before it is
 /// used, and thrown away without loss.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Skips {
+pub struct SearchHints {
     /// The store that it is about.
     pub store: String,
     /// The generation of the state in which it was found out.
     pub generation: u64,
-    /// The wishes, as text: a search with others begins anew.
-    pub wishes: String,
-    /// [`crate::model::records::header::Head::released`] at that time.
+    /// The eligibility, as text: a search with others begins anew.
+    pub eligibility: String,
+    /// [`crate::model::records::header::StateHeader::released`] at that time.
     pub released: u64,
     /// What may be left out.
-    pub ranges: Vec<Skip>,
+    pub ranges: Vec<SearchBookmark>,
 }
 
 /// The first segments of one priority of a queue, in which there is nothing to take.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Skip {
+pub struct SearchBookmark {
     /// The queue.
     pub queue: QueueName,
     /// The priority.
@@ -110,28 +110,28 @@ pub struct Skip {
     /// True when claims by hand are in the way as well.
     pub by_hand: bool,
     /// The items in these segments, for the explanation.
-    pub skipped: Skipped,
+    pub skipped: SkipCounts,
 }
 
 /// Free items that were passed over, by reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Skipped {
+pub struct SkipCounts {
     /// On files that others hold.
     pub files_held: u64,
     /// Outside the session's area.
     pub outside_area: u64,
-    /// In other sessions' shares.
-    pub other_share: u64,
+    /// In other sessions' shards.
+    pub other_shard: u64,
     /// Not what was asked for.
     pub other_kind: u64,
 }
 
-impl Skipped {
+impl SkipCounts {
     /// Adds others.
-    pub fn add(&mut self, other: &Skipped) {
+    pub fn add(&mut self, other: &SkipCounts) {
         self.files_held += other.files_held;
         self.outside_area += other.outside_area;
-        self.other_share += other.other_share;
+        self.other_shard += other.other_shard;
         self.other_kind += other.other_kind;
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::records::shard::Share;
+use crate::model::records::shard::Shard;
 
 /// What [`crate::model::ops::op::TakeNext`] passes over, for callers that carry the work out themselves. The
 /// default takes everything.
@@ -11,7 +11,7 @@ pub struct Filter {
     /// Only items that carry a command.
     #[serde(default)]
     pub run: bool,
-    /// Only the items of one share.
+    /// Only the items of one shard.
     #[serde(default)]
-    pub share: Option<Share>,
+    pub shard: Option<Shard>,
 }

@@ -16,7 +16,7 @@ use crate::model::records::claim::Mode;
 use crate::model::records::landing::{Checkpoint, HandedBack, Intent};
 use crate::model::records::rules::Rule;
 use crate::model::records::session::Verified;
-use crate::model::records::shard::Share;
+use crate::model::records::shard::Shard;
 
 /// What a session wants done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,8 +26,8 @@ pub enum Op {
     StartSession(StartSession),
     /// Changes what a session is offered.
     Assign(Assign),
-    /// Gives the shares of a split to the sessions `<prefix>-1`, `<prefix>-2` and so on, all or
-    /// nothing: half of a split would leave items to nobody. Those that have further shares of an
+    /// Gives the shards of a split to the sessions `<prefix>-1`, `<prefix>-2` and so on, all or
+    /// nothing: half of a split would leave items to nobody. Those that have further shards of an
     /// earlier split with this prefix have none from now on, and keep what they hold.
     Split {
         /// What the names of its sessions begin with.
@@ -52,7 +52,7 @@ pub enum Op {
     /// Takes the next items with their files.
     Next(TakeNext),
     /// Tells that items of a clone's pool were handed out.
-    HandOut(HandOut),
+    PrefetchGrant(PrefetchGrant),
     /// Finishes items, or gives them back; all or nothing.
     Finish {
         /// Who.
@@ -128,7 +128,7 @@ impl Op {
     pub fn session(&self) -> Option<&SessionName> {
         match self {
             Op::Claim(claim) => Some(&claim.session),
-            Op::Next(next) | Op::HandOut(HandOut { next, .. }) => Some(&next.session),
+            Op::Next(next) | Op::PrefetchGrant(PrefetchGrant { next, .. }) => Some(&next.session),
             Op::Release { session, .. } | Op::Finish { session, .. } | Op::Renew { session, .. } => {
                 Some(session)
             }
@@ -217,9 +217,9 @@ pub struct StartSession {
     pub queues: Option<Vec<QueueName>>,
     /// The session's areas; `None`: as before.
     pub areas: Option<Vec<String>>,
-    /// The session's share of the items; `None`: as before.
+    /// The session's shard of the items; `None`: as before.
     #[serde(default)]
-    pub share: Option<Share>,
+    pub shard: Option<Shard>,
     /// Whether it helps others when it has no work of its own; `None`: as before.
     #[serde(default)]
     pub help_others: Option<bool>,
@@ -238,7 +238,7 @@ impl StartSession {
             host: None,
             queues: None,
             areas: None,
-            share: None,
+            shard: None,
             help_others: None,
             abandoned: false,
         }
@@ -255,8 +255,8 @@ pub struct Assign {
     pub queues: Vec<QueueName>,
     /// Its areas from now on; empty: none in particular.
     pub areas: Vec<String>,
-    /// Its share of the items from now on; `None`: all.
-    pub share: Option<Share>,
+    /// Its shard of the items from now on; `None`: all.
+    pub shard: Option<Shard>,
 }
 
 /// See [`Op::Claim`].
@@ -293,22 +293,22 @@ pub struct TakeNext {
     pub choice: Choice,
 }
 
-/// See [`Op::HandOut`].
+/// See [`Op::PrefetchGrant`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct HandOut {
+pub struct PrefetchGrant {
     /// From which pool.
     pub pool: SessionName,
     /// What was asked for, and by whom.
     pub next: TakeNext,
     /// Which were given.
-    pub items: Vec<Handed>,
+    pub items: Vec<PrefetchedItem>,
     /// When.
     pub at: Timestamp,
 }
 
 /// One item that was handed out of a pool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Handed {
+pub struct PrefetchedItem {
     /// Which.
     pub id: ItemId,
     /// The pool's lease of it. Should the item have come back to the pool meanwhile, that is another

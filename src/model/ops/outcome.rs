@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::base::{ItemId, QueueName, RepoPath, SessionName};
-use crate::model::ops::choice::{Because, Passed, Skipped, Skips};
+use crate::model::ops::choice::{ChosenBecause, Passed, SearchHints, SkipCounts};
 use crate::model::ops::import_survey::Survey;
 use crate::model::ops::update::Updated;
 use crate::model::records::claim::Mode;
@@ -68,7 +68,7 @@ pub struct Taken {
     /// Until when, unless renewed.
     pub expires: Timestamp,
     /// Why this one.
-    pub because: Because,
+    pub because: ChosenBecause,
     /// True when it is not the session's own work, but help for others.
     pub help: bool,
 }
@@ -91,8 +91,8 @@ pub enum EmptyReason {
         files_held: u64,
         /// Free items outside the session's area.
         outside_area: u64,
-        /// Free items of other sessions' shares.
-        other_share: u64,
+        /// Free items of other sessions' shards.
+        other_shard: u64,
         /// Free items that are not what was asked for.
         other_kind: u64,
         /// Queues of which the session holds as much as it may.
@@ -102,11 +102,11 @@ pub enum EmptyReason {
 
 impl EmptyReason {
     /// Which free items were passed over.
-    pub fn skipped(&self) -> Skipped {
+    pub fn skipped(&self) -> SkipCounts {
         match *self {
-            EmptyReason::NoQueue | EmptyReason::AllDone => Skipped::default(),
-            EmptyReason::Waiting { files_held, outside_area, other_share, other_kind, .. } => {
-                Skipped { files_held, outside_area, other_share, other_kind }
+            EmptyReason::NoQueue | EmptyReason::AllDone => SkipCounts::default(),
+            EmptyReason::Waiting { files_held, outside_area, other_shard, other_kind, .. } => {
+                SkipCounts { files_held, outside_area, other_shard, other_kind }
             }
         }
     }
@@ -144,9 +144,9 @@ pub enum Outcome {
         /// The first of the free items that were passed over, when an explanation was asked for.
         #[serde(default)]
         passed: Vec<Passed>,
-        /// What the next search may leave out, see [`crate::model::ops::choice::Choice::skips`].
+        /// What the next search may leave out, see [`crate::model::ops::choice::Choice::hints`].
         #[serde(default)]
-        skips: Option<Skips>,
+        hints: Option<SearchHints>,
     },
     /// The items and their states now.
     Finished {
@@ -174,9 +174,9 @@ pub enum Outcome {
     },
     /// Many items were changed.
     Updated(Updated),
-    /// The shares of a split are with its sessions.
+    /// The shards of a split are with its sessions.
     Split {
-        /// Sessions whose share of an earlier split is gone, with the items that they hold.
+        /// Sessions whose shard of an earlier split is gone, with the items that they hold.
         retired: Vec<(SessionName, Vec<ItemId>)>,
     },
     /// A step of a landing.

@@ -39,7 +39,7 @@ impl OwnIds {
         let mut next = Some((1, id.clone()));
         while let Some((n, name)) = next {
             match index.find(view, &name)? {
-                Some(slot) if queue::standing(view, &slot)?.0 == ItemState::Done => {
+                Some(slot) if queue::placement(view, &slot)?.0 == ItemState::Done => {
                     next = self.after(id, n);
                 }
                 slot => return Ok(Some((name, slot))),

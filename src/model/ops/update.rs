@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::base::{ItemId, QueueName, SessionName, View, ViewError};
 use crate::model::ops::condition::{Condition, Test};
 use crate::model::records::queue::{self, Slot};
-use crate::model::records::segment::{self, Note};
+use crate::model::records::segment::{self, ItemMeta};
 use crate::model::records::{Item, ItemState};
 
 /// Items that an answer names.
@@ -60,7 +60,7 @@ pub(crate) struct Match {
     pub index: usize,
     pub item: Item,
     pub state: ItemState,
-    pub note: Note,
+    pub meta: ItemMeta,
 }
 
 /// Going through all items for those that fulfil the conditions.
@@ -98,7 +98,7 @@ impl<'a> Selection<'a> {
             let Some(state) = states.get(index).filter(|_| self.left > 0) else { continue };
             let item = segment::item_at(&lines, index, &key)?;
             let slot = Slot { queue: queue.clone(), segment: *segment, index };
-            let one = Match { index, item, state, note: states.note(index) };
+            let one = Match { index, item, state, meta: states.meta(index) };
             if self.has(&one, &slot, states.priority, change) {
                 // What a session holds is left alone, so it takes nothing off the limit.
                 self.left -= u64::from(state != ItemState::Claimed);
@@ -121,7 +121,7 @@ impl Change {
         let state = match one.state {
             ItemState::Done => return false,
             ItemState::Claimed => self.cancel,
-            state => self.state_of(one) != state || (self.requeue && one.note.until.is_some()),
+            state => self.state_of(one) != state || (self.requeue && one.meta.until.is_some()),
         };
         state || self.moves(&one.item, queue, priority)
     }
@@ -138,7 +138,7 @@ impl Change {
         let free = matches!(one.state, ItemState::Pending | ItemState::Blocked);
         match one.state {
             _ if self.cancel && free => ItemState::Failed,
-            ItemState::Failed if self.requeue => queue::waiting_or(ItemState::Pending, &one.note),
+            ItemState::Failed if self.requeue => queue::waiting_or(ItemState::Pending, &one.meta),
             state => state,
         }
     }

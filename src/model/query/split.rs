@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::model::base::{ItemId, QueueName, RepoPath, View, ViewError};
 use crate::model::records::{ItemState, queue, segment, shard};
 
-/// One share of a split.
+/// One shard of a split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Part {
     /// Items that are not finished.

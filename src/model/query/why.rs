@@ -10,7 +10,7 @@ use crate::model::ops::outcome::Blocker;
 use crate::model::records::area::Areas;
 use crate::model::records::claim::Mode;
 use crate::model::records::queue::{self, Queue, Slot};
-use crate::model::records::segment::Note;
+use crate::model::records::segment::ItemMeta;
 use crate::model::records::session::Session;
 use crate::model::records::{Item, ItemState, dependencies, groups, item_index, session};
 
@@ -29,7 +29,7 @@ pub struct Why {
     /// Its state.
     pub state: ItemState,
     /// What is known of it.
-    pub note: Note,
+    pub meta: ItemMeta,
     /// Its queue.
     pub queue: Queue,
     /// Who holds it, until when.
@@ -77,7 +77,7 @@ pub enum Stands {
 /// When the state cannot be read.
 pub fn explain(view: &dyn View, id: &ItemId, asking: Option<&SessionName>) -> Result<Option<Why>, ViewError> {
     let Some(slot) = item_index::find(view, id)? else { return Ok(None) };
-    let (state, note, priority) = queue::standing(view, &slot)?;
+    let (state, meta, priority) = queue::placement(view, &slot)?;
     let item = queue::item(view, &slot)?;
     let queue = queue::must_get(view, &slot.queue)?;
     let (waits, roots) = if state == ItemState::Done {
@@ -97,8 +97,8 @@ pub fn explain(view: &dyn View, id: &ItemId, asking: Option<&SessionName>) -> Re
         Some(session) => unassigned(session, &item, &queue),
         None => Vec::new(),
     };
-    let holder = holder(view, id, state, &note)?;
-    Ok(Some(Why { item, slot, priority, state, note, queue, holder, waits, roots, held, unassigned }))
+    let holder = holder(view, id, state, &meta)?;
+    Ok(Some(Why { item, slot, priority, state, meta, queue, holder, waits, roots, held, unassigned }))
 }
 
 fn held_files(view: &dyn View, item: &Item, asking: Option<&SessionName>) -> Result<Vec<Blocker>, ViewError> {
@@ -121,9 +121,9 @@ fn unassigned(session: &Session, item: &Item, queue: &Queue) -> Vec<String> {
     if Areas::new(&session.areas).is_ok_and(|areas| !areas.admits(&item.files)) {
         reasons.push(format!("it lies outside {}'s area {}", session.name, session.areas.join(", ")));
     }
-    if let Some(share) = session.share.filter(|share| !share.has(item)) {
-        let other = || format!("it does not belong to {}'s share {share}", session.name);
-        reasons.push(session.without_share().unwrap_or_else(other));
+    if let Some(shard) = session.shard.filter(|shard| !shard.has(item)) {
+        let other = || format!("it does not belong to {}'s shard {shard}", session.name);
+        reasons.push(session.without_shard().unwrap_or_else(other));
     }
     if let Some((held, most)) = session.filled(queue) {
         reasons.push(format!("{} holds {held} of the {most} items that it may", session.name));
@@ -135,9 +135,9 @@ fn holder(
     view: &dyn View,
     id: &ItemId,
     state: ItemState,
-    note: &Note,
+    meta: &ItemMeta,
 ) -> Result<Option<(SessionName, Option<Timestamp>)>, ViewError> {
-    let Some(by) = note.by.clone().filter(|_| state == ItemState::Claimed) else { return Ok(None) };
+    let Some(by) = meta.by.clone().filter(|_| state == ItemState::Claimed) else { return Ok(None) };
     let until = session::get(view, &by)?.and_then(|s| s.item_lease(id).map(|l| l.expires()));
     Ok(Some((by, until)))
 }
@@ -154,12 +154,12 @@ fn wait(view: &dyn View, need: &ItemId) -> Result<Option<Wait>, ViewError> {
         match item_index::find(view, need)? {
             None => Stands::Unknown,
             Some(slot) => {
-                let (state, note, _) = queue::standing(view, &slot)?;
+                let (state, meta, _) = queue::placement(view, &slot)?;
                 if state == ItemState::Done {
                     return Ok(None);
                 }
-                let holder = holder(view, need, state, &note)?;
-                Stands::Item { state, holder, why: note.why }
+                let holder = holder(view, need, state, &meta)?;
+                Stands::Item { state, holder, why: meta.why }
             }
         }
     };
@@ -231,7 +231,7 @@ pub fn held_up(view: &dyn View, id: &ItemId) -> Result<HeldUp, ViewError> {
         }
         for waiter in waiters {
             let Some(slot) = item_index::find(view, &waiter)? else { continue };
-            let open = queue::standing(view, &slot)?.0 != ItemState::Done;
+            let open = queue::placement(view, &slot)?.0 != ItemState::Done;
             if open && seen.len() < MOST && seen.insert(waiter.clone()) {
                 if next == *id {
                     direct.push(waiter.clone());

@@ -271,7 +271,7 @@ pub fn ungrant(
     }
     claim.holders.retain(|h| !h.grants.is_empty());
     if by_hand(&claim) < by_hand(&before) {
-        crate::model::records::header::note_release(txn)?;
+        crate::model::records::header::record_release(txn)?;
     }
     if claim == before { Ok(()) } else { put(txn, &claim) }
 }

@@ -14,7 +14,7 @@ pub const KEY: &str = "cooling.json";
 
 /// One item that rests.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Rest {
+pub struct Cooldown {
     /// When it is offered again.
     pub until: Timestamp,
     /// Which.
@@ -25,11 +25,11 @@ pub struct Rest {
 ///
 /// # Errors
 /// When the state cannot be read.
-pub fn all(view: &dyn View) -> Result<Vec<Rest>, ViewError> {
+pub fn all(view: &dyn View) -> Result<Vec<Cooldown>, ViewError> {
     Ok(txn::read_json(view, KEY)?.unwrap_or_default())
 }
 
-fn put(txn: &mut Txn<'_>, list: &[Rest]) {
+fn put(txn: &mut Txn<'_>, list: &[Cooldown]) {
     if list.is_empty() { txn.remove(KEY) } else { txn.put_json(KEY, &list) }
 }
 
@@ -37,21 +37,22 @@ fn put(txn: &mut Txn<'_>, list: &[Rest]) {
 pub(crate) fn add(txn: &mut Txn<'_>, id: &ItemId, until: Timestamp) -> Result<(), ViewError> {
     let mut list = all(txn)?;
     list.retain(|rest| rest.id != *id);
-    list.push(Rest { until, id: id.clone() });
+    list.push(Cooldown { until, id: id.clone() });
     list.sort();
     put(txn, &list);
-    header::note_expiry(txn, until)
+    header::record_expiry(txn, until)
 }
 
 /// Makes free what has rested long enough. Returns when the next one is due.
 pub(crate) fn sweep(txn: &mut Txn<'_>, now: Timestamp) -> Result<Option<Timestamp>, ViewError> {
-    let (due, left): (Vec<Rest>, Vec<Rest>) = all(txn)?.into_iter().partition(|rest| rest.until <= now);
+    let (due, left): (Vec<Cooldown>, Vec<Cooldown>) =
+        all(txn)?.into_iter().partition(|rest| rest.until <= now);
     for rest in &due {
         let Some(slot) = item_index::find(txn, &rest.id)? else { continue };
-        let (state, note, _) = queue::standing(txn, &slot)?;
+        let (state, meta, _) = queue::placement(txn, &slot)?;
         // It may have been given up or put back by hand meanwhile.
-        if state == ItemState::Blocked && note.until.is_some_and(|until| until <= now) {
-            queue::transition(txn, &slot, ItemState::Pending, |note| note.until = None)?;
+        if state == ItemState::Blocked && meta.until.is_some_and(|until| until <= now) {
+            queue::transition(txn, &slot, ItemState::Pending, |meta| meta.until = None)?;
         }
     }
     if !due.is_empty() {

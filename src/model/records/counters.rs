@@ -338,7 +338,7 @@ pub(crate) fn recount(view: &dyn View, name: &QueueName) -> Result<QueueStats, V
     let mut stats = QueueStats::default();
     queue::each_item(view, name, None, |item, slot, states| {
         if let Some(to) = states.get(slot.index) {
-            let fails = u64::from(states.note(slot.index).fails);
+            let fails = u64::from(states.meta(slot.index).fails);
             stats.count(&Kind::of(&item), &Step { from: None, to, fails, done_at: None });
         }
         Ok(false)

@@ -76,14 +76,14 @@ fn count(
     let mut freed = Vec::new();
     for waiter in waiters {
         let Some(slot) = item_index::find(txn, waiter)? else { continue };
-        let (state, ..) = queue::standing(txn, &slot)?;
+        let (state, ..) = queue::placement(txn, &slot)?;
         if state == ItemState::Done {
             continue;
         }
         // What is in somebody's hands stays there; it waits when it is given back.
         let free = matches!(state, ItemState::Pending | ItemState::Blocked);
         let to = if free { ItemState::Pending } else { state };
-        let now = queue::transition(txn, &slot, to, |note| note.needs = change(note.needs))?;
+        let now = queue::transition(txn, &slot, to, |meta| meta.needs = change(meta.needs))?;
         if (state, now) == (ItemState::Blocked, ItemState::Pending) {
             freed.push(waiter.clone());
         }

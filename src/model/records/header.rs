@@ -18,7 +18,7 @@ pub const UNKNOWN_NUMBERS: u64 = 1_000_000;
 
 /// What every change of the state writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Head {
+pub struct StateHeader {
     /// Version of the layout. A newer one is read as far as possible and never written.
     pub format: u32,
     /// Identity of the store, given when it is made.
@@ -52,10 +52,10 @@ pub struct Restored {
     pub to: u64,
 }
 
-impl Head {
+impl StateHeader {
     /// The head of a new store.
     pub fn new(store: String) -> Self {
-        Head {
+        StateHeader {
             format: FORMAT,
             store,
             generation: 0,
@@ -77,7 +77,7 @@ impl Head {
 ///
 /// # Errors
 /// When it is missing or damaged.
-pub fn read(view: &dyn View) -> Result<Head, ViewError> {
+pub fn read(view: &dyn View) -> Result<StateHeader, ViewError> {
     txn::read_json(view, KEY)?.ok_or_else(|| ViewError::damaged(KEY, "it is missing"))
 }
 
@@ -91,9 +91,9 @@ pub(crate) fn next_generation(txn: &mut Txn<'_>) -> Result<u64, ViewError> {
 }
 
 /// Notes that a path was given back that had been claimed by hand.
-pub(crate) fn note_release(txn: &mut Txn<'_>) -> Result<(), ViewError> {
+pub(crate) fn record_release(txn: &mut Txn<'_>) -> Result<(), ViewError> {
     // A repair works on claims alone, without a head.
-    if let Some(mut head) = txn.json::<Head>(KEY)? {
+    if let Some(mut head) = txn.json::<StateHeader>(KEY)? {
         head.released += 1;
         txn.put_json(KEY, &head);
     }
@@ -101,7 +101,7 @@ pub(crate) fn note_release(txn: &mut Txn<'_>) -> Result<(), ViewError> {
 }
 
 /// Notes that a lease, or a cool-down, runs out at `at`.
-pub(crate) fn note_expiry(txn: &mut Txn<'_>, at: Timestamp) -> Result<(), ViewError> {
+pub(crate) fn record_expiry(txn: &mut Txn<'_>, at: Timestamp) -> Result<(), ViewError> {
     let mut head = read(txn)?;
     if head.sweep_at.is_none_or(|known| at < known) {
         head.sweep_at = Some(at);

@@ -3,7 +3,7 @@
 //! With a remote, taking an item costs a push. So a clone may lease some items more than it was
 //! asked for, in the name of a session of its own kind, and hand them out by itself: the lease is
 //! the clone's already, no other clone can be given the item meanwhile. What was handed out is
-//! told with the next push ([`crate::model::ops::Op::HandOut`]).
+//! told with the next push ([`crate::model::ops::Op::PrefetchGrant`]).
 
 use crate::model::Context;
 use crate::model::base::{SessionName, View, ViewError};
@@ -11,7 +11,7 @@ use crate::model::records::session::{self, Session};
 
 /// The name under which a clone keeps items ready.
 pub fn name_of(clone: &str) -> Option<SessionName> {
-    SessionName::parse(&format!("pool-{clone}")).ok()
+    SessionName::parse(&format!("prefetch-{clone}")).ok()
 }
 
 /// The pool of a clone, if it has one. A session that somebody has given that name is none.
@@ -20,7 +20,7 @@ pub fn name_of(clone: &str) -> Option<SessionName> {
 /// When the state cannot be read.
 pub fn of(view: &dyn View, clone: &str) -> Result<Option<Session>, ViewError> {
     let Some(name) = name_of(clone) else { return Ok(None) };
-    Ok(session::get(view, &name)?.filter(|s| s.pool))
+    Ok(session::get(view, &name)?.filter(|s| s.prefetch))
 }
 
 /// The pool of the clone that acts.

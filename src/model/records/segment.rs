@@ -21,7 +21,7 @@ const MOVED: u8 = b'x';
 
 /// What is known of an item beyond its state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
-pub struct Note {
+pub struct ItemMeta {
     /// How often it was handed out.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub attempt: u32,
@@ -61,7 +61,7 @@ pub struct States {
     pub states: String,
     /// Notes by index, for the items that have any.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub notes: BTreeMap<usize, Note>,
+    pub notes: BTreeMap<usize, ItemMeta>,
 }
 
 impl States {
@@ -107,9 +107,9 @@ impl States {
     }
 
     /// Adds an item at the end.
-    pub fn push(&mut self, state: ItemState, note: Note) {
-        if note != Note::default() {
-            self.notes.insert(self.len(), note);
+    pub fn push(&mut self, state: ItemState, meta: ItemMeta) {
+        if meta != ItemMeta::default() {
+            self.notes.insert(self.len(), meta);
         }
         self.states.push(state.letter());
     }
@@ -120,12 +120,12 @@ impl States {
     }
 
     /// The note of item `index`, to be changed.
-    pub fn note_mut(&mut self, index: usize) -> &mut Note {
+    pub fn meta_mut(&mut self, index: usize) -> &mut ItemMeta {
         self.notes.entry(index).or_default()
     }
 
     /// The note of item `index`.
-    pub fn note(&self, index: usize) -> Note {
+    pub fn meta(&self, index: usize) -> ItemMeta {
         self.notes.get(&index).cloned().unwrap_or_default()
     }
 }

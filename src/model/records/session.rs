@@ -17,7 +17,7 @@ use crate::model::ops::outcome::Blocker;
 use crate::model::records::claim::Mode;
 use crate::model::records::counters::{Kind, SessionStats};
 use crate::model::records::queue::{Queue, Slot};
-use crate::model::records::shard::Share;
+use crate::model::records::shard::Shard;
 
 /// How many losses a session's record remembers.
 const LOST_KEPT: usize = 64;
@@ -211,14 +211,14 @@ pub struct Session<P = RepoPath> {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub areas: Vec<String>,
     /// The part of the items that is its own; `None`: all.
-    #[serde(flatten, with = "crate::model::records::shard::stored")]
-    pub share: Option<Share>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
     /// True when it takes other sessions' work once there is none of its own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub help_others: bool,
     /// True for what a clone keeps ready, see [`crate::model::records::prefetch`]: nobody works as this session.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub pool: bool,
+    pub prefetch: bool,
     /// Items it has finished.
     #[serde(default)]
     pub done: u64,
@@ -268,11 +268,11 @@ impl Session {
         queue.rules.max_held.filter(|most| held >= *most as usize).map(|most| (held, most))
     }
 
-    /// That it had a share of a split, which was made anew without it; in words.
-    pub fn without_share(&self) -> Option<String> {
-        let of = self.share.filter(|share| share.is_gone())?.of();
+    /// That it had a shard of a split, which was made anew without it; in words.
+    pub fn without_shard(&self) -> Option<String> {
+        let of = self.shard.filter(|shard| shard.is_gone())?.of();
         let sessions = if of == 1 { "1 session".to_owned() } else { format!("{of} sessions") };
-        Some(format!("{} has no share any more: the split is over {sessions} now", self.name))
+        Some(format!("{} has no shard any more: the split is over {sessions} now", self.name))
     }
 
     /// The lease of a path claimed by hand, if the session holds it.

@@ -19,9 +19,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock;
 use crate::crash_point;
-use crate::model::op::{HandOut, Handed, TakeNext};
+use crate::model::op::{PrefetchGrant, PrefetchedItem, TakeNext};
 use crate::model::session::{Lease, Session};
-use crate::model::{Context, Op, Outcome, Txn, View, apply_ready, foresee, header, prefetch};
+use crate::model::{Context, Op, Outcome, Txn, View, grant_prefetched, header, prefetch, project};
 
 use crate::store::arbiter::identity::RemoteArbiter;
 use crate::store::commit::lock::{self, StoreLock};
@@ -40,7 +40,7 @@ impl Store {
     /// When the store cannot be read or written.
     pub(in crate::store) fn take_prefetched(&self, next: &TakeNext) -> Result<Option<Outcome>, StoreError> {
         let choice = &next.choice;
-        if self.options.pool == 0 || choice.item.is_some() || choice.explain || choice.exact_ttl {
+        if self.options.prefetch == 0 || choice.item.is_some() || choice.explain || choice.exact_ttl {
             return Ok(None);
         }
         let Some(arbiter) = RemoteArbiter::here(&self.path)? else { return Ok(None) };
@@ -57,18 +57,19 @@ impl Store {
                 return Ok(Vec::new());
             }
             let mut txn = Txn::new(view);
-            apply_ready(&mut txn, next, &context, &|lease| ages.is_fresh(lease, now))
+            grant_prefetched(&mut txn, next, &context, &|lease| ages.is_fresh(lease, now))
         })?;
         if items.len() < next.count {
             return Ok(None);
         }
-        let given = items.iter().map(|taken| Handed { id: taken.item.id.clone(), lease: taken.lease });
-        let op = HandOut { pool: name, next: next.clone(), items: given.collect(), at: context.now };
-        let op = Op::HandOut(op);
+        let given =
+            items.iter().map(|taken| PrefetchedItem { id: taken.item.id.clone(), lease: taken.lease });
+        let op = PrefetchGrant { pool: name, next: next.clone(), items: given.collect(), at: context.now };
+        let op = Op::PrefetchGrant(op);
         let file = WriteQueue::new(&self.path).hand_out(&op)?;
         crash_point!("handed out");
         durable::sync_posted(self, &file)?;
-        Ok(Some(Outcome::Taken { items, reason: None, passed: Vec::new(), skips: None }))
+        Ok(Some(Outcome::Taken { items, reason: None, passed: Vec::new(), hints: None }))
     }
 
     /// True when items were handed out that the remote was not told of.
@@ -110,7 +111,7 @@ impl Store {
         let context = Context { clone, ..Context::local(crate::clock::now()) };
         let mut txn = Txn::new(view);
         for op in accepted {
-            foresee(&mut txn, op, &context)?;
+            project(&mut txn, op, &context)?;
         }
         Ok(Some(txn))
     }
@@ -214,7 +215,7 @@ pub(in crate::store) fn evicts(
     // What came of it counts: a hand-out that is refused leaves its items to whoever asks next.
     let told: BTreeSet<u64> = waiting
         .iter()
-        .filter(|queued| matches!(queued.op, Op::HandOut(_)))
+        .filter(|queued| matches!(queued.op, Op::PrefetchGrant(_)))
         .filter_map(|queued| answers.iter().find(|(id, _)| *id == queued.id))
         .flat_map(|(_, outcome)| leases_of(outcome))
         .collect();
@@ -246,7 +247,7 @@ mod tests {
             })
             .collect();
         let session = serde_json::json!({
-            "name": "pool-aa", "token": "", "state": "active", "started": "2026-01-02T03:04:05Z",
+            "name": "prefetch-aa", "token": "", "state": "active", "started": "2026-01-02T03:04:05Z",
             "pool": true, "leases": leases
         });
         serde_json::from_value(session).expect("a session")

@@ -1,9 +1,9 @@
-//! What searches found out, beside the store: see [`Skips`].
+//! What searches found out, beside the store: see [`SearchHints`].
 //!
 //! Losing or damaging such a file costs one long search and nothing else, so nothing here fails.
 
 use crate::model::SessionName;
-use crate::model::choice::Skips;
+use crate::model::choice::SearchHints;
 
 use crate::store::{Store, StoreError};
 
@@ -15,7 +15,7 @@ const KEPT: usize = 8;
 
 impl Store {
     /// What the last searches of a session found out.
-    pub fn hints(&self, session: &SessionName) -> Vec<Skips> {
+    pub fn hints(&self, session: &SessionName) -> Vec<SearchHints> {
         let bytes = std::fs::read(self.path.join(HINTS_DIR).join(session.as_str()));
         bytes.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
     }
@@ -35,14 +35,15 @@ impl Store {
     }
 
     /// Keeps what a search found out, if that is more than what was known.
-    pub fn keep_hint(&self, session: &SessionName, known: Vec<Skips>, new: Option<Skips>) {
-        let same = |a: &Skips, b: &Skips| {
-            (&a.store, &a.wishes, a.released, &a.ranges) == (&b.store, &b.wishes, b.released, &b.ranges)
+    pub fn keep_hint(&self, session: &SessionName, known: Vec<SearchHints>, new: Option<SearchHints>) {
+        let same = |a: &SearchHints, b: &SearchHints| {
+            (&a.store, &a.eligibility, a.released, &a.ranges)
+                == (&b.store, &b.eligibility, b.released, &b.ranges)
         };
         let Some(new) = new.filter(|new| !known.iter().any(|known| same(known, new))) else { return };
-        let others = known.into_iter().filter(|k| k.wishes != new.wishes).take(KEPT - 1);
-        let list: Vec<Skips> = others.collect();
-        let list: Vec<&Skips> = std::iter::once(&new).chain(&list).collect();
+        let others = known.into_iter().filter(|k| k.eligibility != new.eligibility).take(KEPT - 1);
+        let list: Vec<SearchHints> = others.collect();
+        let list: Vec<&SearchHints> = std::iter::once(&new).chain(&list).collect();
         let Ok(text) = serde_json::to_vec(&list) else { return };
         let folder = self.path.join(HINTS_DIR);
         let file = folder.join(session.as_str());

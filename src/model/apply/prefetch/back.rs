@@ -14,12 +14,12 @@ use crate::model::records::{ItemState, header, prefetch, queue, session as sessi
 ///
 /// # Errors
 /// When the state cannot be read.
-pub(in super::super) fn make_way(
+pub(in super::super) fn evict_overlapping(
     txn: &mut Txn<'_>,
     paths: &[RepoPath],
     context: &Context,
 ) -> Result<(), ViewError> {
-    give_back(txn, context, |lease| {
+    evict(txn, context, |lease| {
         lease.all_paths().any(|held| paths.iter().any(|p| p.covers(held) || held.covers(p)))
     })
 }
@@ -29,7 +29,7 @@ pub(in super::super) fn make_way(
 ///
 /// # Errors
 /// When the state cannot be read.
-pub(in super::super) fn free_for(
+pub(in super::super) fn evict_matching(
     txn: &mut Txn<'_>,
     update: &Update,
     context: &Context,
@@ -39,21 +39,21 @@ pub(in super::super) fn free_for(
     let mut found = BTreeSet::new();
     for lease in &pool.leases {
         let Some(LeasedItem { slot, .. }) = &lease.item else { continue };
-        let (_, note, priority) = queue::standing(txn, slot)?;
+        let (_, meta, priority) = queue::placement(txn, slot)?;
         let (item, state) = (queue::item(txn, slot)?, ItemState::Pending);
-        let one = Match { index: slot.index, item, state, note };
+        let one = Match { index: slot.index, item, state, meta };
         if selection.has(&one, slot, priority, &update.change) {
             found.insert(lease.id);
         }
     }
-    give_back(txn, context, |lease| found.contains(&lease.id))
+    evict(txn, context, |lease| found.contains(&lease.id))
 }
 
 /// Gives back items of the own clone's pool.
 ///
 /// # Errors
 /// When the state cannot be read.
-pub(in super::super) fn give_back(
+pub(in super::super) fn evict(
     txn: &mut Txn<'_>,
     context: &Context,
     chosen: impl Fn(&Lease) -> bool,
@@ -78,8 +78,8 @@ pub(in super::super) fn give_back(
 fn put_back(txn: &mut Txn<'_>, pool: &Session, lease: &Lease, context: &Context) -> Result<(), ViewError> {
     free(txn, &pool.name, lease)?;
     let Some(item) = &lease.item else { return Ok(()) };
-    queue::transition_of(txn, &item.slot, item.kind.as_ref(), ItemState::Pending, |note| {
-        note.at = Some(context.now);
+    queue::transition_of(txn, &item.slot, item.kind.as_ref(), ItemState::Pending, |meta| {
+        meta.at = Some(context.now);
     })?;
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! Leasing items ahead.
 
 use super::super::leases::{is_due, put};
-use super::super::next::{areas_of, merge, queues_of, take, wishes_text};
-use super::super::search::{Search, Wishes, still_true};
+use super::super::next::{areas_of, eligibility_text, merge, queues_of, take};
+use super::super::search::{Eligibility, Search, still_true};
 use super::super::{Context, session};
-use super::back::give_back;
+use super::back::evict;
 use super::fitting;
 use crate::model::base::{Event, Txn, ViewError};
 use crate::model::ops::op::TakeNext;
@@ -32,13 +32,13 @@ pub(in super::super) fn refill(
         return Ok(());
     };
     let known = sessions::get(txn, &name)?;
-    if known.as_ref().map_or(context.pool == 0, |k| !k.pool) {
+    if known.as_ref().map_or(context.prefetch == 0, |k| !k.prefetch) {
         return Ok(());
     }
-    let mut pool = known.unwrap_or_else(|| session::new_pool(&name, context));
+    let mut pool = known.unwrap_or_else(|| session::new_prefetch(&name, context));
     let (own, Ok(asked)) = (areas_of(&session)?, Areas::new(&op.choice.areas)) else { return Ok(()) };
     let queues = queues_of(txn, op, &session, false)?;
-    let wishes = Wishes {
+    let eligibility = Eligibility {
         session: &session,
         holder: None,
         choice: &op.choice,
@@ -47,13 +47,13 @@ pub(in super::super) fn refill(
         asked: &asked,
         help: false,
     };
-    let mut ready = fitting(txn, &pool, &queues, &wishes)?;
+    let mut ready = fitting(txn, &pool, &queues, &eligibility)?;
     let left: u64 = queues.iter().map(|q: &Queue| q.counts.pending).sum();
     let share = usize::try_from((left + ready.len() as u64) / SHARE).unwrap_or(usize::MAX);
-    let target = context.pool.min(share);
+    let target = context.prefetch.min(share);
     let beyond = ready.split_off(target.min(ready.len()));
     if surplus == Surplus::GoesBack && !beyond.is_empty() {
-        give_back(txn, context, |lease| beyond.contains(&lease.id))?;
+        evict(txn, context, |lease| beyond.contains(&lease.id))?;
         pool = sessions::get(txn, &name)?.unwrap_or(pool);
     }
     let before = pool.clone();
@@ -63,10 +63,10 @@ pub(in super::super) fn refill(
     let mut ids = Vec::new();
     if ready.len() < target {
         // What is not for the session is not for the pool: it takes less.
-        let mut ranges = still_true(txn, &session, &op.choice.skips, &wishes_text(op, &session))?;
+        let mut ranges = still_true(txn, &session, &op.choice.hints, &eligibility_text(op, &session))?;
         let fill = TakeNext { session: name.clone(), ..op.clone() };
         while ready.len() + ids.len() < target {
-            let mut search = Search::new(&wishes);
+            let mut search = Search::new(&eligibility);
             let Some(found) = search.run(txn, &queues, &ranges)? else { break };
             merge(&mut ranges, std::mem::take(&mut search.ranges));
             ids.push(take(txn, &mut pool, found, &fill, false, context)?.item.id.to_string());

@@ -13,20 +13,20 @@ use std::collections::BTreeSet;
 
 use super::leases::{free, put, renew_due};
 use super::next::{areas_of, queues_of, ttl_of};
-use super::search::{Facts, Wishes};
+use super::search::{Eligibility, Facts};
 use super::{Context, active, granted};
 use crate::model::base::{Event, ItemId, Txn, View, ViewError};
 use crate::model::ops::Outcome;
-use crate::model::ops::choice::Because;
-use crate::model::ops::op::{HandOut, Handed, TakeNext};
+use crate::model::ops::choice::ChosenBecause;
+use crate::model::ops::op::{PrefetchGrant, PrefetchedItem, TakeNext};
 use crate::model::ops::outcome::Taken;
 use crate::model::records::area::Areas;
 use crate::model::records::claim::{self, Grant, Holder, Mode};
 use crate::model::records::queue::{self, Queue};
-use crate::model::records::segment::Note;
+use crate::model::records::segment::ItemMeta;
 use crate::model::records::session::{Lease, Loss, Session};
 use crate::model::records::{ItemState, counters, header, prefetch, session as sessions};
-pub(super) use back::{free_for, give_back, make_way};
+pub(super) use back::{evict, evict_matching, evict_overlapping};
 pub(super) use fill::{Surplus, refill};
 
 /// The items of a pool that a session may take, the most urgent first: their leases.
@@ -37,7 +37,7 @@ fn fitting(
     view: &dyn View,
     pool: &Session,
     queues: &[Queue],
-    wishes: &Wishes<'_>,
+    eligibility: &Eligibility<'_>,
 ) -> Result<Vec<u64>, ViewError> {
     let mut found = Vec::new();
     for lease in &pool.leases {
@@ -47,8 +47,8 @@ fn fitting(
             continue;
         }
         let item = queue::item(view, slot)?;
-        if wishes.objection(&Facts::of(&item)).is_none() {
-            found.push((queue::standing(view, slot)?.2, lease.id));
+        if eligibility.reject(&Facts::of(&item)).is_none() {
+            found.push((queue::placement(view, slot)?.2, lease.id));
         }
     }
     found.sort_unstable();
@@ -56,7 +56,7 @@ fn fitting(
 }
 
 /// Gives a session items of its clone's pool, at most as many as asked for. Their leases begin
-/// anew; with `is_young` they do not, and only those are given that have at least half of their
+/// anew; with `is_fresh` they do not, and only those are given that have at least half of their
 /// time before them, by the wall clock and by that judgement.
 ///
 /// # Errors
@@ -67,7 +67,7 @@ pub(super) fn offer(
     op: &TakeNext,
     areas: (&Areas, &Areas),
     context: &Context,
-    is_young: Option<&dyn Fn(&Lease) -> bool>,
+    is_fresh: Option<&dyn Fn(&Lease) -> bool>,
 ) -> Result<Vec<Taken>, ViewError> {
     let Some(mut pool) = prefetch::own(txn, context)?.filter(|p| !p.leases.is_empty()) else {
         return Ok(Vec::new());
@@ -75,7 +75,7 @@ pub(super) fn offer(
     let queues = queues_of(txn, op, session, false)?;
     let leases = {
         let (own, asked) = areas;
-        let wishes = Wishes {
+        let eligibility = Eligibility {
             session,
             holder: Some(&session.name),
             choice: &op.choice,
@@ -84,7 +84,7 @@ pub(super) fn offer(
             asked,
             help: false,
         };
-        fitting(txn, &pool, &queues, &wishes)?
+        fitting(txn, &pool, &queues, &eligibility)?
     };
     let mut taken = Vec::new();
     for id in leases {
@@ -96,12 +96,12 @@ pub(super) fn offer(
         let Some(queue) = queue.filter(|q| session.filled(q).is_none()) else { continue };
         let ttl = ttl_of(op, queue);
         let holds = lease.clone == context.clone && !lease.is_due(context.now) && lease.ttl == ttl;
-        let begin = match is_young {
-            Some(is_young) if !holds || !is_young(lease) => continue,
+        let begin = match is_fresh {
+            Some(is_fresh) if !holds || !is_fresh(lease) => continue,
             Some(_) => None,
             None => Some((context, ttl)),
         };
-        taken.extend(pass_on(txn, &mut pool, session, id, begin)?);
+        taken.extend(grant_one(txn, &mut pool, session, id, begin)?);
     }
     if !taken.is_empty() {
         sessions::put(txn, &pool);
@@ -112,7 +112,7 @@ pub(super) fn offer(
 /// Moves one lease with its item and files from a pool to a session. The lease keeps its number:
 /// it is the same grant, in other hands of the same clone. Its time begins anew with `begin`, the
 /// seconds that it lasts from then on.
-fn pass_on(
+fn grant_one(
     txn: &mut Txn<'_>,
     pool: &mut Session,
     session: &mut Session,
@@ -139,19 +139,19 @@ fn pass_on(
         session.forget_losses(file);
     }
     session.lost.retain(|l| l.item.as_ref() != Some(&held.id));
-    queue::transition_of(txn, &held.slot, held.kind.as_ref(), ItemState::Claimed, |note: &mut Note| {
-        note.by = Some(session.name.clone());
-        note.attempt += 1;
+    queue::transition_of(txn, &held.slot, held.kind.as_ref(), ItemState::Claimed, |meta: &mut ItemMeta| {
+        meta.by = Some(session.name.clone());
+        meta.attempt += 1;
     })?;
-    let (_, note, priority) = queue::standing(txn, &held.slot)?;
+    let (_, meta, priority) = queue::placement(txn, &held.slot)?;
     let taken = Taken {
         item: queue::item(txn, &held.slot)?,
         queue: held.slot.queue.clone(),
         priority,
-        attempt: note.attempt,
+        attempt: meta.attempt,
         lease: id,
         expires: lease.expires(),
-        because: Because::Ready,
+        because: ChosenBecause::Ready,
         help: false,
     };
     session.leases.push(lease);
@@ -159,16 +159,16 @@ fn pass_on(
 }
 
 /// What the pool of the clone has for a session, without asking the remote: nothing, or as many
-/// items as asked for, and they are the session's in the transaction. `is_young` tells of a lease
+/// items as asked for, and they are the session's in the transaction. `is_fresh` tells of a lease
 /// whether less than half of its time has passed by a clock that nobody sets.
 ///
 /// # Errors
 /// When the state cannot be read.
-pub fn apply_ready(
+pub fn grant_prefetched(
     txn: &mut Txn<'_>,
     op: &TakeNext,
     context: &Context,
-    is_young: &dyn Fn(&Lease) -> bool,
+    is_fresh: &dyn Fn(&Lease) -> bool,
 ) -> Result<Vec<Taken>, ViewError> {
     let (Ok(mut session), Ok(asked)) = (active(txn, &op.session)?, Areas::new(&op.choice.areas)) else {
         return Ok(Vec::new());
@@ -179,7 +179,7 @@ pub fn apply_ready(
         }
     }
     let own = areas_of(&session)?;
-    let items = offer(txn, &mut session, op, (&own, &asked), context, Some(is_young))?;
+    let items = offer(txn, &mut session, op, (&own, &asked), context, Some(is_fresh))?;
     Ok(if items.len() == op.count { items } else { Vec::new() })
 }
 
@@ -187,8 +187,12 @@ pub fn apply_ready(
 ///
 /// # Errors
 /// When the state cannot be read.
-pub(super) fn hand_out(txn: &mut Txn<'_>, op: &HandOut, context: &Context) -> Result<Outcome, ViewError> {
-    let outcome = pass_all_on(txn, op, Some(context))?;
+pub(super) fn hand_out(
+    txn: &mut Txn<'_>,
+    op: &PrefetchGrant,
+    context: &Context,
+) -> Result<Outcome, ViewError> {
+    let outcome = grant_all(txn, op, Some(context))?;
     if let Outcome::Taken { .. } = outcome {
         refill(txn, &op.next, Surplus::RunsOut, context)?;
     }
@@ -202,9 +206,9 @@ pub(super) fn hand_out(txn: &mut Txn<'_>, op: &HandOut, context: &Context) -> Re
 ///
 /// # Errors
 /// When the state cannot be read.
-pub(super) fn pass_all_on(
+pub(super) fn grant_all(
     txn: &mut Txn<'_>,
-    op: &HandOut,
+    op: &PrefetchGrant,
     context: Option<&Context>,
 ) -> Result<Outcome, ViewError> {
     let mut session = granted!(active(txn, &op.next.session)?);
@@ -212,7 +216,7 @@ pub(super) fn pass_all_on(
         return Ok(Outcome::Unknown { what: "session".into(), name: op.pool.to_string() });
     };
     let (mut taken, mut lost) = (Vec::new(), Vec::new());
-    for Handed { id, lease } in &op.items {
+    for PrefetchedItem { id, lease } in &op.items {
         // What the session holds it was told of before, by a process that died before it could take
         // the note of it away.
         if session.leases.iter().any(|l| l.id == *lease) {
@@ -221,30 +225,30 @@ pub(super) fn pass_all_on(
         match pool.leases.iter().find(|l| l.id == *lease).map(|l| l.ttl) {
             Some(ttl) => {
                 let begin = context.map(|c| (c, ttl));
-                taken.extend(pass_on(txn, &mut pool, &mut session, *lease, begin)?);
+                taken.extend(grant_one(txn, &mut pool, &mut session, *lease, begin)?);
             }
             None => lost.push(id.clone()),
         }
     }
     if let Some(context) = context {
         renew_due(&mut session, context);
-        note_lost(txn, &mut session, &lost, context);
+        record_lost(txn, &mut session, &lost, context);
     }
     if taken.is_empty() && lost.is_empty() {
-        return Ok(Outcome::Taken { items: taken, reason: None, passed: Vec::new(), skips: None });
+        return Ok(Outcome::Taken { items: taken, reason: None, passed: Vec::new(), hints: None });
     }
     if taken.is_empty() {
         put(txn, &session)?;
     } else {
-        note_taken(txn, &mut session, &taken, op.at)?;
+        record_taken(txn, &mut session, &taken, op.at)?;
         sessions::put(txn, &pool);
     }
     header::next_generation(txn)?;
-    Ok(Outcome::Taken { items: taken, reason: None, passed: Vec::new(), skips: None })
+    Ok(Outcome::Taken { items: taken, reason: None, passed: Vec::new(), hints: None })
 }
 
 /// What ran out before anybody could be told that it was handed out.
-fn note_lost(txn: &mut Txn<'_>, session: &mut Session, lost: &[ItemId], context: &Context) {
+fn record_lost(txn: &mut Txn<'_>, session: &mut Session, lost: &[ItemId], context: &Context) {
     if lost.is_empty() {
         return;
     }
@@ -266,7 +270,7 @@ fn note_lost(txn: &mut Txn<'_>, session: &mut Session, lost: &[ItemId], context:
 ///
 /// # Errors
 /// When the state cannot be read.
-pub(super) fn note_taken(
+pub(super) fn record_taken(
     txn: &mut Txn<'_>,
     session: &mut Session,
     taken: &[Taken],

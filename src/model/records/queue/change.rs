@@ -4,7 +4,7 @@ use crate::model::base::{QueueName, Txn, ViewError};
 use crate::model::records::counters::{self, Kind, Step};
 use crate::model::records::queue::read::{content, item, must_get, states};
 use crate::model::records::queue::{Queue, SPAN, Slot, items_key, key, open_key, states_key};
-use crate::model::records::segment::{self, Note, States};
+use crate::model::records::segment::{self, ItemMeta, States};
 use crate::model::records::{Item, ItemState};
 
 /// Seconds over which the rate is taken.
@@ -41,7 +41,7 @@ pub(crate) fn transition(
     txn: &mut Txn<'_>,
     slot: &Slot,
     to: ItemState,
-    change: impl FnOnce(&mut Note),
+    change: impl FnOnce(&mut ItemMeta),
 ) -> Result<ItemState, ViewError> {
     transition_of(txn, slot, None, to, change)
 }
@@ -56,21 +56,21 @@ pub(crate) fn transition_of(
     slot: &Slot,
     kind: Option<&Kind>,
     to: ItemState,
-    change: impl FnOnce(&mut Note),
+    change: impl FnOnce(&mut ItemMeta),
 ) -> Result<ItemState, ViewError> {
     let mut states = states(txn, &slot.queue, slot.segment)?;
     let free = states.free();
     let from = states.get(slot.index).ok_or_else(|| {
         ViewError::damaged(states_key(&slot.queue, slot.segment), format!("it has no item {}", slot.index))
     })?;
-    let note = states.note_mut(slot.index);
-    let fails = note.fails;
-    change(note);
-    let to = waiting_or(to, &states.note(slot.index));
+    let meta = states.meta_mut(slot.index);
+    let fails = meta.fails;
+    change(meta);
+    let to = waiting_or(to, &states.meta(slot.index));
     states.set(slot.index, to);
-    let note = states.note(slot.index);
-    let fails = u64::from(note.fails.saturating_sub(fails));
-    let done_at = note.at.filter(|_| to == ItemState::Done);
+    let meta = states.meta(slot.index);
+    let fails = u64::from(meta.fails.saturating_sub(fails));
+    let done_at = meta.at.filter(|_| to == ItemState::Done);
     put_states(txn, &slot.queue, slot.segment, &states, free);
     let mut queue = must_get(txn, &slot.queue)?;
     if let Some(stats) = &mut queue.stats {
@@ -84,7 +84,7 @@ pub(crate) fn transition_of(
         *queue.counts.of(from) = queue.counts.of(from).saturating_sub(1);
         *queue.counts.of(to) += 1;
         if to == ItemState::Pending {
-            queue.note_return(slot.segment);
+            queue.record_return(slot.segment);
         }
     }
     if let Some(at) = done_at {
@@ -97,8 +97,8 @@ pub(crate) fn transition_of(
 }
 
 /// The state of an item that should be in `to`: one that has to wait is not pending but blocked.
-pub(crate) fn waiting_or(to: ItemState, note: &Note) -> ItemState {
-    let waits = note.needs > 0 || note.until.is_some();
+pub(crate) fn waiting_or(to: ItemState, meta: &ItemMeta) -> ItemState {
+    let waits = meta.needs > 0 || meta.until.is_some();
     if to == ItemState::Pending && waits { ItemState::Blocked } else { to }
 }
 
@@ -111,7 +111,7 @@ pub(crate) fn append(
     txn: &mut Txn<'_>,
     queue: &mut Queue,
     priority: u32,
-    items: &[(&Item, ItemState, Note)],
+    items: &[(&Item, ItemState, ItemMeta)],
 ) -> Result<Vec<Slot>, ViewError> {
     let mut stats = match queue.stats.take() {
         Some(stats) => stats,
@@ -123,7 +123,7 @@ pub(crate) fn append(
     while !rest.is_empty() {
         let (segment, mut text, mut states) = match queue.tails.get(&priority).copied() {
             Some(segment) => {
-                queue.note_return(segment);
+                queue.record_return(segment);
                 let text = content(txn, &queue.name, segment)?.to_vec();
                 (segment, text, crate::model::records::queue::states(txn, &queue.name, segment)?)
             }
@@ -136,12 +136,12 @@ pub(crate) fn append(
         };
         let free = states.free();
         let (now, later) = rest.split_at(rest.len().min(segment::SIZE - states.len().min(segment::SIZE)));
-        for (item, state, note) in now {
+        for (item, state, meta) in now {
             slots.push(Slot { queue: queue.name.clone(), segment, index: states.len() });
             segment::append(&mut text, item);
-            states.push(*state, note.clone());
+            states.push(*state, meta.clone());
             *queue.counts.of(*state) += 1;
-            let step = Step { from: None, to: *state, fails: u64::from(note.fails), done_at: None };
+            let step = Step { from: None, to: *state, fails: u64::from(meta.fails), done_at: None };
             stats.count(&Kind::of(item), &step);
         }
         if states.len() >= segment::SIZE {

@@ -15,7 +15,7 @@ use crate::model::records::rules::Rules;
 pub(crate) use change::{append, put, put_states, transition, transition_of, waiting_or};
 pub(crate) use read::must_get;
 pub use read::{
-    all, content, each_item, each_open_segment, get, item, open_priorities, segments, standing, states,
+    all, content, each_item, each_open_segment, get, item, open_priorities, placement, segments, states,
 };
 
 /// How often an item is handed out again after a failure, unless its queue says otherwise.
@@ -144,7 +144,7 @@ impl Queue {
     }
 
     /// Notes that an item in a segment became free.
-    pub(crate) fn note_return(&mut self, segment: u32) {
+    pub(crate) fn record_return(&mut self, segment: u32) {
         self.returned += 1;
         self.returns.push(segment);
         let surplus = self.returns.len().saturating_sub(RETURNS_KEPT);

@@ -2,7 +2,7 @@
 
 use crate::model::base::{Blob, QueueName, View, ViewError, txn};
 use crate::model::records::queue::{Queue, Slot, items_key, key, states_key};
-use crate::model::records::segment::{self, Note, States};
+use crate::model::records::segment::{self, ItemMeta, States};
 use crate::model::records::{Item, ItemState};
 
 /// Reads a queue's record, or `None` when there is no such queue.
@@ -65,12 +65,12 @@ pub fn item(view: &dyn View, slot: &Slot) -> Result<Item, ViewError> {
 ///
 /// # Errors
 /// When the record is missing or damaged.
-pub fn standing(view: &dyn View, slot: &Slot) -> Result<(ItemState, Note, u32), ViewError> {
+pub fn placement(view: &dyn View, slot: &Slot) -> Result<(ItemState, ItemMeta, u32), ViewError> {
     let states = states(view, &slot.queue, slot.segment)?;
     let state = states.get(slot.index).ok_or_else(|| {
         ViewError::damaged(states_key(&slot.queue, slot.segment), format!("it has no item {}", slot.index))
     })?;
-    Ok((state, states.note(slot.index), states.priority))
+    Ok((state, states.meta(slot.index), states.priority))
 }
 
 /// The priorities of which a queue has free items, most urgent first.

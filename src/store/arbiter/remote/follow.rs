@@ -5,7 +5,7 @@
 
 use gix::ObjectId;
 
-use crate::model::header::{self, Head};
+use crate::model::header::{self, StateHeader};
 
 use crate::store::arbiter::remote::RemoteError;
 use crate::store::arbiter::remote::protocol::{self, Succession};
@@ -17,7 +17,7 @@ use crate::store::{Store, StoreError};
 const LOOK_BACK: usize = 2000;
 
 impl Store {
-    pub(in crate::store) fn head_of(&self, commit: ObjectId) -> Result<Head, StoreError> {
+    pub(in crate::store) fn head_of(&self, commit: ObjectId) -> Result<StateHeader, StoreError> {
         Ok(header::read(&self.view_of(commit)?)?)
     }
 
@@ -84,8 +84,8 @@ impl Store {
 /// When it does not.
 pub(super) fn judged(
     remote: &str,
-    before: &Head,
-    after: &Head,
+    before: &StateHeader,
+    after: &StateHeader,
     succession: Succession,
 ) -> Result<(), RemoteError> {
     let remote = remote.to_owned();

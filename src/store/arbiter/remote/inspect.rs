@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use gix::ObjectId;
 
-use crate::model::header::{self, Head};
+use crate::model::header::{self, StateHeader};
 
 use crate::store::arbiter::identity::RemoteArbiter;
 use crate::store::arbiter::remote::RemoteError;
@@ -36,7 +36,7 @@ pub enum There {
         /// The value of the ref.
         tip: ObjectId,
         /// Its head.
-        head: Head,
+        head: StateHeader,
         /// Why it cannot follow what this clone knows; `None`: it does.
         fault: Option<RemoteError>,
     },
@@ -48,7 +48,7 @@ pub struct RemoteInspection {
     /// The remote, and this clone's name there.
     pub arbiter: RemoteArbiter,
     /// The state that this clone knows, when it can be read.
-    pub known: Option<Head>,
+    pub known: Option<StateHeader>,
     /// The remote's.
     pub there: There,
 }

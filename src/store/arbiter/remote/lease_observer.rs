@@ -51,7 +51,7 @@ struct Seen {
 pub(in crate::store) struct LeaseObserver {
     path: PathBuf,
     clone: Option<String>,
-    pool: usize,
+    prefetch: usize,
     notes: Observations,
 }
 
@@ -76,7 +76,7 @@ impl LeaseObserver {
         let path = store.path().join(FILE);
         let clone = arbiter.map(|a| a.clone.clone());
         let mut watch =
-            LeaseObserver { path, clone, pool: store.options().pool, notes: Observations::default() };
+            LeaseObserver { path, clone, prefetch: store.options().prefetch, notes: Observations::default() };
         if watch.clone.is_some() {
             let known =
                 fs::read(&watch.path).ok().and_then(|b| serde_json::from_slice::<Observations>(&b).ok());
@@ -93,7 +93,13 @@ impl LeaseObserver {
             self.look(view)?;
         }
         let stale = self.notes.stale(steady_ms());
-        Ok(Context { now: clock::now(), clone: self.clone.clone(), stale, pool: self.pool, accepted: None })
+        Ok(Context {
+            now: clock::now(),
+            clone: self.clone.clone(),
+            stale,
+            prefetch: self.prefetch,
+            accepted: None,
+        })
     }
 
     /// Looks at the leases of other clones.

@@ -8,7 +8,7 @@
 //! was changed will never find it there. So *lost* is said only when the expected value is gone
 //! from the ref for ever: then no copy of the push, however late, can be applied any more.
 
-use crate::model::header::Head;
+use crate::model::header::StateHeader;
 use crate::model::{Txn, ViewError, clone, header};
 
 use crate::store::arbiter::remote::push_output::Pushed;
@@ -217,8 +217,8 @@ pub enum Succession {
 /// # Errors
 /// Those of `comes_from`.
 pub fn succession<E>(
-    known: &Head,
-    found: &Head,
+    known: &StateHeader,
+    found: &StateHeader,
     comes_from: impl FnOnce() -> Result<bool, E>,
 ) -> Result<Succession, E> {
     if known.store != found.store {
@@ -338,8 +338,8 @@ mod tests {
 
     #[test]
     fn a_state_follows_only_with_a_higher_generation_of_the_same_store() {
-        let head = |store: &str, generation| Head { generation, ..Head::new(store.to_owned()) };
-        let judge = |found: &Head, comes_from: bool| {
+        let head = |store: &str, generation| StateHeader { generation, ..StateHeader::new(store.to_owned()) };
+        let judge = |found: &StateHeader, comes_from: bool| {
             succession(&head("s", 5), found, || Ok::<_, ViewError>(comes_from)).expect("nothing is read")
         };
         assert_eq!(judge(&head("s", 6), true), Succession::Follows);

@@ -7,13 +7,13 @@ fn a_hand_out_that_is_told_twice_changes_nothing() {
     let mut world = World::new(items(40));
     world.next("a0", 1);
     let out = world.hand_out("a1", 2);
-    world.run("a1", &Op::HandOut(out.clone()));
-    let before = (world.session("a1"), world.session("pool-aa"));
+    world.run("a1", &Op::PrefetchGrant(out.clone()));
+    let before = (world.session("a1"), world.session("prefetch-aa"));
     assert_eq!(held(&before.0), ["i01", "i02"]);
-    assert_eq!(ids_of(&world.run("a1", &Op::HandOut(out.clone()))), Vec::<String>::new());
-    assert_eq!((world.session("a1"), world.session("pool-aa")), before);
+    assert_eq!(ids_of(&world.run("a1", &Op::PrefetchGrant(out.clone()))), Vec::<String>::new());
+    assert_eq!((world.session("a1"), world.session("prefetch-aa")), before);
     let mut seen = Txn::new(&world.state);
-    foresee(&mut seen, &Op::HandOut(out.clone()), &Context::local(jiff::Timestamp::UNIX_EPOCH))
+    project(&mut seen, &Op::PrefetchGrant(out.clone()), &Context::local(jiff::Timestamp::UNIX_EPOCH))
         .expect("readable");
     assert!(seen.is_empty());
 }
@@ -25,7 +25,7 @@ fn an_old_hand_out_does_not_take_what_another_session_was_handed_since() {
     world.next("a0", 1);
     let old = world.hand_out("a1", 1);
     assert_eq!(given(&old), ["i01"]);
-    world.run("a1", &Op::HandOut(old.clone()));
+    world.run("a1", &Op::PrefetchGrant(old.clone()));
     world.run(
         "a1",
         &Op::Finish { session: name("a1"), items: vec![id("i01")], how: Finish::Drop, lease: None },
@@ -34,12 +34,12 @@ fn an_old_hand_out_does_not_take_what_another_session_was_handed_since() {
     // It comes back to the pool, and goes to another session.
     world.pool = 6;
     world.next("a0", 1);
-    let lease = world.session("pool-aa").item_lease(&id("i01")).map(|l| l.id).expect("ready again");
+    let lease = world.session("prefetch-aa").item_lease(&id("i01")).map(|l| l.id).expect("ready again");
     assert_ne!(lease, old.items[0].lease);
-    let new = HandOut { pool, next, items: vec![Handed { id: id("i01"), lease }], at: old.at };
-    world.run("c0", &Op::HandOut(old));
+    let new = PrefetchGrant { pool, next, items: vec![PrefetchedItem { id: id("i01"), lease }], at: old.at };
+    world.run("c0", &Op::PrefetchGrant(old));
     assert!(world.session("a1").item_lease(&id("i01")).is_none());
-    world.run("a0", &Op::HandOut(new));
+    world.run("a0", &Op::PrefetchGrant(new));
     assert!(world.session("a0").item_lease(&id("i01")).is_some());
 }
 
@@ -56,7 +56,7 @@ fn one_lost_item_takes_no_others_with_it() {
     let changes = txn.finish().0;
     world.state.commit(changes);
     assert_eq!(world.standing("i02").0, ItemState::Pending);
-    assert_eq!(ids_of(&world.run("a1", &Op::HandOut(out))), ["i01", "i03"]);
+    assert_eq!(ids_of(&world.run("a1", &Op::PrefetchGrant(out))), ["i01", "i03"]);
     let a1 = world.session("a1");
     assert_eq!(held(&a1), ["i01", "i03"]);
     let loss = a1.item_loss(&id("i02")).expect("it is told");
@@ -71,11 +71,11 @@ fn a_hand_out_to_an_ended_session_is_refused() {
     world.next("a0", 1);
     let out = world.hand_out("a1", 1);
     world.run("a1", &Op::EndSession { name: name("a1") });
-    let refused = world.try_run("a1", &Op::HandOut(out.clone()));
+    let refused = world.try_run("a1", &Op::PrefetchGrant(out.clone()));
     assert!(matches!(&refused, Outcome::Refused { rule, .. } if rule == "session-ended"), "{refused:?}");
     assert_eq!(world.pool("aa").len(), 4);
     let mut seen = Txn::new(&world.state);
-    foresee(&mut seen, &Op::HandOut(out.clone()), &Context::local(jiff::Timestamp::UNIX_EPOCH))
+    project(&mut seen, &Op::PrefetchGrant(out.clone()), &Context::local(jiff::Timestamp::UNIX_EPOCH))
         .expect("readable");
     assert!(seen.is_empty(), "nobody sees it as handed out");
     drop(seen);
@@ -90,7 +90,7 @@ fn who_was_handed_something_keeps_it_when_nobody_has_taken_it() {
     let all = world.hand_out("a0", 2);
     let one = |n: usize, session: &str| {
         let items = vec![all.items[n].clone()];
-        Op::HandOut(HandOut { next: wanted(session, 1), items, ..all.clone() })
+        Op::PrefetchGrant(PrefetchGrant { next: wanted(session, 1), items, ..all.clone() })
     };
     let (first, second) = (one(0, "a0"), one(1, "a1"));
     world.now += TTL as i64 + 1;
@@ -104,28 +104,28 @@ fn who_was_handed_something_keeps_it_when_nobody_has_taken_it() {
 fn nobody_works_as_a_pool() {
     let mut world = World::new(items(40));
     world.next("a0", 1);
-    let before = world.session("pool-aa");
+    let before = world.session("prefetch-aa");
     let claim = ClaimPaths {
-        session: name("pool-aa"),
+        session: name("prefetch-aa"),
         paths: vec![path("x")],
         mode: Mode::Exclusive,
         ttl: TTL,
         reason: None,
     };
     let acts = [
-        Op::Next(wanted("pool-aa", 1)),
+        Op::Next(wanted("prefetch-aa", 1)),
         Op::Claim(claim),
-        Op::Finish { session: name("pool-aa"), items: vec![id("i01")], how: Finish::Done, lease: None },
-        Op::StartSession(StartSession::new(name("pool-aa"))),
+        Op::Finish { session: name("prefetch-aa"), items: vec![id("i01")], how: Finish::Done, lease: None },
+        Op::StartSession(StartSession::new(name("prefetch-aa"))),
     ];
     for op in acts {
         let refused = world.try_run("a0", &op);
         assert!(matches!(&refused, Outcome::Refused { rule, .. } if rule == "reserved-name"), "{refused:?}");
     }
-    assert!(world.ready(&wanted("pool-aa", 1)).is_none());
-    assert_eq!(world.session("pool-aa"), before);
+    assert!(world.ready(&wanted("prefetch-aa", 1)).is_none());
+    assert_eq!(world.session("prefetch-aa"), before);
     // A clone that is dead cannot give back what it keeps.
-    world.run("b0", &Op::EndSession { name: name("pool-aa") });
+    world.run("b0", &Op::EndSession { name: name("prefetch-aa") });
     assert_eq!(world.pool("aa"), Vec::<String>::new());
     world.next("a0", 1);
     assert_eq!(world.pool("aa").len(), 4, "it comes back with the next call");
@@ -134,9 +134,9 @@ fn nobody_works_as_a_pool() {
 #[test]
 fn a_session_of_that_name_is_no_pool() {
     let mut world = World::new(items(40));
-    world.run("b0", &Op::StartSession(StartSession::new(name("pool-aa"))));
+    world.run("b0", &Op::StartSession(StartSession::new(name("prefetch-aa"))));
     assert_eq!(world.next("a0", 1), ["i00"]);
-    assert_eq!(world.session("pool-aa").leases.len(), 0);
+    assert_eq!(world.session("prefetch-aa").leases.len(), 0);
     assert!(world.ready(&wanted("a0", 1)).is_none());
 }
 

@@ -27,7 +27,7 @@ fn a_claim_makes_the_own_pool_give_way_and_no_other() {
     };
     let held = world.try_run("b0", &claim("b0", "f/1"));
     let Outcome::Held { blockers } = &held else { panic!("{held:?}") };
-    assert_eq!(blockers[0].session, name("pool-aa"));
+    assert_eq!(blockers[0].session, name("prefetch-aa"));
     assert_eq!(world.pool("aa").len(), 4, "a refused claim changes nothing");
     world.run("a1", &claim("a1", "f/1"));
     assert_eq!(world.pool("aa"), ["i02", "i03", "i04"]);
@@ -76,18 +76,18 @@ fn only_what_fits_is_offered() {
     assert_eq!(first(&TakeNext { ttl: TTL / 2, ..wanted("a1", 1) }), None, "for as long as was asked for");
     assert_eq!(first(&wanted("b0", 1)), None, "another clone's is not there");
     // And what is the session's own.
-    let start = |areas: &[&str], share: Option<&str>| {
+    let start = |areas: &[&str], shard: Option<&str>| {
         let areas = Some(areas.iter().map(ToString::to_string).collect());
-        let share = share.and_then(|s| s.parse().ok());
-        Op::StartSession(StartSession { areas, share, ..StartSession::new(name("a1")) })
+        let shard = shard.and_then(|s| s.parse().ok());
+        Op::StartSession(StartSession { areas, shard, ..StartSession::new(name("a1")) })
     };
     world.run("a1", &start(&["f/4"], None));
     assert_eq!(world.ready(&wanted("a1", 1)).map(|o| o.items[0].id.to_string()).as_deref(), Some("i04"));
     world.run("a1", &start(&[], Some("1/2")));
-    let share: crate::model::records::shard::Share = "1/2".parse().expect("valid");
+    let shard: crate::model::records::shard::Shard = "1/2".parse().expect("valid");
     let mine = |item: &String| {
         let slot = item_index::find(&world.state, &id(item)).expect("readable").expect("known");
-        share.has(&queue::item(&world.state, &slot).expect("readable"))
+        shard.has(&queue::item(&world.state, &slot).expect("readable"))
     };
     let expected = world.pool("aa").into_iter().find(mine);
     assert_eq!(world.ready(&wanted("a1", 1)).map(|o| o.items[0].id.to_string()), expected);
@@ -101,13 +101,13 @@ fn an_attempt_counts_once() {
     let out = world.hand_out("a1", 1);
     assert_eq!(given(&out), ["i01"]);
     let mut seen = Txn::new(&world.state);
-    foresee(&mut seen, &Op::HandOut(out.clone()), &Context::local(jiff::Timestamp::UNIX_EPOCH))
+    project(&mut seen, &Op::PrefetchGrant(out.clone()), &Context::local(jiff::Timestamp::UNIX_EPOCH))
         .expect("readable");
     let slot = item_index::find(&seen, &id("i01")).expect("readable").expect("known");
-    let (state, note, _) = queue::standing(&seen, &slot).expect("readable");
-    assert_eq!((state, note.attempt, note.by), (ItemState::Claimed, 1, Some(name("a1"))));
+    let (state, meta, _) = queue::placement(&seen, &slot).expect("readable");
+    assert_eq!((state, meta.attempt, meta.by), (ItemState::Claimed, 1, Some(name("a1"))));
     drop(seen);
-    let told = world.run("a1", &Op::HandOut(out.clone()));
+    let told = world.run("a1", &Op::PrefetchGrant(out.clone()));
     let Outcome::Taken { items, .. } = &told else { panic!("{told:?}") };
     assert_eq!((items[0].attempt, items[0].lease), (1, out.items[0].lease), "the lease keeps its number");
     assert_eq!(world.standing("i01").1.attempt, 1);
@@ -116,7 +116,7 @@ fn an_attempt_counts_once() {
     assert_eq!(world.next("a0", 1), ["i02"]);
     assert_eq!(world.standing("i02").1.attempt, 1);
     // Untouched, it never was one.
-    world.run("a0", &Op::EndSession { name: name("pool-aa") });
+    world.run("a0", &Op::EndSession { name: name("prefetch-aa") });
     world.run(
         "a0",
         &Op::Finish { session: name("a0"), items: vec![id("i02")], how: Finish::Drop, lease: None },
@@ -137,9 +137,9 @@ fn what_runs_out_in_a_pool_goes_back_without_a_loss_and_without_an_attempt() {
     world.now += TTL as i64 + 1;
     world.run("a1", &Op::Sweep);
     assert_eq!(world.pool("aa"), Vec::<String>::new());
-    assert!(world.session("pool-aa").lost.is_empty(), "nobody could be told");
-    let (state, note) = world.standing("i01");
-    assert_eq!((state, note.attempt, note.fails, note.why), (ItemState::Pending, 0, 0, None));
+    assert!(world.session("prefetch-aa").lost.is_empty(), "nobody could be told");
+    let (state, meta) = world.standing("i01");
+    assert_eq!((state, meta.attempt, meta.fails, meta.why), (ItemState::Pending, 0, 0, None));
     // Who was given something is told, and it was an attempt.
     assert_eq!(world.session("a0").lost.len(), 2, "the item and its file");
     assert_eq!(world.standing("i00").1.attempt, 1);
@@ -201,7 +201,7 @@ fn what_nobody_asks_for_any_more_is_not_kept() {
         world.now += TTL as i64 / 2 - 1;
         let choice = Choice { categories: vec!["y".into()], ..Choice::default() };
         let out = world.ready(&TakeNext { choice, ..wanted("a0", 1) }).expect("ready");
-        world.run("a0", &Op::HandOut(out));
+        world.run("a0", &Op::PrefetchGrant(out));
     }
     world.run("a0", &Op::Sweep);
     assert_eq!(world.pool("aa").len(), 4);

@@ -3,15 +3,15 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::super::{apply, apply_ready, foresee, preview_update};
+use super::super::{apply, grant_prefetched, preview_update, project};
 use super::*;
 use crate::model::base::{ItemId, MemView, QueueName, RepoPath, SessionName};
 use crate::model::ops::Op;
 use crate::model::ops::choice::Choice;
-use crate::model::ops::op::{ClaimPaths, Finish, HandOut, Handed, StartSession, TakeNext};
+use crate::model::ops::op::{ClaimPaths, Finish, PrefetchGrant, PrefetchedItem, StartSession, TakeNext};
 use crate::model::ops::update::{Change, Update};
 use crate::model::records::claim::Mode;
-use crate::model::records::header::{Head, KEY};
+use crate::model::records::header::{KEY, StateHeader};
 use crate::model::records::{ItemState, item_index};
 
 mod handing;
@@ -20,7 +20,7 @@ mod keeping;
 const NOON: i64 = 1_700_000_000;
 const TTL: u64 = 600;
 
-/// A state that several clones share.
+/// A state that several clones shard.
 struct World {
     state: MemView,
     now: i64,
@@ -60,7 +60,7 @@ impl World {
     fn new(items: Vec<Value>) -> Self {
         let mut state = MemView::default();
         let mut txn = Txn::new(&state);
-        txn.put_json(KEY, &Head::new("store".into()));
+        txn.put_json(KEY, &StateHeader::new("store".into()));
         let changes = txn.finish().0;
         state.commit(changes);
         let mut world = World { state, now: NOON, pool: 4 };
@@ -82,7 +82,7 @@ impl World {
     fn context(&self, session: &str) -> Context {
         let clone = session[..1].repeat(2);
         let now = Timestamp::from_second(self.now).expect("valid");
-        Context { clone: Some(clone), pool: self.pool, ..Context::local(now) }
+        Context { clone: Some(clone), prefetch: self.pool, ..Context::local(now) }
     }
 
     /// Carries out an operation in the clone of a session.
@@ -108,16 +108,17 @@ impl World {
     }
 
     /// What the pool of the session's clone has for it, all leases being young; and the note of it.
-    fn ready(&self, next: &TakeNext) -> Option<HandOut> {
+    fn ready(&self, next: &TakeNext) -> Option<PrefetchGrant> {
         let context = self.context(next.session.as_str());
         let mut txn = Txn::new(&self.state);
-        let taken = apply_ready(&mut txn, next, &context, &|_| true).expect("memory can be read");
-        let items: Vec<_> = taken.iter().map(|t| Handed { id: t.item.id.clone(), lease: t.lease }).collect();
+        let taken = grant_prefetched(&mut txn, next, &context, &|_| true).expect("memory can be read");
+        let items: Vec<_> =
+            taken.iter().map(|t| PrefetchedItem { id: t.item.id.clone(), lease: t.lease }).collect();
         let pool = prefetch::name_of(context.clone.as_deref()?)?;
-        (!items.is_empty()).then(|| HandOut { pool, next: next.clone(), items, at: context.now })
+        (!items.is_empty()).then(|| PrefetchGrant { pool, next: next.clone(), items, at: context.now })
     }
 
-    fn hand_out(&self, session: &str, count: usize) -> HandOut {
+    fn hand_out(&self, session: &str, count: usize) -> PrefetchGrant {
         self.ready(&wanted(session, count)).expect("there is something ready")
     }
 
@@ -131,10 +132,10 @@ impl World {
         pool.map(|p| held(&p)).unwrap_or_default()
     }
 
-    fn standing(&self, item: &str) -> (ItemState, Note) {
+    fn standing(&self, item: &str) -> (ItemState, ItemMeta) {
         let slot = item_index::find(&self.state, &id(item)).expect("readable").expect("known");
-        let (state, note, _) = queue::standing(&self.state, &slot).expect("readable");
-        (state, note)
+        let (state, meta, _) = queue::placement(&self.state, &slot).expect("readable");
+        (state, meta)
     }
 
     /// No two items in anybody's hands touch the same file, and counters equal contents.
@@ -147,7 +148,7 @@ impl World {
             .flat_map(|(session, lease)| lease.all_paths().map(move |path| (session, path)))
         {
             let clash =
-                seen.iter().find(|(by, p)| p.overlaps(path) && (*by != &session.name || session.pool));
+                seen.iter().find(|(by, p)| p.overlaps(path) && (*by != &session.name || session.prefetch));
             assert!(clash.is_none(), "{} holds {path}, and {clash:?}", session.name);
             seen.push((&session.name, path));
         }
@@ -168,6 +169,6 @@ fn ids_of(outcome: &Outcome) -> Vec<String> {
     items.iter().map(|t| t.item.id.to_string()).collect()
 }
 
-fn given(out: &HandOut) -> Vec<&str> {
+fn given(out: &PrefetchGrant) -> Vec<&str> {
     out.items.iter().map(|h| h.id.as_str()).collect()
 }
