@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::model::header::{Head, KEY};
+use crate::model::header::{KEY, StateHeader};
 use crate::model::landing::{self as landings, Intent, LandMode, Landing, Member};
 use crate::model::op::{BeginLanding, LandingOp};
 use crate::model::outcome::{LandingOutcome, Outcome};
@@ -11,7 +11,7 @@ use crate::model::{Context, MemView, Op, SessionName, Txn, apply};
 fn store() -> MemView {
     let mut state = MemView::default();
     let mut txn = Txn::new(&state);
-    txn.put_json(KEY, &Head::new("store".into()));
+    txn.put_json(KEY, &StateHeader::new("store".into()));
     let (changes, _) = txn.finish();
     state.commit(changes);
     state
