@@ -22,6 +22,9 @@ pub struct Binding {
     pub token: String,
     /// Top folder of the worktree at that time.
     pub worktree: String,
+    /// True when an agent's first edit has bound it, and nobody by a command.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_agent: bool,
 }
 
 /// Why the binding cannot be used.

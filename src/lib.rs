@@ -16,6 +16,7 @@
 //! - [`cli`]: words, output, exit statuses; the only part that knows a terminal and the environment.
 //! - [`binding`], [`settings`], [`clock`], [`duration`], [`process`], [`crash`]: small things that have one home.
 
+pub mod agent;
 pub mod binding;
 pub mod cli;
 pub mod clock;

@@ -28,6 +28,49 @@ pub struct Settings {
     pub refresh: u64,
     /// `coord.protect`, may stand several times: branches on which sessions do not commit.
     pub protect: Vec<String>,
+    /// `coord.onEdit`: what happens when an agent is about to edit a file.
+    pub on_edit: OnEdit,
+}
+
+/// `coord.onEdit`: `claim`, `check` or `off`, and `strict` beside one of the first two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OnEdit {
+    /// What happens.
+    pub mode: EditMode,
+    /// True when an edit that cannot be judged is refused.
+    pub strict: bool,
+}
+
+/// What happens when an agent is about to edit a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EditMode {
+    /// A free file is claimed for the session; what another session holds is refused.
+    #[default]
+    Claim,
+    /// What another session holds is refused.
+    Check,
+    /// Nothing.
+    Off,
+}
+
+impl OnEdit {
+    /// Reads the value of the setting.
+    ///
+    /// # Errors
+    /// When a word of it is not known, with those that are.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut on_edit = OnEdit::default();
+        for word in text.split([',', ' ']).filter(|word| !word.is_empty()) {
+            match word.to_ascii_lowercase().as_str() {
+                "claim" => on_edit.mode = EditMode::Claim,
+                "check" => on_edit.mode = EditMode::Check,
+                "off" => on_edit.mode = EditMode::Off,
+                "strict" => on_edit.strict = true,
+                _ => return Err("it must be claim, check or off; strict may be added".into()),
+            }
+        }
+        Ok(on_edit)
+    }
 }
 
 impl Default for Settings {
@@ -40,6 +83,7 @@ impl Default for Settings {
             prefetch: 0,
             refresh: 0,
             protect: Vec::new(),
+            on_edit: OnEdit::default(),
         }
     }
 }
@@ -128,6 +172,14 @@ impl Settings {
             reason: e.to_string(),
         })?;
         settings.durable = durable.unwrap_or_default();
+        if let Some(value) = file.string("coord.onEdit") {
+            let value = value.to_string();
+            settings.on_edit = OnEdit::parse(&value).map_err(|reason| SettingsError::Value {
+                key: "onEdit",
+                value,
+                reason,
+            })?;
+        }
         for branch in file.strings("coord.protect").unwrap_or_default() {
             settings.protect.push(branch.to_string());
         }

@@ -12,6 +12,8 @@
 mod common;
 mod sim;
 mod suite {
+    mod agent_hook;
+    mod agent_races;
     mod backlog;
     mod clocks;
     mod clones;

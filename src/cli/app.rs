@@ -96,6 +96,14 @@ impl App {
         }
     }
 
+    /// True in the main worktree of a repository when only an agent is bound to it, and no user by a
+    /// command: commands act as the agent's session there, commits do not.
+    pub fn is_shared_with_agent(&self) -> bool {
+        let named = self.named.is_some() || self.env.session.is_some();
+        let main = self.repo.git_dir == self.repo.common_dir;
+        !named && main && Binding::read(&self.repo).is_ok_and(|b| b.is_some_and(|b| b.by_agent))
+    }
+
     /// The session of this command.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::agent::GitConfigs;
 use crate::demo::Surroundings;
 use crate::git::GitEnv;
 
@@ -58,5 +59,47 @@ pub fn surroundings() -> Surroundings {
     Surroundings {
         path: std::env::var_os("PATH").unwrap_or_default(),
         git_variables: std::env::vars_os().map(|(name, _)| name).filter(|name| of_git(name)).collect(),
+    }
+}
+
+/// What a hook of an agent program must know of its surroundings.
+#[derive(Debug, Default)]
+pub struct AgentEnv {
+    /// [`SESSION`].
+    pub session: Option<String>,
+    /// The user's home folder.
+    pub home: Option<PathBuf>,
+    /// Where the user's and the system's settings of git are.
+    pub git_configs: GitConfigs,
+    /// True when a variable says that Copilot calls, and none that Gemini does.
+    pub copilot: bool,
+}
+
+impl AgentEnv {
+    /// Reads the environment.
+    #[allow(clippy::disallowed_methods, reason = "this is the one place")]
+    pub fn read() -> Self {
+        let set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty());
+        let of_copilot =
+            |(name, _): (std::ffi::OsString, _)| name.as_encoded_bytes().starts_with(b"COPILOT_");
+        let path = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+        let home = path("HOME");
+        let config = path("XDG_CONFIG_HOME").or_else(|| Some(home.as_ref()?.join(".config")));
+        let below = |dir: &Option<PathBuf>, file: &str| dir.as_ref().map(|dir| dir.join(file));
+        let system = if set("GIT_CONFIG_NOSYSTEM") { None } else { Some(PathBuf::from("/etc/gitconfig")) };
+        let users = match path("GIT_CONFIG_GLOBAL") {
+            Some(file) => [Some(file), None],
+            None => [below(&home, ".gitconfig"), below(&config, "git/config")],
+        };
+        let git_configs = GitConfigs {
+            settings: users.into_iter().flatten().chain(path("GIT_CONFIG_SYSTEM").or(system)).collect(),
+            patterns: below(&config, "git/ignore"),
+        };
+        AgentEnv {
+            git_configs,
+            session: std::env::var(SESSION).ok().filter(|s| !s.is_empty()),
+            home,
+            copilot: !set("GEMINI_SESSION_ID") && !set("GEMINI_CLI") && std::env::vars_os().any(of_copilot),
+        }
     }
 }

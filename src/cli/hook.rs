@@ -41,6 +41,11 @@ impl HookArgs {
     pub fn on_server(&self) -> Option<&[OsString]> {
         (self.name == Hook::Update.command()).then_some(&self.args)
     }
+
+    /// The words after `hook agent`; `None` for the hooks of git.
+    pub fn of_agent(&self) -> Option<&[OsString]> {
+        (self.name == "agent").then_some(&self.args)
+    }
 }
 
 /// Runs `hook`.
@@ -83,7 +88,8 @@ fn only_record(result: CliResult<Answer>) -> CliResult<Answer> {
 
 /// The session of this worktree, if it has one. One that has ended may not go on.
 pub fn session_here(app: &App, store: &Store) -> CliResult<Option<Session>> {
-    let Some(name) = app.session_if_any()? else { return Ok(None) };
+    // What is committed in the main worktree is the user's, even while an agent is at work there.
+    let Some(name) = app.session_if_any()?.filter(|_| !app.is_shared_with_agent()) else { return Ok(None) };
     match store.read(|view| session::get(view, &name))? {
         Some(record) if record.state == SessionState::Active => Ok(Some(record)),
         Some(_) => Err(CliError::refused(format!("session {name} has ended and given its claims back"))
@@ -127,7 +133,7 @@ pub fn judge(app: &App, store: &Store, session: Option<&Session>, paths: &[RepoP
             let session = app.alive(store, &session.name)?;
             store.read(|view| guard::check_paths(view, &session, paths))?
         }
-        None => store.read(|view| guard::check_unbound(view, paths))?,
+        None => store.read(|view| guard::check_unbound(view, paths))?.without(app.session_if_any()?.as_ref()),
     };
     match (verdict.is_fine(), session) {
         (true, _) => Ok(Answer::default()),

@@ -1,5 +1,6 @@
 //! The command line: one file for each verb, in the folder of its group, with its arguments and help; output, errors.
 
+mod agent_hook;
 mod app;
 mod args;
 mod check;
@@ -64,6 +65,11 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(e) => return usage(&words, &e),
     };
+    if let Command::Hook(args) = &cli.command
+        && let Some(words) = args.of_agent()
+    {
+        return agent_hook::run(&cli.global, words);
+    }
     let ui = cli.global.ui();
     match dispatch(cli) {
         Ok(answer) => {

@@ -4,7 +4,7 @@ use crate::model::area::Areas;
 use crate::model::claim::{self, Mode};
 use crate::model::outcome::Blocker;
 use crate::model::session::{Loss, Session};
-use crate::model::{RepoPath, View, ViewError, blockers_of, expiry};
+use crate::model::{RepoPath, SessionName, View, ViewError, blockers_of, expiry};
 
 /// What the guard found.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -23,6 +23,13 @@ impl Coverage {
     /// True when the change may be made.
     pub fn is_fine(&self) -> bool {
         self.unclaimed.is_empty()
+    }
+
+    /// The same without what `session` holds: it works in the worktree that the change comes from.
+    pub fn without(mut self, session: Option<&SessionName>) -> Self {
+        self.holders.retain(|holder| Some(&holder.session) != session);
+        self.unclaimed.retain(|path| self.holders.iter().any(|holder| holder.path == *path));
+        self
     }
 }
 

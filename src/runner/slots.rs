@@ -201,7 +201,8 @@ pub(super) fn make_worktree(
 
 fn bind(session: &SessionName, token: &str, home: &HostRepo) -> Result<(), RunnerError> {
     let worktree = home.root.to_string_lossy().into_owned();
-    Ok(Binding { session: session.clone(), token: token.to_owned(), worktree }.write(home)?)
+    Ok(Binding { session: session.clone(), token: token.to_owned(), worktree, by_agent: false }
+        .write(home)?)
 }
 
 /// True when a session is the one of the slot in this folder, and not a user's or another

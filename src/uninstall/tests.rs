@@ -42,6 +42,7 @@ fn bind(git_dir: &Path, at: &Path) {
         session: SessionName::parse("one").unwrap(),
         token: "t".into(),
         worktree: at.to_string_lossy().into_owned(),
+        by_agent: false,
     };
     std::fs::write(Binding::path_in(git_dir), serde_json::to_vec(&binding).unwrap()).unwrap();
 }

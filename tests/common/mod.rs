@@ -1,5 +1,6 @@
 //! What all integration tests share: repositories of their own, and the check of the state.
 
+pub mod agents;
 pub mod clones;
 mod counters;
 pub mod faults;

@@ -76,8 +76,12 @@ pub fn start(app: &App, args: &StartArgs) -> CliResult<Answer> {
     let begun = begin(app, args, &store, &home.repo, &mut notes);
     let (session, token) = begun.map_err(|error| home.left_after(error, app, &store))?;
     let home = home.repo;
-    let binding =
-        Binding { session: args.name.clone(), token, worktree: home.root.to_string_lossy().into_owned() };
+    let binding = Binding {
+        session: args.name.clone(),
+        token,
+        worktree: home.root.to_string_lossy().into_owned(),
+        by_agent: false,
+    };
     binding.write(&home).map_err(|e| CliError::failed("io", e.to_string()))?;
     store.touch_session(&args.name);
     let on = session.branch.as_ref().map(|b| format!(" on {b}")).unwrap_or_default();
