@@ -29,6 +29,7 @@ pub mod git;
 pub mod guard;
 pub mod hook;
 pub mod import;
+pub mod land;
 pub mod model;
 pub mod notes;
 pub mod plan;

@@ -30,6 +30,8 @@ pub struct Settings {
     pub protect: Vec<String>,
     /// `coord.onEdit`: what happens when an agent is about to edit a file.
     pub on_edit: OnEdit,
+    /// `coord.target`: the branch on which work lands.
+    pub target: Option<String>,
 }
 
 /// `coord.onEdit`: `claim`, `check` or `off`, and `strict` beside one of the first two.
@@ -84,6 +86,7 @@ impl Default for Settings {
             refresh: 0,
             protect: Vec::new(),
             on_edit: OnEdit::default(),
+            target: None,
         }
     }
 }
@@ -180,6 +183,7 @@ impl Settings {
                 reason,
             })?;
         }
+        settings.target = file.string("coord.target").map(|v| v.to_string());
         for branch in file.strings("coord.protect").unwrap_or_default() {
             settings.protect.push(branch.to_string());
         }

@@ -29,6 +29,8 @@ mod suite {
     mod input;
     mod joining;
     mod joining_faults;
+    mod landing;
+    mod landing_modes;
     mod leases;
     mod leaving;
     mod mending;

@@ -4,8 +4,9 @@ use clap::{Parser, Subcommand};
 
 use crate::cli::args::Global;
 use crate::cli::{
-    check, claim, claims, demo, doctor, done, drop, fail, generate, git, help, hook, hooks, init, log, next,
-    progress, queue, release, remote, renew, run, server, session, status, sync, uninstall, upkeep, verify,
+    check, claim, claims, demo, doctor, done, drop, fail, generate, git, help, hook, hooks, init, land, log,
+    next, progress, queue, release, remote, renew, run, server, session, status, sync, uninstall, upkeep,
+    verify,
 };
 
 /// Coordinate many coding sessions on one repository
@@ -45,6 +46,7 @@ pub enum Command {
     Drop(drop::DropArgs),
     Run(run::RunArgs),
     Work(run::WorkArgs),
+    Land(land::LandArgs),
     Renew(renew::RenewArgs),
     Check(check::CheckArgs),
     Progress(progress::ProgressArgs),

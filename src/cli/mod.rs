@@ -22,6 +22,7 @@ mod hook;
 mod hooks;
 mod init;
 mod item_style;
+mod land;
 mod log;
 mod message;
 mod next;
@@ -105,6 +106,7 @@ fn dispatch(cli: Cli) -> CliResult<Answer> {
         Command::Drop(args) => drop::drop_items(&app()?, &args),
         Command::Run(args) => run::run(&app()?, ui, &args),
         Command::Work(args) => run::work(&app()?, ui, &args),
+        Command::Land(args) => land::land(&app()?, &args),
         Command::Renew(args) => renew::renew(&app()?, &args),
         Command::Check(args) => check::check(&app()?, &args),
         Command::Progress(args) => progress::progress(&app()?, &args),

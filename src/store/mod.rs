@@ -157,6 +157,20 @@ impl Store {
         lock::try_lock(&dir.join(format!("{name}.lock")))
     }
 
+    /// Shows the other processes of this clone that an integrator is at work on a target branch; `None`
+    /// when another is.
+    ///
+    /// # Errors
+    /// When the lock cannot be taken.
+    pub fn target_lock(&self, branch: &str) -> Result<Option<StoreLock>, StoreError> {
+        let dir = self.run_dir();
+        std::fs::create_dir_all(&dir).map_err(StoreError::io("make the folder", &dir))?;
+        // A branch name may have slashes and any length.
+        let digest = <sha2::Sha256 as sha2::Digest>::digest(branch.as_bytes());
+        let name: String = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
+        lock::try_lock(&dir.join(format!("branch-{name}.lock")))
+    }
+
     /// The commit that is the state, or `None` when the ref is gone.
     ///
     /// # Errors

@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 use crate::binding::{Binding, BindingError};
 use crate::git::{Git, GitError, HostRepo};
 use crate::hook::{self, HookError, State};
+use crate::land::workshop::WORKSHOP_DIR;
 use crate::notes::sync::INCOMING;
 use crate::runner::cleanup::{self, Remains};
 use crate::store::raw::{file_name, files_in, lock_folder};
@@ -160,12 +161,15 @@ fn take_store_away(common_dir: &Path) -> Result<(), UninstallError> {
     }
 }
 
-/// Stores that were being made or removed by processes that died.
+/// Stores that were being made or removed by processes that died, and where branches are merged.
 fn leftovers(common_dir: &Path) -> Vec<PathBuf> {
     let ours = |path: &PathBuf| {
         let name = file_name(path);
         let rest = name.strip_prefix(STORE_DIR).unwrap_or_default();
-        rest.starts_with(".new-") || rest.starts_with(".removed-")
+        let of_merges = name.strip_prefix(WORKSHOP_DIR);
+        rest.starts_with(".new-")
+            || rest.starts_with(".removed-")
+            || of_merges.is_some_and(|rest| rest.is_empty() || rest.starts_with(".new-"))
     };
     files_in(common_dir).into_iter().filter(ours).collect()
 }

@@ -8,6 +8,7 @@ pub mod http;
 pub mod invariants;
 pub mod run;
 pub mod ssh;
+pub mod team;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

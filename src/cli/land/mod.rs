@@ -1,0 +1,25 @@
+//! `land`, `landed`, `conflicts`, `checkpoint` and `rollback`.
+
+mod error;
+mod verb;
+
+pub use verb::{LandArgs, land};
+
+use std::time::Duration;
+
+use crate::cli::app::App;
+use crate::cli::error::CliResult;
+use crate::land::Integrator;
+use crate::store::Store;
+
+/// What these commands work with.
+fn integrator<'a>(app: &App, store: &'a Store) -> CliResult<Integrator<'a>> {
+    let session = app.session_if_any()?;
+    let limits = (Duration::from_secs(app.settings.remote_timeout), app.settings.ttl);
+    Ok(Integrator::new(&app.repo, store, session, limits, app.settings.target.clone())?)
+}
+
+/// The first digits of a commit's id: enough for people.
+fn short(commit: &str) -> &str {
+    commit.get(..10).unwrap_or(commit)
+}

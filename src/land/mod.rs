@@ -1,0 +1,21 @@
+//! Bringing branches together: landing them on a target, showing which of them conflict, and going
+//! back.
+//!
+//! Merges happen in a repository of our own ([`workshop`]), so no worktree, index, hook or object of
+//! the user's is touched before the target branch moves. `docs/landing.md` describes it for users.
+
+mod candidate;
+mod error;
+mod integrator;
+mod landing;
+mod members;
+mod merge;
+mod moves;
+mod target;
+pub mod workshop;
+
+pub use error::LandError;
+pub use integrator::Integrator;
+pub use landing::{Landed, Report, Request};
+pub use members::{Asked, Waiting};
+pub use merge::Merged;
