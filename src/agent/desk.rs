@@ -110,7 +110,7 @@ pub fn store_of(repo: &HostRepo) -> Result<Option<(Settings, Store)>, Failure> {
         durable: settings.durable,
         patience: PATIENCE.min(Duration::from_secs(settings.remote_timeout)),
         push_every: Duration::from_secs(settings.push_every),
-        pool: settings.pool,
+        prefetch: settings.prefetch,
         offline: false,
     };
     match Store::open(&repo.common_dir, options) {

@@ -59,7 +59,7 @@ fn bound(store: &Store, repo: &HostRepo) -> Result<Option<Session>, SessionError
 }
 
 fn active(store: &Store, name: &SessionName) -> Result<Option<Session>, StoreError> {
-    Ok(store.read(|view| session::get(view, name))?.filter(|s| s.state == SessionState::Active && !s.pool))
+    Ok(store.read(|view| session::get(view, name))?.filter(|s| s.state == SessionState::Active && !s.prefetch))
 }
 
 /// Starts a session in a worktree that has none, named after its folder. In a worktree of its own it is
@@ -96,7 +96,7 @@ fn free_name(view: &dyn View, repo: &HostRepo) -> Result<SessionName, ViewError>
         let text = if n == 1 { base.clone() } else { format!("{base}-{n}") };
         let Ok(name) = SessionName::parse(&text) else { continue };
         match session::get(view, &name)? {
-            Some(known) if known.state == SessionState::Active || known.pool => {}
+            Some(known) if known.state == SessionState::Active || known.prefetch => {}
             _ => return Ok(name),
         }
     }
