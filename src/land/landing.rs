@@ -175,6 +175,7 @@ impl Integrator<'_> {
             at: style.at,
             by: self.by.clone(),
             remote: target.remote.clone(),
+            wave: None,
             undone: None,
         }
     }

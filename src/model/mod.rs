@@ -18,17 +18,20 @@ mod query;
 mod records;
 
 pub use apply::{
-    Context, Intake, apply, apply_import, blockers_of, expiry, grant_prefetched, preview_update, project,
+    Context, Fence, Intake, apply, apply_import, blockers_of, expiry, grant_prefetched, plan_changes,
+    preview_update, project,
 };
 pub(crate) use base::path;
 pub use base::{
     Changes, ItemId, Layered, MemView, NameError, PathError, QueueName, RepoPath, Savepoint, SessionName,
     Txn, View, ViewError, event, read_json, to_json, view,
 };
-pub use ops::{Op, Outcome, choice, condition, filter, import_survey, op, outcome, reimport, update};
+pub use ops::{
+    Op, Outcome, choice, condition, filter, import_survey, op, outcome, plan as plan_op, reimport, update,
+};
 pub use query::{item_json, metrics, split, why};
 pub(crate) use records::severity;
 pub use records::{
     Item, ItemState, NewItem, area, claim, clone, cooldown, counters, dependencies, groups, header,
-    item_index, landing, need_syntax, prefetch, queue, rules, segment, session, shard,
+    item_index, landing, need_syntax, plan, prefetch, queue, rules, segment, session, shard,
 };

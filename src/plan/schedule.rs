@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Estimate;
-use super::types::{PlanFile, Workstream};
+use crate::model::plan::Estimate;
+use crate::model::plan::{PlanFile, Workstream};
 
 /// A workstream in the schedule. Days are counted from 1.
 #[derive(Debug, Clone, PartialEq, Serialize)]

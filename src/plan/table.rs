@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::nearest::nearest;
 use super::problem::{Code, Problems};
-use super::types::Located;
+use crate::model::plan::Located;
 
 /// One table and what was asked of it.
 pub(super) struct Table<'t, 'a> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::model::plan::{Estimate, PlanFile};
 
 fn example(name: &str) -> (String, PlanFile) {
     let path = format!("{}/examples/plans/{name}/coord.toml", env!("CARGO_MANIFEST_DIR"));

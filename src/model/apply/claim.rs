@@ -2,6 +2,7 @@
 
 use super::leases::{loss_of_path, put, renew_due};
 use super::{Context, active, granted};
+use crate::model::apply::plan::Fence;
 use crate::model::base::{Event, RepoPath, SessionName, Txn, View, ViewError};
 use crate::model::ops::Outcome;
 use crate::model::ops::op::ClaimPaths;
@@ -115,7 +116,8 @@ pub fn blockers_of(
     session: &SessionName,
     mode: Mode,
 ) -> Result<Vec<Blocker>, ViewError> {
-    let mut blockers = Vec::new();
+    let mut blockers: Vec<Blocker> =
+        Fence::around(view, session)?.and_then(|f| f.blocker(path)).into_iter().collect();
     for claim in claim::overlapping(view, path)? {
         for holder in claim.conflicts(session, mode) {
             blockers.push(blocker(view, path, &claim, holder)?);

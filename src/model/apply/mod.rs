@@ -17,6 +17,7 @@ mod landing;
 mod leases;
 mod named;
 mod next;
+mod plan;
 mod prefetch;
 mod search;
 mod session;
@@ -25,6 +26,7 @@ mod update;
 
 pub use claim::{blockers_of, expiry};
 pub use import::Intake;
+pub use plan::{Fence, changes as plan_changes};
 pub use prefetch::grant_prefetched;
 use std::collections::BTreeSet;
 pub use update::preview_update;
@@ -178,6 +180,7 @@ fn dispatch(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, Vi
         }
         Op::Update(update) => update::update(txn, update, context),
         Op::Landing(step) => landing::landing(txn, step, context),
+        Op::Plan(op) => plan::plan(txn, op, context),
     }
 }
 

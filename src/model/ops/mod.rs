@@ -6,6 +6,7 @@ pub mod filter;
 pub mod import_survey;
 pub mod op;
 pub mod outcome;
+pub mod plan;
 pub mod reimport;
 pub mod update;
 

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::model::base::{ItemId, QueueName, RepoPath, SessionName};
 use crate::model::ops::choice::Choice;
 use crate::model::ops::filter::Filter;
+use crate::model::ops::plan::PlanOp;
 use crate::model::ops::update::Update;
 use crate::model::records::NewItem;
 use crate::model::records::claim::Mode;
@@ -121,6 +122,8 @@ pub enum Op {
     Update(Update),
     /// A step of a landing or rollback.
     Landing(LandingOp),
+    /// An operation on the plan.
+    Plan(PlanOp),
 }
 
 impl Op {
@@ -137,6 +140,7 @@ impl Op {
             Op::Update(update) => update.session.as_ref(),
             Op::Import { session, .. } | Op::Record { session, .. } => session.as_ref(),
             Op::Assign(_) | Op::Split { .. } => None,
+            Op::Plan(op) => op.session(),
             Op::EndSession { .. } | Op::Sweep | Op::SetQueue { .. } | Op::Landing(_) => None,
         }
     }

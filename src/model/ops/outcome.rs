@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::base::{ItemId, QueueName, RepoPath, SessionName};
 use crate::model::ops::choice::{ChosenBecause, Passed, SearchHints, SkipCounts};
 use crate::model::ops::import_survey::Survey;
+use crate::model::ops::plan::PlanChange;
 use crate::model::ops::update::Updated;
 use crate::model::records::claim::Mode;
 use crate::model::records::landing::Intent;
@@ -181,6 +182,13 @@ pub enum Outcome {
     },
     /// A step of a landing.
     Landing(LandingOutcome),
+    /// The plan as it is now.
+    PlanApplied {
+        /// Its version.
+        version: u32,
+        /// What has changed.
+        changes: Vec<PlanChange>,
+    },
     /// Done, nothing to tell.
     Done,
     /// Somebody else holds a path. Nothing was changed.

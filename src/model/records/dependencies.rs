@@ -61,6 +61,12 @@ pub(crate) fn satisfy(txn: &mut Txn<'_>, id: &ItemId, slot: &Slot) -> Result<Vec
     Ok(freed)
 }
 
+/// Takes one open need from those that need a set. Returns those that are free to take now.
+pub(crate) fn release(txn: &mut Txn<'_>, set: &ItemId) -> Result<Vec<ItemId>, ViewError> {
+    let waiters = waiting_for(txn, set)?;
+    count(txn, &waiters, |needs| needs.saturating_sub(1))
+}
+
 /// Makes those that need a group or phase wait again: it was finished, and has a new member.
 pub(crate) fn reopen(txn: &mut Txn<'_>, set: &ItemId) -> Result<(), ViewError> {
     let waiters = waiting_for(txn, set)?;

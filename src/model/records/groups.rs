@@ -29,9 +29,9 @@ impl Set {
     }
 }
 
-/// True when a need names a group or phase, and no single item.
+/// True when a need names a group, a phase, or a wave or workstream of the plan, and not a single item.
 pub fn is_set(need: &ItemId) -> bool {
-    need.as_str().starts_with("group:") || need.as_str().starts_with("phase:")
+    ["group:", "phase:", "wave:", "workstream:"].iter().any(|kind| need.as_str().starts_with(kind))
 }
 
 /// The sets that an item with this group and phase is a member of. A name that could stand in
@@ -60,6 +60,11 @@ pub(crate) fn members_key(set: &ItemId) -> String {
 /// When the state cannot be read.
 pub fn get(view: &dyn View, set: &ItemId) -> Result<Set, ViewError> {
     Ok(txn::read_json(view, &key(set))?.unwrap_or_default())
+}
+
+/// Sets the counters of a set that has no members of its own: a wave or workstream of the plan.
+pub(crate) fn put(txn: &mut Txn<'_>, set: &ItemId, counts: Set) {
+    txn.put_json(key(set), &counts);
 }
 
 /// The members of a set, in the order of import.

@@ -107,6 +107,9 @@ pub struct Landing {
     /// The remote on which the target was moved; `None` when it was moved in this clone only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote: Option<String>,
+    /// The wave of the plan that it is a part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wave: Option<u32>,
     /// Set when it was rolled back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undone: Option<Undone>,

@@ -12,6 +12,7 @@ pub mod item;
 pub mod item_index;
 pub mod landing;
 pub mod need_syntax;
+pub mod plan;
 pub mod prefetch;
 pub mod queue;
 pub mod rules;

@@ -1,7 +1,7 @@
 //! Gates: each checks something, its results are written where they are read, waves have some.
 
+use crate::model::plan::{Gate, PlanFile};
 use crate::plan::problem::{Code, Problems};
-use crate::plan::types::{Gate, PlanFile};
 
 pub(super) fn check(problems: &mut Problems<'_>, plan: &PlanFile) {
     for gate in &plan.gates {

@@ -1,5 +1,6 @@
 //! Does a plan make sense: against itself, and against the repository.
 
+mod example;
 mod gates;
 mod names;
 mod order;
@@ -10,7 +11,7 @@ use std::collections::BTreeSet;
 
 use super::problem::{Code, Problem, Problems};
 use super::schedule::schedule;
-use super::types::PlanFile;
+use crate::model::plan::PlanFile;
 
 /// What the repository says, as data.
 #[derive(Debug, Clone, Default)]
@@ -50,7 +51,7 @@ fn lengths(problems: &mut Problems<'_>, plan: &PlanFile) {
             0,
             Code::DoesNotFit,
             "plan.days",
-            format!("{} do not fit into {days} d: {chain}", super::schedule::range(low, high)),
+            format!("{} do not fit into {days} d: {chain}", crate::plan::range(low, high)),
         );
     }
     for row in schedule.rows.iter().filter(|row| row.late_wave) {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::plan::{Located, PlanFile, Prompt};
 use crate::plan::problem::{Code, Problems};
-use crate::plan::types::{Located, PlanFile, Prompt};
 
 use super::Facts;
 

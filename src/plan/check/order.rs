@@ -1,7 +1,7 @@
 //! Needs and waves: circles, a merge before what it needs, workstreams that are never merged or twice.
 
+use crate::model::plan::{Located, PlanFile, Workstream};
 use crate::plan::problem::{Code, Problems, position};
-use crate::plan::types::{Located, PlanFile, Workstream};
 
 pub(super) fn check(problems: &mut Problems<'_>, plan: &PlanFile) {
     circles(problems, plan);

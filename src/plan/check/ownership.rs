@@ -1,11 +1,12 @@
 //! Who owns what: two workstreams must not own one path, unless a conflict rule covers it.
 
 use crate::model::RepoPath;
-use crate::plan::ownership::{Ownership, example};
+use crate::model::plan::Ownership;
+use crate::model::plan::{Located, PlanFile, Rule, Workstream};
 use crate::plan::problem::{Code, Problems, position};
-use crate::plan::types::{Located, PlanFile, Rule, Workstream};
 
 use super::Facts;
+use super::example::example;
 
 pub(super) fn check(problems: &mut Problems<'_>, plan: &PlanFile, facts: &Facts) {
     let files: Vec<RepoPath> = facts.files.iter().filter_map(|f| RepoPath::parse(f).ok()).collect();

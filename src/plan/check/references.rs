@@ -1,8 +1,8 @@
 //! Names of workstreams and gates that are not in the plan.
 
+use crate::model::plan::{Located, PlanFile, Rule};
 use crate::plan::nearest::nearest;
 use crate::plan::problem::{Code, Problems};
-use crate::plan::types::{Located, PlanFile, Rule};
 
 pub(super) fn check(problems: &mut Problems<'_>, plan: &PlanFile) {
     let mut names = Names { plan, problems };

@@ -1,8 +1,8 @@
 //! `[gate.NAME]`.
 
+use crate::model::plan::{Coverage, Flaky, Gate, Limit, Located, Metrics, ResultFile, Scope, When};
 use crate::plan::problem::{Code, Problems};
 use crate::plan::table::Table;
-use crate::plan::types::{Coverage, Flaky, Gate, Limit, Located, Metrics, ResultFile, Scope, When};
 
 /// The time limit of a gate that names none, in seconds.
 const DEFAULT_TIME: u64 = 30 * 60;

@@ -1,8 +1,8 @@
 //! `[plan]`.
 
+use crate::model::plan::{Header, Limits, Located};
 use crate::plan::problem::{Code, Problems};
 use crate::plan::table::Table;
-use crate::plan::types::{Header, Limits, Located};
 
 pub(super) fn read(problems: &mut Problems<'_>, mut table: Table<'_, '_>) -> Header {
     let at = table.at;

@@ -10,7 +10,7 @@ use toml::de::DeTable;
 
 use super::problem::{Code, Problem, Problems};
 use super::table::Table;
-use super::types::{Located, PlanFile};
+use crate::model::plan::{Located, PlanFile};
 
 /// Largest accepted file, in bytes.
 pub const MAX_BYTES: usize = 1 << 20;

@@ -1,8 +1,8 @@
 //! `[[conflict]]`, `[target.NAME]`, `[risk.ID]`.
 
+use crate::model::plan::{ConflictRule, Located, Risk, Rule, Target};
 use crate::plan::problem::{Code, Problems};
 use crate::plan::table::Table;
-use crate::plan::types::{ConflictRule, Located, Risk, Rule, Target};
 
 use super::gate::limit;
 use super::workstream::priority;

@@ -1,8 +1,8 @@
 //! `[[wave]]`.
 
+use crate::model::plan::{Located, Wave};
 use crate::plan::problem::{Code, Problems};
 use crate::plan::table::Table;
-use crate::plan::types::{Located, Wave};
 
 pub(super) fn read(problems: &mut Problems<'_>, mut table: Table<'_, '_>) -> Wave {
     let day = table.number(problems, "day");

@@ -1,9 +1,9 @@
 //! `[workstream.ID]`.
 
-use crate::plan::Estimate;
+use crate::model::plan::Estimate;
+use crate::model::plan::{Base, Expect, Header, Located, Milestone, Priority, Prompt, Workstream};
 use crate::plan::problem::{Code, Problems};
 use crate::plan::table::Table;
-use crate::plan::types::{Base, Expect, Header, Located, Milestone, Priority, Prompt, Workstream};
 
 pub(super) fn read(
     problems: &mut Problems<'_>,

@@ -155,6 +155,7 @@ fn record_landing(
         effects::landed(txn, &member.items, &member.commit, landing.at)?;
     }
     effects::contained(txn, contained)?;
+    super::plan::landed::landed(txn, landing)?;
     let names: Vec<&str> = landing.landed.iter().map(|m| m.branch.as_str()).collect();
     let items: Vec<&ItemId> = landing.landed.iter().flat_map(|m| &m.items).collect();
     let event = Event::new(context.now, Some(&landing.by), "land")
@@ -206,6 +207,7 @@ fn record_rollback(txn: &mut Txn<'_>, rollback: &Rollback, context: &Context) ->
             effects::unlanded(txn, member, rollback.at)?;
             items.extend(member.items.clone());
         }
+        super::plan::landed::undone(txn, &landing, rollback.at)?;
         txn.put_json(landings::landing_key(id), &landing);
     }
     for landing in &rollback.kept {

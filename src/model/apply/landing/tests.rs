@@ -65,6 +65,7 @@ fn landing(lease: u64, mode: LandMode) -> Landing {
         at: at(0, None).now,
         by: name("lead"),
         remote: None,
+        wave: None,
         undone: None,
     }
 }

@@ -2,13 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-mod gate;
-mod rule;
-mod workstream;
-
-pub use gate::{Coverage, Flaky, Gate, Limit, Metrics, ResultFile, Scope, When};
-pub use rule::{ConflictRule, Rule};
-pub use workstream::{Base, Expect, Milestone, Priority, Prompt, Wave, Workstream};
+use super::{ConflictRule, Gate, Limit, Priority, Wave, Workstream};
 
 /// A value and where it was read, as a byte offset of the text. The place is for messages only: it
 /// is not stored, and two values are equal wherever they were read.

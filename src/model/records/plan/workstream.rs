@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::Estimate;
+use super::Estimate;
 
 use super::Located;
 
