@@ -1,5 +1,5 @@
 #!/bin/sh
-# git-coord hook shim v1
+# git-coord hook shim v2
 # Runs the hook that was here before (kept beside this file as @HOOK@.coord-chained), then
 # `git-coord hook server-update`. `git coord server uninstall` takes this out and puts the other back.
 binary=@BINARY@
@@ -20,10 +20,9 @@ if [ -x "$earlier" ] && [ -f "$earlier" ]; then
 	fi
 fi
 
-# Everything else is none of our business, and a push may have thousands of tags.
+# Nobody works on tags and notes, and a push may have thousands of them.
 case $1 in
-refs/coord/state | refs/heads/*) ;;
-*) exit 0 ;;
+refs/tags/* | refs/notes/*) exit 0 ;;
 esac
 
 if command -v git-coord >/dev/null 2>&1; then

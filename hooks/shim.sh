@@ -1,5 +1,5 @@
 #!/bin/sh
-# git-coord hook shim v1
+# git-coord hook shim v2
 # Runs the hook that was here before (kept beside this file as @HOOK@.coord-chained), then
 # `git coord hook @HOOK@`. `git coord uninstall` takes this out and puts the other back.
 hook=@HOOK@
@@ -12,7 +12,7 @@ peer=@PEER@
 # `git coord hooks status` asks whether git runs this file. It fails on purpose: a probe that
 # succeeded would let a commit pass unchecked wherever the variable happens to be set.
 if [ -n "${GIT_COORD_HOOK_PROBE-}" ]; then
-	printf '%s\n' "git-coord-hook v1 $hook $GIT_COORD_HOOK_PROBE"
+	printf '%s\n' "git-coord-hook v2 $hook $GIT_COORD_HOOK_PROBE"
 	exit 1
 fi
 

@@ -59,7 +59,9 @@ fn bound(store: &Store, repo: &HostRepo) -> Result<Option<Session>, SessionError
 }
 
 fn active(store: &Store, name: &SessionName) -> Result<Option<Session>, StoreError> {
-    Ok(store.read(|view| session::get(view, name))?.filter(|s| s.state == SessionState::Active && !s.prefetch))
+    Ok(store
+        .read(|view| session::get(view, name))?
+        .filter(|s| s.state == SessionState::Active && !s.prefetch))
 }
 
 /// Starts a session in a worktree that has none, named after its folder. In a worktree of its own it is

@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use crate::binding::{Binding, BindingError};
 use crate::git::HostRepo;
+use crate::hook::Watched;
 use crate::model::op::RenewWhat;
 use crate::model::session::{self, Session, SessionState};
-use crate::model::{Op, Outcome, RepoPath, SessionName, header};
+use crate::model::{Identity, Op, Outcome, RepoPath, SessionName, header};
 use crate::settings::Settings;
 use crate::store::remote::RemoteError;
 use crate::store::{Batches, Import, Store, StoreError, StoreOptions};
 
 use crate::cli::args::Global;
 use crate::cli::env::Env;
-use crate::cli::error::{CliError, CliResult, NAME_ANOTHER, exit};
+use crate::cli::error::{CliError, CliResult, NAME_ANOTHER, displaced, exit};
 use crate::cli::output::{Text, Ui};
 
 /// The repository that a command runs in, and how it was called.
@@ -77,7 +78,26 @@ impl App {
     /// # Errors
     /// When there is none, or it cannot be opened.
     pub fn store(&self) -> CliResult<Store> {
-        Ok(Store::open(&self.repo.common_dir, self.store_options())?)
+        let store = Store::open(&self.repo.common_dir, self.store_options())?;
+        self.watch_hooks();
+        Ok(store)
+    }
+
+    /// Says so when the hooks of this worktree do not run any longer, and installs them again where that
+    /// is allowed: without them nothing is checked.
+    fn watch_hooks(&self) {
+        let Ok(program) = crate::process::own_program() else { return };
+        match crate::hook::watch(&self.repo, &program, &self.env.global_config) {
+            Watched::Fine => {}
+            Watched::Repaired(which) => {
+                self.ui.narrate(Text::block(&format!("git coord: hooks were installed again: {which}")));
+            }
+            Watched::Off(why) => {
+                let text = format!("git coord: hooks do not run here, so commits are not checked: {why}");
+                self.ui.narrate(Text::block(&text));
+                self.ui.narrate("     hint: git coord hooks status".to_owned());
+            }
+        }
     }
 
     /// The session of this command, if one is named or bound.
@@ -88,8 +108,39 @@ impl App {
         if let Some(name) = self.named.as_ref().or(self.env.session.as_ref()) {
             return Ok(Some(SessionName::parse(name)?));
         }
+        Ok(self.binding()?.map(|b| b.session))
+    }
+
+    /// As which session this worktree acts, when that comes from its binding; see [`Identity`].
+    ///
+    /// # Errors
+    /// When the worktree is a copy of a bound one.
+    pub fn identity(&self) -> CliResult<Option<Identity>> {
+        if self.named.is_some() || self.env.session.is_some() {
+            return Ok(None);
+        }
+        Ok(self.binding()?.map(|b| Identity { session: b.session, token: b.token }))
+    }
+
+    /// The record of a session, unless this worktree is bound to what another one of that name was.
+    ///
+    /// # Errors
+    /// `lost` then, and from the store.
+    pub fn record_of(&self, store: &Store, name: &SessionName) -> CliResult<Option<Session>> {
+        let record = store.read(|view| session::get(view, name))?;
+        match (record, self.identity()?) {
+            (Some(record), Some(identity))
+                if identity.session == *name && identity.is_displaced_by(&record) =>
+            {
+                Err(displaced(name, record.worktree.as_deref(), record.host.as_deref()))
+            }
+            (record, _) => Ok(record),
+        }
+    }
+
+    fn binding(&self) -> CliResult<Option<Binding>> {
         match Binding::read(&self.repo) {
-            Ok(binding) => Ok(binding.map(|b| b.session)),
+            Ok(binding) => Ok(binding),
             Err(e @ BindingError::Copied { .. }) => Err(CliError::failed("no-session", e.to_string())
                 .hint("start one for this folder with: git coord session start NAME")),
             Err(e) => Err(CliError::failed("io", e.to_string())),
@@ -185,12 +236,12 @@ impl App {
         self.sync_every(store, if is_due { RENEW_EVERY } else { SYNC_EVERY })
     }
 
-    /// Tells the remote at once what was handed out of this clone's pool.
+    /// Sends the remote at once what has been deferred: grants of this clone's pool, recorded commits.
     ///
     /// # Errors
-    /// From the store; not when the remote cannot be reached: it is told later then.
-    pub fn tell_handed_out(&self, store: &Store) -> CliResult<()> {
-        if self.offline || !store.has_unsent_grants()? {
+    /// From the store; not when the remote cannot be reached: it is sent later then.
+    pub fn send_deferred(&self, store: &Store) -> CliResult<()> {
+        if self.offline || store.deferred()? == 0 {
             return Ok(());
         }
         self.unless_away(store.submit(&Op::Sweep, None), "").map(|_| ())
@@ -251,7 +302,7 @@ impl App {
     /// # Errors
     /// When there is no such session, or the store cannot be read.
     pub fn alive(&self, store: &Store, name: &SessionName) -> CliResult<Session> {
-        let found = store.read(|view| session::get(view, name))?;
+        let found = self.record_of(store, name)?;
         let Some(record) = found.filter(|s| s.state == SessionState::Active) else {
             return Err(CliError::from_refusal(Outcome::Unknown {
                 what: "session".into(),

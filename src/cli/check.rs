@@ -9,6 +9,8 @@ use crate::git::changes;
 use crate::guard::Fault;
 use crate::guard::{self, Coverage};
 use crate::model::RepoPath;
+use crate::model::outcome::Blocker;
+use crate::model::session::Session;
 use crate::store::remote::read_from;
 
 use crate::cli::app::App;
@@ -78,7 +80,8 @@ fn check_range(app: &App, range: &str, from: Option<&str>) -> CliResult<Answer> 
         None => {
             let store = app.store()?;
             app.refresh(&store, std::time::Duration::ZERO, app.store_options().patience)?;
-            guard::check_commits(&store, &commits, app.session_if_any()?.as_ref())?
+            let branch_has = |s: &Session, commit: &str| guard::push::branch_has(&app.repo, s, commit);
+            guard::check_commits(&store, &commits, app.session_if_any()?.as_ref(), &branch_has)?
         }
         Some(remote) => {
             let sha256 = app.repo.is_sha256()?;
@@ -88,7 +91,8 @@ fn check_range(app: &App, range: &str, from: Option<&str>) -> CliResult<Answer> 
                     .hint("let a clone make it the arbiter: git coord init --remote origin"));
             };
             // Whoever runs this is nobody in particular: sessions have no worktree here.
-            guard::check_commits(&store, &commits, None)?
+            let branch_has = |s: &Session, commit: &str| guard::push::branch_has(&app.repo, s, commit);
+            guard::check_commits(&store, &commits, None, &branch_has)?
         }
     };
     let paths: usize = commits.iter().map(|c| c.paths.len()).sum();
@@ -168,13 +172,17 @@ pub fn range_refusal(faults: &[Fault]) -> CliError {
         if !fault.void_leases.is_empty() {
             lines.push(format!("    its lease {} was lost or never granted", fault.void_leases.join(", ")));
         }
+        if !fault.ended_leases.is_empty() {
+            let leases = fault.ended_leases.join(", ");
+            lines.push(format!("    its lease {leases} had been given back when this change was made"));
+        }
     }
     let commits: Vec<Value> = faults
         .iter()
         .map(|f| {
             json!({
                 "commit": f.commit, "subject": f.subject, "session": f.session, "unclaimed": f.unclaimed,
-                "void_leases": f.void_leases,
+                "void_leases": f.void_leases, "ended_leases": f.ended_leases,
             })
         })
         .collect();
@@ -188,4 +196,16 @@ pub fn range_refusal(faults: &[Fault]) -> CliError {
         .detail("unclaimed", json!(unclaimed))
         .detail("holders", holders_json(&holders))
         .detail("commits", Value::Array(commits))
+}
+
+/// The refusal to take changes of what others hold off a branch.
+pub fn taken_off_refusal(branch: &str, holders: &[Blocker]) -> CliError {
+    let mut lines = vec![format!("{branch} would lose changes of what others hold:")];
+    lines.extend(holders.iter().take(SHOWN).map(|h| format!("  {}  held by {}", h.path, h.session)));
+    let unclaimed: Vec<&RepoPath> = holders.iter().map(|h| &h.path).collect();
+    CliError { exit: exit::REFUSED, ..CliError::failed("refused", lines) }
+        .hint(format!("take over what is there first: git pull origin {branch}"))
+        .detail("rule", json!("taken-off"))
+        .detail("unclaimed", json!(unclaimed))
+        .detail("holders", holders_json(holders))
 }

@@ -23,6 +23,8 @@ pub struct Env {
     pub no_editor: bool,
     /// The hook shim found that another tool has put its own hook over it.
     pub displaced: bool,
+    /// The files of git's configuration outside of repositories, whether they are there or not.
+    pub global_config: Vec<PathBuf>,
     /// `NO_COLOR`, or a terminal that cannot.
     pub no_color: bool,
 }
@@ -47,6 +49,14 @@ impl Env {
                 .collect(),
             no_editor: std::env::var_os("GIT_EDITOR").is_some_and(|v| v == ":"),
             displaced: std::env::var_os("GIT_COORD_HOOK_DISPLACED").is_some(),
+            global_config: match path("GIT_CONFIG_GLOBAL") {
+                Some(file) => vec![file],
+                None => {
+                    let xdg = path("XDG_CONFIG_HOME").or_else(|| Some(path("HOME")?.join(".config")));
+                    let of_xdg = xdg.map(|dir| dir.join("git/config"));
+                    path("HOME").map(|home| home.join(".gitconfig")).into_iter().chain(of_xdg).collect()
+                }
+            },
             no_color: std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()),
         }
     }

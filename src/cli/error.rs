@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::git::{GitError, RepoError};
 use crate::model::outcome::{Blocker, Outcome};
 use crate::model::session::Loss;
-use crate::model::{NameError, PathError, ViewError};
+use crate::model::{NameError, PathError, SessionName, ViewError};
 use crate::store::StoreError;
 use crate::store::remote::RemoteError;
 
@@ -93,6 +93,9 @@ impl CliError {
         match outcome {
             Outcome::Held { blockers } => held(blockers),
             Outcome::Lost { losses, holders } => lost(&losses, holders),
+            Outcome::Displaced { session, worktree, host } => {
+                displaced(&session, worktree.as_deref(), host.as_deref())
+            }
             Outcome::Refused { rule, message, hint } => {
                 CliError::refused(message).hint(hint).detail("rule", Value::String(rule))
             }
@@ -100,6 +103,17 @@ impl CliError {
             other => CliError::failed("unexpected", format!("unexpected outcome {other:?}")),
         }
     }
+}
+
+/// The error in a worktree whose session was started anew elsewhere.
+pub fn displaced(session: &SessionName, worktree: Option<&str>, host: Option<&str>) -> CliError {
+    let place = worktree.map(|w| format!(" in {w}")).unwrap_or_default();
+    let host = host.map(|h| format!(" on {h}")).unwrap_or_default();
+    let message = format!(
+        "session {session} was started anew and is at work{place}{host}: this worktree is not its own"
+    );
+    CliError { exit: exit::LOST, ..CliError::failed("lost", message) }
+        .hint("start a session of another name for this worktree: git coord session start NAME")
 }
 
 /// Blockers in the form that `details.holders` has.

@@ -3,7 +3,8 @@
 //! In a repository without a store every hook is silent and succeeds: shared hooks may call it
 //! everywhere. Hooks that only record never fail, because what they record has happened.
 
-use std::ffi::OsString;
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
@@ -11,16 +12,17 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use crate::git::changes;
-use crate::guard;
-use crate::hook::{self, Hook};
-use crate::model::session::{self, Session, SessionState};
+use crate::git::changes::{self, Edits};
+use crate::guard::carry::Rewritten;
+use crate::guard::{self, RefRefusal};
+use crate::hook::{self, Hook, git_call};
+use crate::model::session::{Session, SessionState};
 use crate::model::{Op, RepoPath, SessionName};
 use crate::notes::{self, NoteError};
-use crate::store::{Store, StoreError};
+use crate::store::{STATE_REF, Store, StoreError};
 
 use crate::cli::app::App;
-use crate::cli::check::{NOT_CLAIMED, range_refusal, refusal};
+use crate::cli::check::{NOT_CLAIMED, range_refusal, refusal, taken_off_refusal};
 use crate::cli::error::{CliError, CliResult};
 use crate::cli::message;
 use crate::cli::output::{Answer, Text};
@@ -69,12 +71,13 @@ pub fn run(app: &App, args: &HookArgs) -> CliResult<Answer> {
         Hook::PrepareCommitMsg => {
             // `--amend` passes this on, as does `-C HEAD`.
             let like_head = arg(1) == "commit" && arg(2) == "HEAD";
-            message::prepare(app, &store?, Path::new(arg(0)), like_head)
+            let source = arg(1).to_string_lossy();
+            message::prepare(app, &store?, Path::new(arg(0)), (&source, like_head))
         }
         Hook::CommitMsg => message::finish(app, &store?, Path::new(arg(0))),
-        Hook::PrePush => guard_push(app, &store?, &arg(0).to_string_lossy()),
+        Hook::PrePush => guard_push(app, &store?, &arg(0).to_string_lossy(), arg(1)),
         Hook::PostCommit => only_record(store.map_err(CliError::from).and_then(|s| record_commit(app, &s))),
-        Hook::PostRewrite => only_record(record_rewrite(app)),
+        Hook::PostRewrite => only_record(store.map_err(CliError::from).and_then(|s| record_rewrite(app, &s))),
         Hook::PostCheckout => only_record(greet(app, &arg(0).to_string_lossy())),
         // Not parsed: it has a name of its own, and no worktree; see `server`.
         Hook::Update => Ok(Answer::default()),
@@ -90,7 +93,7 @@ fn only_record(result: CliResult<Answer>) -> CliResult<Answer> {
 pub fn session_here(app: &App, store: &Store) -> CliResult<Option<Session>> {
     // What is committed in the main worktree is the user's, even while an agent is at work there.
     let Some(name) = app.session_if_any()?.filter(|_| !app.is_shared_with_agent()) else { return Ok(None) };
-    match store.read(|view| session::get(view, &name))? {
+    match app.record_of(store, &name)? {
         Some(record) if record.state == SessionState::Active => Ok(Some(record)),
         Some(_) => Err(CliError::refused(format!("session {name} has ended and given its claims back"))
             .hint(format!("start it again: git coord session start {name}"))),
@@ -144,36 +147,88 @@ pub fn judge(app: &App, store: &Store, session: Option<&Session>, paths: &[RepoP
 }
 
 /// `pre-push`.
-fn guard_push(app: &App, store: &Store, remote: &str) -> CliResult<Answer> {
+fn guard_push(app: &App, store: &Store, remote: &str, url: &OsStr) -> CliResult<Answer> {
     let mut input = String::new();
     std::io::stdin()
         .read_to_string(&mut input)
         .map_err(|e| CliError::failed("io", format!("cannot read what is pushed: {e}")))?;
     let pushed = changes::parse_push(&input)?;
-    let commits = changes::in_push(&app.repo, remote, &pushed)?;
-    if commits.is_empty() {
+    let pusher = pusher(app, store)?;
+    let protects = |branch: &str| app.settings.protects(branch);
+    if let Some(refusal) = guard::check_refs(&pushed, pusher.is_some().then_some(&protects)) {
+        return Err(ref_refusal(&refusal));
+    }
+    if mirrors(app, remote)? && changes::has_state(&app.repo, url)? {
+        return Err(ref_refusal(&RefRefusal::State(STATE_REF.to_owned())));
+    }
+    let arrival = changes::in_push(&app.repo, remote, &pushed, protects)?;
+    if arrival.is_empty() {
         return Ok(Answer::default());
     }
-    // The server and the checks of others judge by what they know: who was handed an item of this
-    // clone's pool has to be told before the commits come.
-    app.tell_handed_out(store)?;
+    // The server and the checks of others judge by what they know: what was committed under leases, and who
+    // was handed an item of this clone's pool, has to be there before the commits come.
+    app.send_deferred(store)?;
     // What was committed while this clone did not look may stand under a lease that is lost.
     app.refresh(store, Duration::ZERO, app.store_options().patience)?;
-    let pusher = app.session_if_any()?;
-    let faults = guard::check_commits(store, &commits, pusher.as_ref())?;
-    if faults.is_empty() { Ok(Answer::default()) } else { Err(range_refusal(&faults)) }
+    let branch_has = |session: &Session, commit: &str| guard::push::branch_has(&app.repo, session, commit);
+    let faults = guard::check_commits(store, &arrival.commits, pusher.as_ref(), &branch_has)?;
+    if !faults.is_empty() {
+        return Err(range_refusal(&faults));
+    }
+    match guard::check_taken_off(store, &arrival.taken_off, pusher.as_ref())?.first() {
+        Some((branch, holders)) => Err(taken_off_refusal(branch, holders)),
+        None => Ok(Answer::default()),
+    }
+}
+
+/// The session that pushes. A worktree that is bound to what a session was pushes as nobody; so does one
+/// whose session has ended, in whose name nothing is held.
+fn pusher(app: &App, store: &Store) -> CliResult<Option<SessionName>> {
+    let Some(name) = app.session_if_any()? else { return Ok(None) };
+    Ok(app.record_of(store, &name).is_ok().then_some(name))
+}
+
+/// True for a push that deletes what is not here, of which git does not tell its hook.
+fn mirrors(app: &App, remote: &str) -> CliResult<bool> {
+    if git_call::mirrors() == Some(true) {
+        return Ok(true);
+    }
+    let key = format!("remote.{remote}.mirror");
+    Ok(app.repo.git().args(["config", "--type=bool", "--get", &key]).optional()?.is_some_and(|v| v == "true"))
+}
+
+fn ref_refusal(refusal: &RefRefusal) -> CliError {
+    match refusal {
+        RefRefusal::State(name) => CliError::refused(format!(
+            "{name} is the shared state, which git coord alone pushes"
+        ))
+        .hint("push your branches by name: git push REMOTE BRANCH (--mirror pushes and deletes all refs)")
+        .detail("rule", json!("state")),
+        RefRefusal::Notes(name) => CliError::refused(format!(
+            "{name} has notes of sessions, and would be deleted"
+        ))
+        .hint("push your branches by name: git push REMOTE BRANCH (--mirror pushes and deletes all refs)")
+        .detail("rule", json!("notes")),
+        RefRefusal::Protected(branch) => {
+            CliError::refused(format!("{branch} is protected: sessions do not push to it"))
+                .hint("push a branch of your own: git push REMOTE HEAD:NAME")
+                .detail("rule", json!("protected-branch"))
+        }
+    }
 }
 
 /// `post-commit`: a note on the commit, an event in the log.
 fn record_commit(app: &App, store: &Store) -> CliResult<Answer> {
     let Some(session) = session_here(app, store)? else { return Ok(Answer::default()) };
-    // The same for every commit of a rebase: they are noted by post-rewrite.
-    if app.repo.git_dir.join("rebase-merge").exists() || app.repo.git_dir.join("rebase-apply").exists() {
+    // The same for every commit of a rebase: they are noted by post-rewrite. Not for those that are made by
+    // hand where it has stopped, of which that hears nothing.
+    let state = |name: &str| app.repo.git_dir.join(name).exists();
+    if (state("rebase-merge") || state("rebase-apply")) && !state("rebase-merge/stopped-sha") {
         return Ok(Answer::default());
     }
     let format = "--format=%H%n%s%n%(trailers:key=Coord-Item,valueonly,separator=%x2C)%n\
                   %(trailers:key=Coord-Lease,valueonly,separator=%x2C)";
-    let text = app.repo.git().args(["log", "-1", "--no-show-signature", format, "HEAD"]).text()?;
+    let text = app.repo.git().args(["log", "-1", "--no-show-signature", format, "HEAD", "--"]).text()?;
     let mut lines = text.lines();
     let commit = lines.next().unwrap_or_default().to_owned();
     let subject = lines.next().unwrap_or_default().to_owned();
@@ -217,20 +272,57 @@ fn note_error(error: &NoteError) -> CliError {
     CliError::failed("notes", Text::block(&error.to_string()))
 }
 
-/// `post-rewrite`: notes go along when an amend or rebase replaces commits.
-fn record_rewrite(app: &App) -> CliResult<Answer> {
-    let Some(session) = app.session_if_any()? else { return Ok(Answer::default()) };
+/// `post-rewrite`: notes go along when an amend or rebase replaces commits, and what the new ones carry on
+/// is recorded.
+fn record_rewrite(app: &App, store: &Store) -> CliResult<Answer> {
+    let Some(session) = session_here(app, store)? else { return Ok(Answer::default()) };
     let mut input = String::new();
     std::io::stdin()
         .read_to_string(&mut input)
         .map_err(|e| CliError::failed("io", format!("cannot read what was rewritten: {e}")))?;
-    for line in input.lines() {
-        let mut words = line.split_whitespace();
-        if let (Some(from), Some(to)) = (words.next(), words.next()) {
-            notes::copy(&app.repo, &session, from, to).map_err(|e| note_error(&e))?;
-        }
+    let pairs: Vec<(&str, &str)> = input
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            Some((words.next()?, words.next()?))
+        })
+        .collect();
+    for (from, to) in &pairs {
+        notes::copy(&app.repo, &session.name, from, to).map_err(|e| note_error(&e))?;
     }
+    record_carried(app, store, &session, &pairs)?;
     Ok(Answer::default())
+}
+
+/// Records the commits that carry on what others were, so that their leases count although they have ended.
+fn record_carried(app: &App, store: &Store, session: &Session, pairs: &[(&str, &str)]) -> CliResult<()> {
+    let ids: BTreeSet<&str> = pairs.iter().flat_map(|(from, to)| [*from, *to]).collect();
+    let commits = changes::these(&app.repo, ids.iter().copied())?;
+    let find = |id: &str| commits.iter().find(|c| c.id == id);
+    let news: BTreeSet<&str> = pairs.iter().map(|(_, to)| *to).collect();
+    let rewritten: Vec<Rewritten<'_>> = news
+        .into_iter()
+        .filter_map(|id| find(id).filter(|new| !new.leases.is_empty()))
+        .map(|new| {
+            let old = pairs.iter().filter(|(_, to)| *to == new.id).filter_map(|(from, _)| find(from));
+            Rewritten { new, old: old.collect() }
+        })
+        .collect();
+    let is_held = |one: &Rewritten<'_>| one.new.paths.iter().all(|path| session.may_edit(path));
+    let edits = match rewritten.iter().all(is_held) {
+        true => Edits::default(),
+        false => Edits::read(&app.repo, ids.into_iter())?,
+    };
+    let carried = guard::carry::carried_on(store, session, &rewritten, &edits)?;
+    if carried.is_empty() {
+        return Ok(());
+    }
+    let list: Vec<Value> =
+        carried.iter().map(|(id, leases)| json!({ "commit": id, "leases": leases })).collect();
+    let mut data = Map::new();
+    data.insert("text".into(), json!(crate::cli::text::count(list.len(), "commit")));
+    data.insert("commits".into(), Value::Array(list));
+    app.record(store, &Op::Record { session: Some(session.name.clone()), event: "rewrite".into(), data })
 }
 
 /// `post-checkout`: tells who comes to a new worktree what to do there.

@@ -10,7 +10,7 @@ use crate::guard::Fault;
 use crate::hook::{self, Change, ServerHook};
 use crate::server::{Bare, Decision, Refusal, ServerError};
 
-use crate::cli::check::range_refusal;
+use crate::cli::check::{range_refusal, taken_off_refusal};
 use crate::cli::env::Env;
 use crate::cli::error::{CliError, CliResult};
 use crate::cli::output::{Answer, BAD, GOOD, WARN, paint};
@@ -133,6 +133,9 @@ pub fn update(start: &Path, env: &Env, words: &[OsString]) -> CliResult<Answer> 
         Decision::Fine => Ok(Answer::default()),
         Decision::State(refusal) => Err(state_refusal(name, &refusal)),
         Decision::Commits(faults) => Err(commits_refusal(name, &faults)),
+        Decision::TakenOff(holders) => {
+            Err(taken_off_refusal(name.strip_prefix("refs/heads/").unwrap_or(name), &holders))
+        }
     }
 }
 

@@ -4,13 +4,18 @@
 //! - A path is reported when its entry (mode or object) differs; so a rename counts on both
 //!   sides, and deletions, mode changes, symbolic links and submodules count. It is what
 //!   `git diff-index --cached --no-renames --ita-invisible-in-index --name-only -z HEAD` prints.
-//! - Of a merge only what it changes against *all* parents is reported: what it takes over from
-//!   one side was that side's edit.
+//! - Of a merge only what differs from what merging its parents gives is reported: what both sides bring
+//!   was their edit. Where the result is one side's although the other has changed the file too, whoever
+//!   made the merge has undone that change.
+//! - Nothing is judged by `refs/replace` or grafts, which anybody can push or write.
 //! - Whatever gix cannot read with certainty (split or sparse index, an extension it does not
 //!   know, an object that a partial clone has yet to fetch) is asked of the `git` program instead.
 //!   Speed differs then, the answer does not.
 
 mod compare;
+mod edits;
+mod merges;
+mod push;
 mod range;
 #[cfg(test)]
 mod tests;
@@ -22,7 +27,9 @@ use crate::model::{PathError, RepoPath};
 use super::cmd::GitError;
 use super::repo::HostRepo;
 
-pub use range::{CommitChanges, Pushed, in_arrival, in_push, in_range, last, parse_push};
+pub use edits::Edits;
+pub use push::{Arrival, Pushed, TakenOff, has_state, in_arrival, in_push, is_judged, parse_push};
+pub use range::{CommitChanges, in_range, last, these};
 
 /// The paths that a commit in the making changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,25 +109,71 @@ pub fn staged_with_parents(
     index_file: Option<&Path>,
     parents: &[String],
 ) -> Result<Changes, ChangesError> {
-    let index = match index_file {
-        Some(path) => repo.root.join(path),
-        None => repo.git_dir.join("index"),
-    };
     let mut others = merge_heads(&repo.git_dir)?;
     for id in parents {
         if !others.contains(id) {
             others.push(id.clone());
         }
     }
-    let (paths, asked_git) = match compare::with_gix(repo, &index, &others) {
+    let merge = !others.is_empty();
+    let merged = match &others[..] {
+        [other] => merges::merged_tree(repo.git().as_judge(), other)?,
+        _ => None,
+    };
+    let (paths, asked_git) = match merged {
+        // Not against HEAD as well: what is HEAD's again although the other side has changed it was undone.
+        Some(tree) => against(repo, index_file, &[tree])?,
+        None => against_head(repo, index_file, &others)?,
+    };
+    Ok(Changes { paths, merge, asked_git })
+}
+
+/// As [`staged`], without what `tree` has already: the tree of a pick that has stopped, as far as git could
+/// merge it.
+///
+/// # Errors
+/// As [`staged`].
+pub fn staged_beside(
+    repo: &HostRepo,
+    index_file: Option<&Path>,
+    tree: &str,
+) -> Result<Changes, ChangesError> {
+    let (paths, asked_git) = against_head(repo, index_file, &[tree.to_owned()])?;
+    Ok(Changes { paths, merge: false, asked_git })
+}
+
+/// Paths that differ from HEAD and from all of `others`, commits or trees.
+fn against_head(
+    repo: &HostRepo,
+    index_file: Option<&Path>,
+    others: &[String],
+) -> Result<(Vec<RepoPath>, bool), ChangesError> {
+    let all: Vec<String> = std::iter::once(HEAD.to_owned()).chain(others.iter().cloned()).collect();
+    against(repo, index_file, &all)
+}
+
+/// Paths of the index that differ from all of `bases`; true with them when git was asked.
+fn against(
+    repo: &HostRepo,
+    index_file: Option<&Path>,
+    bases: &[String],
+) -> Result<(Vec<RepoPath>, bool), ChangesError> {
+    let index = match index_file {
+        Some(path) => repo.root.join(path),
+        None => repo.git_dir.join("index"),
+    };
+    let (paths, asked_git) = match compare::with_gix(repo, &index, bases) {
         Ok(paths) => (paths, false),
-        Err(compare::AskGit) => (with_git(repo, &index, &others)?, true),
+        Err(compare::AskGit) => (with_git(repo, &index, bases)?, true),
     };
     let mut paths = paths.iter().map(|p| RepoPath::from_bytes(p)).collect::<Result<Vec<_>, _>>()?;
     paths.sort();
     paths.dedup();
-    Ok(Changes { paths, merge: !others.is_empty(), asked_git })
+    Ok((paths, asked_git))
 }
+
+/// The base that is the commit of this worktree, if there is one yet.
+const HEAD: &str = "HEAD";
 
 /// The ids in `MERGE_HEAD`, one a line; none when no merge is going on.
 fn merge_heads(git_dir: &Path) -> Result<Vec<String>, ChangesError> {
@@ -134,25 +187,27 @@ fn merge_heads(git_dir: &Path) -> Result<Vec<String>, ChangesError> {
 
 /// The id of the commit at HEAD, from git; `None` on a branch without commits.
 fn head_from_git(repo: &HostRepo) -> Result<Option<String>, GitError> {
-    repo.git().args(["rev-parse", "--verify", "-q", "HEAD^{commit}"]).optional()
+    repo.git().as_judge().args(["rev-parse", "--verify", "-q", "HEAD^{commit}"]).optional()
 }
 
 /// The comparison as the `git` program makes it.
-fn with_git(repo: &HostRepo, index: &Path, others: &[String]) -> Result<Vec<Vec<u8>>, ChangesError> {
-    let head = match head_from_git(repo)? {
-        Some(id) => id,
-        // The empty tree is known to every git; its id depends on the object format.
-        None => repo.git().args(["hash-object", "-t", "tree", "--stdin"]).text()?,
-    };
+fn with_git(repo: &HostRepo, index: &Path, bases: &[String]) -> Result<Vec<Vec<u8>>, ChangesError> {
     let mut common: Option<Vec<Vec<u8>>> = None;
-    for parent in std::iter::once(&head).chain(others) {
+    for base in bases {
+        let base = match (base.as_str(), head_from_git(repo)?) {
+            (HEAD, Some(id)) => id,
+            // The empty tree is known to every git; its id depends on the object format.
+            (HEAD, None) => repo.git().args(["hash-object", "-t", "tree", "--stdin"]).text()?,
+            (other, _) => other.to_owned(),
+        };
         let out = repo
             .git()
+            .as_judge()
             .env("GIT_INDEX_FILE", index)
             // `submodule.<name>.ignore` would hide a submodule that the commit does change.
             .args(["diff-index", "--cached", "--no-renames", "--ignore-submodules=none", "--no-relative"])
             // `git add -N` only announces a file: the commit will not have it.
-            .args(["--ita-invisible-in-index", "--name-only", "-z", parent.as_str(), "--"])
+            .args(["--ita-invisible-in-index", "--name-only", "-z", base.as_str(), "--"])
             .run()?;
         let mut paths: Vec<Vec<u8>> =
             out.split(|b| *b == 0).filter(|p| !p.is_empty()).map(<[u8]>::to_vec).collect();

@@ -141,6 +141,11 @@ impl Git {
         self
     }
 
+    /// Reads history as it is, whatever `refs/replace` and grafts pretend: for what is decided by it.
+    pub fn as_judge(self) -> Self {
+        self.env("GIT_NO_REPLACE_OBJECTS", "1").env("GIT_GRAFT_FILE", "/dev/null")
+    }
+
     /// What the command reads from standard input; nothing without this call.
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = Some(bytes.into());

@@ -17,6 +17,9 @@ pub struct HostRepo {
     pub common_dir: PathBuf,
     /// Where the command was started, relative to `root`.
     pub prefix: RepoPath,
+    /// True when nothing in `root` leads to the git folder: only the environment says that they belong
+    /// together (`git --git-dir=… --work-tree=…`), and git has to be given both.
+    pub named: bool,
 }
 
 /// What git exported to a hook: it decides before any discovery.
@@ -110,7 +113,8 @@ impl HostRepo {
             }
             Err(_) => RepoPath::root(),
         };
-        Ok(HostRepo { root, git_dir, common_dir, prefix })
+        let named = env.git_dir.is_some() && !leads_to(&root, &git_dir);
+        Ok(HostRepo { root, git_dir, common_dir, prefix, named })
     }
 
     /// True when its objects are named by SHA-256.
@@ -132,7 +136,8 @@ impl HostRepo {
 
     /// A git command in this worktree.
     pub fn git(&self) -> Git {
-        Git::new(&self.root)
+        let git = Git::new(&self.root);
+        if self.named { git.env("GIT_DIR", &self.git_dir).env("GIT_WORK_TREE", &self.root) } else { git }
     }
 
     /// Turns a path from the command line into one of the repository. It need not exist, but
@@ -227,6 +232,13 @@ fn parse_worktrees(out: &[u8]) -> Vec<Worktree> {
         }
     }
     list
+}
+
+/// True when git, started in a worktree, finds this git folder.
+fn leads_to(root: &Path, git_dir: &Path) -> bool {
+    let found =
+        gix::discover::upwards(root).map(|(path, _)| path.into_repository_and_work_tree_directories());
+    found.is_ok_and(|(found, _)| found.canonicalize().is_ok_and(|found| found == git_dir))
 }
 
 /// Walks up from `dir` to the repository; the pair of worktree top and git folder.

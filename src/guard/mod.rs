@@ -1,11 +1,17 @@
 //! The guard: may this session make this change?
 //!
 //! [`coverage`] answers for paths, by what is claimed now. [`range`] answers for commits that
-//! exist, by the leases that their trailers name. [`trailers`] writes those.
+//! exist, by the leases that their trailers name and what the log says of these ([`evidence`]).
+//! [`carry`] compares what was rewritten. [`push`]
+//! answers for the refs of a push. [`trailers`] writes the trailers.
 
+pub mod carry;
 pub mod coverage;
+mod evidence;
+pub mod push;
 pub mod range;
 pub mod trailers;
 
 pub use coverage::{Coverage, check_paths, check_unbound};
-pub use range::{Fault, check_commits};
+pub use push::{RefRefusal, check_refs, check_taken_off};
+pub use range::{BranchHas, Fault, check_commits};

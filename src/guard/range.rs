@@ -1,33 +1,36 @@
 //! Were commits made under leases that covered what they change?
 //!
 //! At push, in CI and at integration the claims may be long gone: an item that is done has freed
-//! its files. What counts is the lease that each commit names in its trailers: it must have been
-//! granted to the session that the commit names, for paths that cover the change, and must not
-//! have been lost since. The log tells of grants and losses. Who has claimed a path again may push
-//! what was made under a lease that was lost.
+//! its files. What counts is the leases that each commit names in its trailers. A changed path is covered
+//! - by a lease that the session which made the commit holds now; who has claimed a path again may push
+//!   what was made under a lease that was lost;
+//! - by a lease that has ended in good order, or of another session named, if the log shows that the commit
+//!   was made under it ([`super::evidence`]);
+//! - by an area of the session, as long as nobody else holds the path.
+//!
+//! A commit that names no session was made outside the coordination; it is at fault only where it changes
+//! what a session holds now. And no change is at fault for holders who have it in their branch: it was
+//! there before they began, or they have taken it over.
 
-use std::collections::{HashMap, HashSet};
-
-use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::git::changes::CommitChanges;
-use crate::model::area::Areas;
-use crate::model::event::Event;
 use crate::model::outcome::Blocker;
 use crate::model::session::{self, Session};
-use crate::model::{ItemId, RepoPath, SessionName, View, ViewError, item_index, queue};
+use crate::model::{RepoPath, SessionName, View, ViewError};
 use crate::store::{Store, StoreError};
 
 use super::coverage;
+use super::evidence::Evidence;
 
 /// A commit that was not made as it should.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Fault {
     /// Its id.
     pub commit: String,
     /// The first line of its message.
     pub subject: String,
-    /// The session that it names.
+    /// The session that made it.
     pub session: Option<String>,
     /// Paths that it changes without a lease that covers them.
     pub unclaimed: Vec<RepoPath>,
@@ -35,20 +38,16 @@ pub struct Fault {
     pub holders: Vec<Blocker>,
     /// Leases that it names and that had been lost, or were never granted to it.
     pub void_leases: Vec<String>,
+    /// Leases that it names and that had been given back when it was made.
+    pub ended_leases: Vec<String>,
 }
 
-/// What the log says of a lease.
-#[derive(Debug, Default)]
-struct Grant {
-    session: Option<SessionName>,
-    paths: Vec<RepoPath>,
-    lost: bool,
-}
+/// Whether the branch of a session has a commit, as far as is known where commits are judged.
+pub type BranchHas<'a> = dyn Fn(&Session, &str) -> bool + 'a;
 
 /// Judges commits; those that are fine are not in the result.
 ///
-/// A commit that names no session was made by somebody outside the coordination; it is at fault
-/// only where it changes what a session holds now, in a worktree of `pusher` or any other.
+/// `pusher` may change what it holds, whoever made the commit.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -56,148 +55,150 @@ pub fn check_commits(
     store: &Store,
     commits: &[CommitChanges],
     pusher: Option<&SessionName>,
+    branch_has: &BranchHas<'_>,
 ) -> Result<Vec<Fault>, StoreError> {
-    let wanted: HashSet<u64> =
-        commits.iter().flat_map(|c| &c.leases).filter_map(|l| l.parse().ok()).collect();
-    let grants = if wanted.is_empty() { HashMap::new() } else { grants(store, &wanted)? };
+    let judge = Judge::of(store, commits, pusher, branch_has)?;
     store.read(|view| {
-        let mut sessions: HashMap<String, Option<Session>> = HashMap::new();
-        let mut faults = Vec::new();
-        for commit in commits {
-            let author = commit.session.clone();
-            let record = match &author {
-                Some(name) => {
-                    if !sessions.contains_key(name) {
-                        let found =
-                            SessionName::parse(name).ok().map(|n| session::get(view, &n)).transpose()?;
-                        sessions.insert(name.clone(), found.flatten());
-                    }
-                    sessions.get(name).and_then(Option::as_ref)
-                }
-                None => None,
-            };
-            let fault = match (&author, record) {
-                (None, _) => check_outside_commit(view, commit, pusher)?,
-                (Some(_), Some(record)) => check_session_commit(view, commit, record, &grants)?,
-                // A session of another clone, or one that was uninstalled with its store.
-                (Some(_), None) => check_outside_commit(view, commit, pusher)?,
-            };
-            faults.extend(fault);
-        }
-        Ok(faults)
+        let faults = commits.iter().map(|c| judge.commit(view, c)).collect::<Result<Vec<_>, _>>()?;
+        Ok(faults.into_iter().flatten().collect())
     })
 }
 
-fn check_outside_commit(
-    view: &dyn View,
-    commit: &CommitChanges,
-    pusher: Option<&SessionName>,
-) -> Result<Option<Fault>, ViewError> {
-    let found = coverage::check_unbound(view, &commit.paths)?;
-    let holders: Vec<Blocker> = found.holders.into_iter().filter(|h| Some(&h.session) != pusher).collect();
-    if holders.is_empty() {
-        return Ok(None);
-    }
-    let unclaimed = commit.paths.iter().filter(|p| holders.iter().any(|h| h.path == **p)).cloned().collect();
-    Ok(Some(fault(commit, unclaimed, holders, Vec::new())))
+/// What commits are judged by.
+pub(super) struct Judge<'a> {
+    sessions: BTreeMap<String, Session>,
+    evidence: Evidence,
+    pusher: Option<&'a SessionName>,
+    branch_has: &'a BranchHas<'a>,
 }
 
-fn check_session_commit(
-    view: &dyn View,
-    commit: &CommitChanges,
-    session: &Session,
-    grants: &HashMap<u64, Grant>,
-) -> Result<Option<Fault>, ViewError> {
-    let areas = Areas::new(&session.areas)
-        .map_err(|e| ViewError::damaged(format!("sessions/{}.json", session.name), e))?;
-    let mut held: Vec<&RepoPath> = Vec::new();
-    let mut void = Vec::new();
-    for word in &commit.leases {
-        let id: Option<u64> = word.parse().ok();
-        let grant = id.and_then(|id| grants.get(&id));
-        match grant {
-            Some(grant) if !grant.lost && grant.session.as_ref() == Some(&session.name) => {
-                held.extend(&grant.paths);
-            }
-            _ => void.push(word.clone()),
-        }
-    }
-    let unclaimed: Vec<RepoPath> = commit
-        .paths
-        .iter()
-        .filter(|p| !held.iter().any(|h| h.covers(p)) && !session.may_edit(p) && !areas.contains(p))
-        .cloned()
-        .collect();
-    if unclaimed.is_empty() {
-        return Ok(None);
-    }
-    let holders = coverage::check_paths(view, session, &unclaimed)?.holders;
-    Ok(Some(fault(commit, unclaimed, holders, void)))
-}
-
-fn fault(
-    commit: &CommitChanges,
-    unclaimed: Vec<RepoPath>,
-    holders: Vec<Blocker>,
-    void_leases: Vec<String>,
-) -> Fault {
-    Fault {
-        commit: commit.id.clone(),
-        subject: commit.subject.clone(),
-        session: commit.session.clone(),
-        unclaimed,
-        holders,
-        void_leases,
-    }
-}
-
-/// Looks up who was granted these leases, and for which paths.
-fn grants(store: &Store, wanted: &HashSet<u64>) -> Result<HashMap<u64, Grant>, StoreError> {
-    let mut found: HashMap<u64, Grant> = HashMap::new();
-    let mut items: Vec<(u64, ItemId)> = Vec::new();
-    // The log is read backwards: a loss comes before the grant that it ends.
-    let mut lost: HashSet<u64> = HashSet::new();
-    store.log(|event: Event| {
-        match event.event.as_str() {
-            "expired" => {
-                let leases = event.data.get("leases").and_then(Value::as_array).into_iter().flatten();
-                lost.extend(leases.filter_map(Value::as_u64));
-            }
-            "claim" => {
-                let lease = event.data.get("lease").and_then(Value::as_u64);
-                if let Some(id) = lease.filter(|id| wanted.contains(id)) {
-                    let paths = strings(&event, "paths").filter_map(|p| RepoPath::parse(p).ok()).collect();
-                    let lost = lost.contains(&id);
-                    found.insert(id, Grant { session: event.session.clone(), paths, lost });
+impl<'a> Judge<'a> {
+    /// Reads what bears on `commits`.
+    pub(super) fn of(
+        store: &Store,
+        commits: &[CommitChanges],
+        pusher: Option<&'a SessionName>,
+        branch_has: &'a BranchHas<'a>,
+    ) -> Result<Self, StoreError> {
+        let names: BTreeSet<SessionName> =
+            commits.iter().flat_map(|c| &c.sessions).filter_map(|n| SessionName::parse(n).ok()).collect();
+        let sessions = store.read(|view| {
+            let mut found = BTreeMap::new();
+            for name in &names {
+                if let Some(session) = session::get(view, name)? {
+                    found.insert(name.to_string(), session);
                 }
             }
-            "next" => {
-                let leases = event.data.get("leases").and_then(Value::as_array).into_iter().flatten();
-                for (lease, item) in leases.zip(strings(&event, "items")) {
-                    let Some(id) = lease.as_u64().filter(|id| wanted.contains(id)) else { continue };
-                    if let Ok(item) = ItemId::parse(item) {
-                        items.push((id, item));
-                        let lost = lost.contains(&id);
-                        found.insert(id, Grant { session: event.session.clone(), paths: Vec::new(), lost });
-                    }
-                }
-            }
-            _ => {}
-        }
-        found.len() < wanted.len()
-    })?;
-    for (lease, item) in items {
-        let files = store.read(|view| match item_index::find(view, &item)? {
-            Some(slot) => Ok(queue::item(view, &slot)?.files),
-            None => Ok(Vec::new()),
+            Ok(found)
         })?;
-        if let Some(grant) = found.get_mut(&lease) {
-            grant.paths = files;
+        let mut judge = Judge { sessions, evidence: Evidence::default(), pusher, branch_has };
+        // What is held speaks for itself: the log, which may be long, need not be read.
+        let open: Vec<&CommitChanges> = commits.iter().filter(|c| !judge.is_held(c)).collect();
+        judge.evidence = Evidence::read(store, &open)?;
+        Ok(judge)
+    }
+
+    /// True when a change of `path` was made as it should, so far as its leases tell.
+    pub(super) fn is_fine(&self, commit: &CommitChanges, path: &RepoPath) -> bool {
+        let covered = |author| self.is_covered(commit, author, path);
+        self.evidence.is_carried(&commit.id) || self.author(commit).is_some_and(covered)
+    }
+
+    /// The session that made a commit, if it is known here. One of another store, or one that was
+    /// uninstalled with its store, is not.
+    fn author(&self, commit: &CommitChanges) -> Option<&Session> {
+        self.sessions.get(commit.session()?)
+    }
+
+    /// True when the session that made it holds all that it changes, under leases that it names.
+    fn is_held(&self, commit: &CommitChanges) -> bool {
+        let Some(author) = self.author(commit) else { return false };
+        commit.paths.iter().all(|path| commit.lease_ids().any(|lease| author.holds(lease, path)))
+    }
+
+    fn commit(&self, view: &dyn View, commit: &CommitChanges) -> Result<Option<Fault>, ViewError> {
+        if self.evidence.is_carried(&commit.id) {
+            return Ok(None);
+        }
+        let mut fault = Fault {
+            commit: commit.id.clone(),
+            subject: commit.subject.clone(),
+            session: commit.session().map(str::to_owned),
+            ..Fault::default()
+        };
+        let found = match self.author(commit) {
+            Some(author) => {
+                let open: Vec<RepoPath> =
+                    commit.paths.iter().filter(|p| !self.is_covered(commit, author, p)).cloned().collect();
+                coverage::check_paths(view, author, &open)?
+            }
+            None => coverage::check_unbound(view, &commit.paths)?,
+        };
+        let outside = self.author(commit).is_none();
+        for path in found.unclaimed {
+            let all: Vec<&Blocker> = found.holders.iter().filter(|h| h.path == path).collect();
+            let mut holders = Vec::new();
+            for holder in &all {
+                if !(outside && Some(&holder.session) == self.pusher
+                    || self.already_has(view, holder, commit)?)
+                {
+                    holders.push((*holder).clone());
+                }
+            }
+            // Nobody holds it: at fault all the same, unless it was made outside.
+            if !holders.is_empty() || (all.is_empty() && !outside) {
+                fault.unclaimed.push(path);
+                fault.holders.extend(holders);
+            }
+        }
+        if fault.unclaimed.is_empty() {
+            return Ok(None);
+        }
+        if !outside {
+            self.name_leases(commit, &mut fault);
+        }
+        Ok(Some(fault))
+    }
+
+    /// True when a path of a commit is covered by a lease that the commit names.
+    fn is_covered(&self, commit: &CommitChanges, author: &Session, path: &RepoPath) -> bool {
+        commit.lease_ids().any(|lease| {
+            if author.holds(lease, path) {
+                return true;
+            }
+            let Some(of) = self.granted_to(commit, lease) else { return false };
+            let held = self.sessions.get(of).is_some_and(|session| session.holds(lease, path));
+            held && self.evidence.was_made_under(&commit.id, lease)
+                || self.evidence.covered(&commit.id, lease, path)
+        })
+    }
+
+    /// Whose lease that is, if the session is one that the commit names.
+    fn granted_to<'c>(&self, commit: &'c CommitChanges, lease: u64) -> Option<&'c String> {
+        let grant = self.evidence.grant(lease).filter(|grant| !grant.lost)?;
+        commit.sessions.iter().find(|name| *name == grant.session.as_str())
+    }
+
+    fn already_has(
+        &self,
+        view: &dyn View,
+        holder: &Blocker,
+        commit: &CommitChanges,
+    ) -> Result<bool, ViewError> {
+        let session = session::get(view, &holder.session)?;
+        Ok(session.is_some_and(|session| (self.branch_has)(&session, &commit.id)))
+    }
+
+    /// Says which of the leases of a commit do not count.
+    fn name_leases(&self, commit: &CommitChanges, fault: &mut Fault) {
+        for word in &commit.leases {
+            let lease: Option<u64> = word.parse().ok();
+            let held = |id| self.sessions.values().any(|s| s.leases.iter().any(|l| l.id == id));
+            match lease.filter(|id| self.granted_to(commit, *id).is_some()) {
+                None => fault.void_leases.push(word.clone()),
+                Some(id) if !held(id) => fault.ended_leases.push(word.clone()),
+                Some(_) => {}
+            }
         }
     }
-    Ok(found)
-}
-
-fn strings<'e>(event: &'e Event, key: &str) -> impl Iterator<Item = &'e str> {
-    event.data.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }

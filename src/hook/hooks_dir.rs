@@ -45,9 +45,14 @@ pub(super) fn worktrees(repo: &HostRepo) -> Result<Vec<PathBuf>, GitError> {
     Ok(list)
 }
 
+/// The same as [`of`]. The present worktree may be one that only the environment of git names.
+pub(super) fn of_worktree(repo: &HostRepo, root: &Path) -> Result<PathBuf, GitError> {
+    if *root == repo.root { ask(repo.git()) } else { of(root) }
+}
+
 /// The folder where git looks for hooks in a worktree: `core.hooksPath` from whatever file it is
 /// set in (system to worktree), `~/` and relative paths resolved by git itself.
-pub(super) fn of(worktree: &Path) -> Result<PathBuf, GitError> {
+fn of(worktree: &Path) -> Result<PathBuf, GitError> {
     ask(Git::new(worktree))
 }
 
@@ -67,7 +72,12 @@ pub(super) fn all(repo: &HostRepo) -> Result<Vec<HooksDir>, HookError> {
     let roots = worktrees(repo)?;
     let mut dirs: Vec<HooksDir> = Vec::new();
     for root in &roots {
-        let dir = of(root)?;
+        let dir = match of_worktree(repo, root) {
+            Ok(dir) => dir,
+            // A neighbour that git cannot use runs no hooks; it must not keep everybody else from theirs.
+            Err(_) if *root != repo.root => continue,
+            Err(e) => return Err(e.into()),
+        };
         if let Some(known) = dirs.iter_mut().find(|d| d.dir == dir) {
             known.worktrees.push(root.clone());
             continue;

@@ -19,7 +19,7 @@ use crate::git::HostRepo;
 use super::hook_file::{self, Foreign, Found, HookFile};
 use super::hooks_dir::{self, HooksDir};
 use super::shim::{self, Tool};
-use super::{Hook, HookError, InstallLock, io};
+use super::{Hook, HookError, InstallLock, io, watch};
 
 /// What installing did to one hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +77,7 @@ pub fn install(repo: &HostRepo, binary: &Path) -> Result<Vec<Installed>, HookErr
             list.push(done(dir, &file, change, saved));
         }
     }
+    watch::expect(repo);
     Ok(list)
 }
 

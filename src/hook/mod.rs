@@ -16,7 +16,7 @@
 //! - At no instant is an existing hook absent, whenever the process is killed ([`install`] says
 //!   what each point leaves).
 
-pub mod amend;
+pub mod git_call;
 mod hook_file;
 mod hooks_dir;
 mod install;
@@ -26,6 +26,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod uninstall;
+mod watch;
 
 use std::fmt;
 use std::fs::File;
@@ -39,6 +40,7 @@ pub use server::{ServerHook, install_server, server_status, uninstall_server};
 pub use shim::{Tool, VERSION};
 pub use status::{HookStatus, State, status};
 pub use uninstall::{Removed, uninstall};
+pub use watch::{Watched, watch};
 
 /// The hooks that are installed, in clones and on servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

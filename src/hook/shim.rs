@@ -7,7 +7,7 @@ use std::path::Path;
 use super::{Hook, HookError};
 
 /// Version of the shim that this program installs. A newer one is left alone.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 const TEMPLATE: &str = include_str!("../../hooks/shim.sh");
 

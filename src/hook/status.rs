@@ -66,14 +66,20 @@ impl HookStatus {
 /// # Errors
 /// When git does not answer or a hook cannot be read.
 pub fn status(repo: &HostRepo) -> Result<Vec<HookStatus>, HookError> {
-    let dir = hooks_dir::of(&repo.root)?;
     // What git of version 2.54 and later starts besides the file.
     let configured =
         repo.git().args(["config", "--get-regexp", r"^hook\..*\.(command|event)$"]).optional()?;
-    Hook::ALL
-        .into_iter()
-        .map(|hook| one(repo, &HookFile { hook, dir: dir.clone() }, configured.is_none()))
-        .collect()
+    all(repo, configured.is_none())
+}
+
+/// The same as far as it can be read off the files.
+pub(super) fn unproven(repo: &HostRepo) -> Result<Vec<HookStatus>, HookError> {
+    all(repo, false)
+}
+
+fn all(repo: &HostRepo, may_probe: bool) -> Result<Vec<HookStatus>, HookError> {
+    let dir = hooks_dir::of_worktree(repo, &repo.root)?;
+    Hook::ALL.into_iter().map(|hook| one(repo, &HookFile { hook, dir: dir.clone() }, may_probe)).collect()
 }
 
 fn one(repo: &HostRepo, file: &HookFile, may_probe: bool) -> Result<HookStatus, HookError> {
@@ -90,7 +96,9 @@ fn one(repo: &HostRepo, file: &HookFile, may_probe: bool) -> Result<HookStatus, 
         Found::Ours { version, .. } => {
             status.version = Some(version);
             status.state = State::Active;
-            if may_probe {
+            if !executable(&status.path) {
+                status.state = State::NotRun { why: "it is not executable".to_owned() };
+            } else if may_probe {
                 status.proven = true;
                 if let Err(why) = probe(repo, file.hook)? {
                     status.state = State::NotRun { why };

@@ -11,7 +11,7 @@ use crate::git::HostRepo;
 
 use super::hook_file::{self, Found, HookFile};
 use super::hooks_dir;
-use super::{Hook, HookError, InstallLock, io};
+use super::{Hook, HookError, InstallLock, io, watch};
 
 /// One hook that was taken out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,10 +34,12 @@ pub struct Removed {
 /// repeating continues.
 pub fn uninstall(repo: &HostRepo) -> Result<Vec<Removed>, HookError> {
     let _lock = InstallLock::wait(&repo.common_dir)?;
+    watch::forget(repo);
     let mut dirs = vec![repo.common_dir.join("hooks")];
     for root in hooks_dir::worktrees(repo)? {
         dirs.push(root.join(".husky/_"));
-        dirs.push(hooks_dir::of(&root)?);
+        // A neighbour that git cannot use has no hooks of its own that could be found.
+        dirs.extend(hooks_dir::of_worktree(repo, &root).ok());
     }
     dirs.sort();
     dirs.dedup();

@@ -18,8 +18,8 @@ mod query;
 mod records;
 
 pub use apply::{
-    Context, Fence, Intake, apply, apply_import, blockers_of, expiry, grant_prefetched, plan_changes,
-    preview_update, project,
+    Context, Fence, Identity, Intake, apply, apply_import, blockers_of, expiry, grant_prefetched,
+    plan_changes, preview_update, project,
 };
 pub(crate) use base::path;
 pub use base::{

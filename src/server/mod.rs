@@ -6,9 +6,10 @@
 //! was put back). So the chain of states is never broken, also by a `git push --force`. Whether
 //! an act is a fair one is not judged: it keeps honest sessions apart, and is no access control.
 //!
-//! Commits that arrive on branches are judged as before every push (`guard::range`), by the
-//! state that is here: a change of what a session holds is refused, unless it was made under that
-//! session's lease; so is one under a lease that was lost.
+//! Commits that arrive on branches, or on any ref but tags and notes, are judged as before every push
+//! (`guard::range`), by the state that is here: a change of what a session holds is refused, unless it was
+//! made under that session's lease; so is one under a lease that was lost, or that had ended. The main
+//! branch does not lose changes of what is held.
 //!
 //! The objects of a push may stand in a folder of their own until it is accepted
 //! (`GIT_OBJECT_DIRECTORY`); they are read from there and from the repository.
@@ -21,6 +22,8 @@ use crate::git::changes::{self, ChangesError};
 use crate::git::{Git, GitEnv, GitError};
 use crate::guard::{self, Fault};
 use crate::model::header::{self, StateHeader};
+use crate::model::outcome::Blocker;
+use crate::model::session::Session;
 use crate::model::{View, ViewError, clone, queue, read_json, session};
 use crate::store::{STATE_REF, Store, StoreError, TempStore};
 
@@ -79,6 +82,8 @@ pub enum Decision {
     State(Refusal),
     /// Commits were made without the claims for it.
     Commits(Vec<Fault>),
+    /// The branch would lose changes of what these hold.
+    TakenOff(Vec<Blocker>),
 }
 
 /// Why a state is refused.
@@ -204,7 +209,7 @@ impl Bare {
             return Ok(self.judge_state(old, new)?.map_or(Decision::Fine, Decision::State));
         }
         match new {
-            Some(new) if name.starts_with("refs/heads/") => self.judge_branch(new),
+            Some(new) if changes::is_judged(name) => self.judge_branch(name, old, new),
             _ => Ok(Decision::Fine),
         }
     }
@@ -231,17 +236,30 @@ impl Bare {
         Ok((!comes && !stands_for).then_some(Refusal::Astray))
     }
 
-    fn judge_branch(&self, new: ObjectId) -> Result<Decision, ServerError> {
+    fn judge_branch(
+        &self,
+        name: &str,
+        old: Option<ObjectId>,
+        new: ObjectId,
+    ) -> Result<Decision, ServerError> {
         let Some(tip) = self.state()? else { return Ok(Decision::Fine) };
-        let commits = changes::in_arrival(self.git(), &new.to_string())?;
-        if commits.is_empty() {
+        let old = old.map(|id| id.to_string());
+        let arrival = changes::in_arrival(&|| self.git(), name, old.as_deref(), &new.to_string())?;
+        if arrival.is_empty() {
             return Ok(Decision::Fine);
         }
-        let (_scratch, store) = self.store_at(tip)?;
+        let (_temp, store) = self.store_at(tip)?;
         // What is no state holds no claims, either.
         store.read(|view| header::read(view))?;
-        let faults = guard::check_commits(&store, &commits, None)?;
-        Ok(if faults.is_empty() { Decision::Fine } else { Decision::Commits(faults) })
+        let branch_has =
+            |session: &Session, commit: &str| guard::push::branch_has_here(self.git(), session, commit);
+        let faults = guard::check_commits(&store, &arrival.commits, None, &branch_has)?;
+        if !faults.is_empty() {
+            return Ok(Decision::Commits(faults));
+        }
+        let lost = guard::check_taken_off(&store, &arrival.taken_off, None)?;
+        let holders: Vec<Blocker> = lost.into_iter().flat_map(|(_, holders)| holders).collect();
+        Ok(if holders.is_empty() { Decision::Fine } else { Decision::TakenOff(holders) })
     }
 }
 

@@ -208,7 +208,14 @@ impl Sim {
         } else {
             at.watch.stale(steady)
         };
-        Context { now, clone: Some(at.name.clone()), stale, prefetch: self.config.pool, accepted: None }
+        Context {
+            now,
+            clone: Some(at.name.clone()),
+            stale,
+            prefetch: self.config.pool,
+            identity: None,
+            accepted: None,
+        }
     }
 
     /// Looks at the leases of other clones.

@@ -24,17 +24,23 @@ pub(super) struct AskGit;
 /// before the stack does.
 const MAX_DEPTH: usize = 1024;
 
-/// Paths whose index entry differs from HEAD and from every one of `others`, sorted.
-pub(super) fn with_gix(repo: &HostRepo, index: &Path, others: &[String]) -> Result<Vec<Vec<u8>>, AskGit> {
+/// Paths whose index entry differs from every one of `bases` (commits, trees, [`super::HEAD`]), sorted.
+pub(super) fn with_gix(repo: &HostRepo, index: &Path, bases: &[String]) -> Result<Vec<Vec<u8>>, AskGit> {
     let git = open(repo)?;
     let state = read_index(index, git.object_hash())?;
-    let mut changed = against(&git, &state, head_tree(repo, &git)?)?;
-    for id in others {
-        let id = gix::ObjectId::from_hex(id.as_bytes()).map_err(|_| AskGit)?;
-        let other = against(&git, &state, Some(tree_of(&git, id)?))?;
-        changed = super::intersect(changed, &other);
+    let mut common: Option<Vec<Vec<u8>>> = None;
+    for base in bases {
+        let tree = match base.as_str() {
+            super::HEAD => head_tree(repo, &git)?,
+            id => Some(tree_of(&git, gix::ObjectId::from_hex(id.as_bytes()).map_err(|_| AskGit)?)?),
+        };
+        let changed = against(&git, &state, tree)?;
+        common = Some(match common {
+            None => changed,
+            Some(before) => super::intersect(before, &changed),
+        });
     }
-    Ok(changed)
+    Ok(common.unwrap_or_default())
 }
 
 fn open(repo: &HostRepo) -> Result<gix::Repository, AskGit> {
@@ -42,6 +48,7 @@ fn open(repo: &HostRepo) -> Result<gix::Repository, AskGit> {
     // have nothing that bears on trees and the index.
     let options = gix::open::Options::isolated()
         .open_path_as_is(true)
+        .config_overrides(["gitoxide.objects.noReplace=true"])
         // HostRepo::discover has asked git about other people's repositories.
         .with(gix::sec::Trust::Full);
     gix::open_opts(&repo.git_dir, options).map_err(|_| AskGit)
@@ -68,10 +75,17 @@ fn head_tree(repo: &HostRepo, git: &gix::Repository) -> Result<Option<gix::Objec
     tree_of(git, commit).map(Some)
 }
 
-fn tree_of(git: &gix::Repository, commit: gix::ObjectId) -> Result<gix::ObjectId, AskGit> {
+/// The tree of a commit; a tree's own id.
+fn tree_of(git: &gix::Repository, id: gix::ObjectId) -> Result<gix::ObjectId, AskGit> {
     let mut buf = Vec::new();
-    let mut commit = git.objects.find_commit_iter(&commit, &mut buf).map_err(|_| AskGit)?;
-    commit.tree_id().map_err(|_| AskGit)
+    let object = git.objects.find(&id, &mut buf).map_err(|_| AskGit)?;
+    match object.kind {
+        gix::objs::Kind::Tree => Ok(id),
+        gix::objs::Kind::Commit => {
+            gix::objs::CommitRefIter::from_bytes(object.data, git.object_hash()).tree_id().map_err(|_| AskGit)
+        }
+        _ => Err(AskGit),
+    }
 }
 
 fn read_index(path: &Path, hash: gix::hash::Kind) -> Result<State, AskGit> {

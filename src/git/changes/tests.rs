@@ -151,7 +151,7 @@ fn announced_files_and_hidden_submodules() {
     repo.git(&["config", "diff.ignoreSubmodules", "all"]);
     let host = repo.host();
     assert_eq!(names(&staged(&host, None).unwrap()), ["sub"]);
-    assert_eq!(with_git(&host, &host.git_dir.join("index"), &[]).unwrap(), [b"sub".to_vec()]);
+    assert_eq!(with_git(&host, &host.git_dir.join("index"), &[HEAD.to_owned()]).unwrap(), [b"sub".to_vec()]);
 }
 
 /// A pre-commit hook that keeps the index it was given, under the name it had.
@@ -228,7 +228,7 @@ fn two_sides(conflict: bool) -> TestRepo {
 }
 
 #[test]
-fn a_merge_changes_only_what_no_parent_has() {
+fn a_merge_changes_only_what_merging_does_not_give() {
     let repo = two_sides(false);
     repo.git(&["merge", "-q", "--no-commit", "--no-ff", "side"]);
     let changes = staged(&repo.host(), None).unwrap();
@@ -238,7 +238,8 @@ fn a_merge_changes_only_what_no_parent_has() {
     repo.git(&["add", "-A"]);
     let changes = staged(&repo.host(), None).unwrap();
     assert_eq!(names(&changes), ["slipped-in", "theirs"]);
-    let asked = with_git(&repo.host(), &repo.root.join(".git/index"), &[repo.line(&["rev-parse", "side"])]);
+    let bases = [HEAD.to_owned(), repo.line(&["rev-parse", "side"])];
+    let asked = with_git(&repo.host(), &repo.root.join(".git/index"), &bases);
     assert_eq!(asked.unwrap(), [b"slipped-in".to_vec(), b"theirs".to_vec()], "git says the same");
     repo.git(&["commit", "-qm", "merge"]);
     let log = in_range(&repo.host(), "HEAD^!").unwrap();
@@ -247,7 +248,7 @@ fn a_merge_changes_only_what_no_parent_has() {
 }
 
 #[test]
-fn a_conflict_counts_until_one_side_is_taken() {
+fn a_conflict_counts_however_it_is_resolved() {
     let repo = two_sides(true);
     assert!(!repo.try_git_in(&repo.root, ["merge", "-q", "side"]).status.success());
     assert_eq!(names(&staged(&repo.host(), None).unwrap()), ["both"], "unresolved");
@@ -255,7 +256,7 @@ fn a_conflict_counts_until_one_side_is_taken() {
     repo.git(&["add", "both"]);
     assert_eq!(names(&staged(&repo.host(), None).unwrap()), ["both"], "resolved by hand");
     repo.git(&["checkout", "side", "--", "both"]);
-    assert!(staged(&repo.host(), None).unwrap().paths.is_empty(), "theirs taken whole");
+    assert_eq!(names(&staged(&repo.host(), None).unwrap()), ["both"], "the other side's change is undone");
 }
 
 #[test]

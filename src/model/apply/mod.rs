@@ -32,6 +32,7 @@ use std::collections::BTreeSet;
 pub use update::preview_update;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::model::base::{Event, SessionName, Txn, ViewError};
 use crate::model::ops::{Op, Outcome};
@@ -49,15 +50,34 @@ pub struct Context {
     pub stale: BTreeSet<(u64, u64)>,
     /// Items that this clone keeps ready for those who ask for the same, see [`crate::model::records::prefetch`].
     pub prefetch: usize,
+    /// The session as which the operation is submitted, when a worktree is bound to it.
+    pub identity: Option<Identity>,
     /// When the operation was accepted, if nobody has waited for it since: what is only recorded tells that
     /// its session was alive then, and not that it is.
     pub accepted: Option<Timestamp>,
 }
 
+/// A session, and what shows that it is the one that a worktree was bound to: a name can be started anew
+/// elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Its name.
+    pub session: SessionName,
+    /// The token that was drawn when the worktree was bound.
+    pub token: String,
+}
+
+impl Identity {
+    /// True when the session of that name is at work, and bound to another worktree.
+    pub fn is_displaced_by(&self, record: &sessions::Session) -> bool {
+        record.is_bound() && record.token != self.token
+    }
+}
+
 impl Context {
     /// The context of a store that decides by itself.
     pub fn local(now: Timestamp) -> Self {
-        Context { now, clone: None, stale: BTreeSet::new(), prefetch: 0, accepted: None }
+        Context { now, clone: None, stale: BTreeSet::new(), prefetch: 0, identity: None, accepted: None }
     }
 }
 
@@ -70,12 +90,37 @@ pub fn apply(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, V
         Op::PrefetchGrant(out) => Some(&out.pool),
         _ => None,
     };
-    let alive: Vec<&SessionName> = op.session().into_iter().chain(pool).collect();
+    let mut alive: Vec<&SessionName> = op.session().into_iter().chain(pool).collect();
+    let displaced = displaced(txn, op, context)?;
+    if displaced.is_some() {
+        // It says nothing of the life of the session that has this name now.
+        alive.clear();
+    }
     let seen = match op {
         Op::Record { .. } => happened(context),
         _ => context.now,
     };
-    guarded(txn, &alive, seen, context, |txn| dispatch(txn, op, context))
+    guarded(txn, &alive, seen, context, |txn| match displaced {
+        Some(outcome) => Ok(outcome),
+        None => dispatch(txn, op, context),
+    })
+}
+
+/// The refusal of an operation from a worktree whose session was started anew elsewhere: it is not that
+/// session, whatever its name.
+fn displaced(txn: &Txn<'_>, op: &Op, context: &Context) -> Result<Option<Outcome>, ViewError> {
+    let Some(identity) = &context.identity else { return Ok(None) };
+    let named = match op {
+        Op::StartSession(_) => None,
+        Op::EndSession { name } => Some(name),
+        other => other.session(),
+    };
+    if named != Some(&identity.session) {
+        return Ok(None);
+    }
+    Ok(sessions::get(txn, &identity.session)?.filter(|record| identity.is_displaced_by(record)).map(
+        |record| Outcome::Displaced { session: record.name, worktree: record.worktree, host: record.host },
+    ))
 }
 
 /// When what is being recorded has happened. A clock that was set back does not make it the future.

@@ -203,6 +203,16 @@ pub enum Outcome {
         /// Who holds it now.
         holders: Vec<Blocker>,
     },
+    /// The session was started anew elsewhere; the worktree that asks is bound to what it was before. Nothing
+    /// was changed.
+    Displaced {
+        /// Its name.
+        session: SessionName,
+        /// Where it is at work.
+        worktree: Option<String>,
+        /// On which host.
+        host: Option<String>,
+    },
     /// A rule says no. Nothing was changed.
     Refused {
         /// Which rule, as a word for programs.
@@ -239,7 +249,11 @@ impl Outcome {
     pub fn is_refusal(&self) -> bool {
         matches!(
             self,
-            Outcome::Held { .. } | Outcome::Lost { .. } | Outcome::Refused { .. } | Outcome::Unknown { .. }
+            Outcome::Held { .. }
+                | Outcome::Lost { .. }
+                | Outcome::Displaced { .. }
+                | Outcome::Refused { .. }
+                | Outcome::Unknown { .. }
         )
     }
 }

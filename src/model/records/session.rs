@@ -285,6 +285,15 @@ impl Session {
         self.leases.iter().any(|l| l.mode == Mode::Exclusive && l.all_paths().any(|p| p.covers(path)))
     }
 
+    /// True when the session holds this lease, and may edit `path` under it.
+    pub fn holds(&self, lease: u64, path: &RepoPath) -> bool {
+        self.state == SessionState::Active
+            && self
+                .leases
+                .iter()
+                .any(|l| l.id == lease && l.mode == Mode::Exclusive && l.all_paths().any(|p| p.covers(path)))
+    }
+
     /// The last loss of a path, or of a folder above it.
     pub fn path_loss(&self, path: &RepoPath) -> Option<&Loss> {
         self.lost.iter().rev().find(|l| l.path.as_ref().is_some_and(|p| p.covers(path)))

@@ -98,6 +98,7 @@ impl LeaseObserver {
             clone: self.clone.clone(),
             stale,
             prefetch: self.prefetch,
+            identity: None,
             accepted: None,
         })
     }
