@@ -38,4 +38,5 @@ pub mod runner;
 pub mod server;
 pub mod settings;
 pub mod store;
+pub mod trust;
 pub mod uninstall;

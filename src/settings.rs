@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::duration;
+use crate::trust::Policy;
 
 /// Seconds of a lease when nobody says otherwise.
 pub const DEFAULT_TTL: u64 = 30 * 60;
@@ -28,6 +29,8 @@ pub struct Settings {
     pub refresh: u64,
     /// `coord.protect`, may stand several times: branches on which sessions do not commit.
     pub protect: Vec<String>,
+    /// `coord.trust`: which commands of the shared state run here.
+    pub trust: Policy,
     /// `coord.onEdit`: what happens when an agent is about to edit a file.
     pub on_edit: OnEdit,
     /// `coord.target`: the branch on which work lands.
@@ -85,6 +88,7 @@ impl Default for Settings {
             prefetch: 0,
             refresh: 0,
             protect: Vec::new(),
+            trust: Policy::Ask,
             on_edit: OnEdit::default(),
             target: None,
         }
@@ -166,7 +170,7 @@ impl Settings {
             let value = value.to_string();
             settings.prefetch = value.parse().ok().filter(|n| *n <= PREFETCH_MAX).ok_or_else(|| {
                 let reason = format!("it must be a number of items, at most {PREFETCH_MAX}");
-                SettingsError::Value { key: "pool", value, reason }
+                SettingsError::Value { key: "prefetch", value, reason }
             })?;
         }
         let durable = file.boolean("coord.durable").map_err(|e| SettingsError::Value {
@@ -175,18 +179,32 @@ impl Settings {
             reason: e.to_string(),
         })?;
         settings.durable = durable.unwrap_or_default();
-        if let Some(value) = file.string("coord.onEdit") {
-            let value = value.to_string();
-            settings.on_edit = OnEdit::parse(&value).map_err(|reason| SettingsError::Value {
-                key: "onEdit",
-                value,
-                reason,
-            })?;
-        }
+        settings.read_words(&file)?;
         settings.target = file.string("coord.target").map(|v| v.to_string());
         for branch in file.strings("coord.protect").unwrap_or_default() {
             settings.protect.push(branch.to_string());
         }
         Ok(settings)
+    }
+
+    /// Reads the settings whose values are words.
+    fn read_words(&mut self, file: &gix::config::File) -> Result<(), SettingsError> {
+        if let Some(value) = file.string("coord.trust") {
+            let value = value.to_string();
+            self.trust = Policy::parse(&value).ok_or_else(|| SettingsError::Value {
+                key: "trust",
+                value,
+                reason: "it must be ask, all or off".to_owned(),
+            })?;
+        }
+        if let Some(value) = file.string("coord.onEdit") {
+            let value = value.to_string();
+            self.on_edit = OnEdit::parse(&value).map_err(|reason| SettingsError::Value {
+                key: "onEdit",
+                value,
+                reason,
+            })?;
+        }
+        Ok(())
     }
 }

@@ -63,6 +63,7 @@ mod suite {
     mod status;
     mod storm;
     mod terminal;
+    mod trust;
     mod untouched;
     mod updates;
     mod upkeep;

@@ -12,6 +12,7 @@ use crate::model::{Identity, Op, Outcome, RepoPath, SessionName, header};
 use crate::settings::Settings;
 use crate::store::remote::RemoteError;
 use crate::store::{Batches, Import, Store, StoreError, StoreOptions};
+use crate::trust::Trust;
 
 use crate::cli::args::Global;
 use crate::cli::env::Env;
@@ -98,6 +99,11 @@ impl App {
                 self.ui.narrate("     hint: git coord hooks status".to_owned());
             }
         }
+    }
+
+    /// What this clone trusts.
+    pub fn trust(&self, store: &Store) -> Trust {
+        Trust::new(store.path(), self.settings.trust)
     }
 
     /// The session of this command, if one is named or bound.

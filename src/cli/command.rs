@@ -5,8 +5,8 @@ use clap::{Parser, Subcommand};
 use crate::cli::args::Global;
 use crate::cli::{
     check, claim, claims, demo, doctor, done, drop, fail, generate, git, help, hook, hooks, init, land, log,
-    next, progress, queue, release, remote, renew, run, server, session, status, sync, uninstall, upkeep,
-    verify,
+    next, progress, queue, release, remote, renew, run, server, session, status, sync, trust, uninstall,
+    upkeep, verify,
 };
 
 /// Coordinate many coding sessions on one repository
@@ -56,6 +56,8 @@ pub enum Command {
     Remote(remote::RemoteArgs),
     #[command(subcommand)]
     Server(server::ServerCommand),
+    #[command(subcommand)]
+    Trust(trust::TrustCommand),
     #[command(subcommand)]
     Hooks(hooks::HooksCommand),
     #[command(hide = true)]

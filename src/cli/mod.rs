@@ -42,6 +42,7 @@ mod status;
 mod sync;
 mod table;
 mod text;
+mod trust;
 mod uninstall;
 mod upkeep;
 mod verify;
@@ -118,6 +119,7 @@ fn dispatch(cli: Cli) -> CliResult<Answer> {
             Some(words) => server::update(&app::start_dir(&global), &env, words),
             None => hook::run(&app()?, &args),
         },
+        Command::Trust(command) => trust::run(&app()?, &command),
         Command::Remote(args) => remote::run(&app()?, &args),
         Command::Server(command) => server::run(&app::start_dir(&global), &env, &command),
         Command::Demo(args) => demo::run(global.ui(), &args),

@@ -16,6 +16,7 @@ use crate::store::{Store, StoreError};
 use crate::cli::app::App;
 use crate::cli::error::{CliError, CliResult};
 use crate::cli::output::{Answer, GOOD, paint};
+use crate::cli::trust;
 
 /// How often the lease is looked at while the command runs.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -48,10 +49,12 @@ pub fn verify(app: &App, args: &VerifyArgs) -> CliResult<Answer> {
         None => String::new(),
         Some(item) if args.command.is_none() && args.words.is_empty() => {
             let rules = store.read(|view| queue::get(view, &item.slot.queue))?.map(|q| q.rules);
-            rules.and_then(|rules| rules.verify_command).ok_or_else(|| {
+            let command = rules.and_then(|rules| rules.verify_command).ok_or_else(|| {
                 CliError::usage(format!("queue {} names no command that verifies", item.slot.queue))
                     .hint(format!("name one: git coord queue set {} --verify-command CMD", item.slot.queue))
-            })?
+            })?;
+            trust::require(app, &store, &command, &format!("queue {}", item.slot.queue))?;
+            command
         }
         Some(_) => args.command.clone().unwrap_or_else(|| shown(&args.words)),
     };

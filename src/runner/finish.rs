@@ -13,6 +13,7 @@ use crate::model::{ItemState, Op, Outcome, queue};
 use super::attempt::Attempt;
 use super::commit::Committed;
 use super::ownership::{SESSION_ENDED, why_lost};
+use super::passed_over::asked;
 use super::{AttemptResult, RunnerError};
 use crate::exec::End;
 use crate::exec::logs::{Logs, said};
@@ -161,6 +162,14 @@ impl Attempt<'_> {
             let own = format!("{}: ", self.hold.taken.item.id);
             return Ok(fail(refused.strip_prefix(&own).unwrap_or(refused).to_owned()));
         };
+        // Somebody may have changed the rule since the item was taken.
+        let from = format!("queue {}", self.hold.taken.queue);
+        if let Some(untrusted) = asked(self.hold.desk.shared.trust, &command, &from)? {
+            return Ok(fail(format!(
+                "the command that verifies is not approved here: {}",
+                untrusted.hash.short()
+            )));
+        }
         let words: Vec<OsString> = vec!["sh".into(), "-c".into(), command.clone().into()];
         let before = length(&self.log);
         let end = self.supervised(&words, false, Logs::append(&self.log)?)?;

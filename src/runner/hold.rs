@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::exec::Guardian;
 use crate::exec::logs::Logs;
+use crate::model::op::Finish;
 use crate::model::outcome::Taken;
 use crate::model::session::{self, Lease, Session};
 use crate::model::{ItemState, Op, Outcome};
 use crate::store::Store;
+use crate::trust::Trust;
 
 use super::ownership::left_by;
 use super::scheduler::Scheduler;
@@ -29,6 +31,7 @@ pub(super) struct Shared<'a> {
     pub(super) scheduler: &'a Scheduler<'a>,
     pub(super) guardian: &'a Guardian,
     pub(super) logs: &'a Logs,
+    pub(super) trust: &'a Trust,
 }
 
 /// A slot at work, with a store of its own.
@@ -85,6 +88,16 @@ impl Hold<'_> {
                 std::thread::sleep(NOTICE);
             }
         }
+    }
+
+    /// Gives the item back untouched.
+    ///
+    /// # Errors
+    /// Those of [`Hold::submit_held`]. That it is not held any more is none.
+    pub(super) fn give_back(&self) -> Result<(), RunnerError> {
+        let (session, items) = (self.desk.slot.session.clone(), vec![self.taken.item.id.clone()]);
+        let op = Op::Finish { session, items, how: Finish::Drop, lease: Some(self.taken.lease) };
+        self.submit_held(&op).map(drop)
     }
 
     /// Why the item is not the slot's any more, if it is not: then nothing of the attempt counts.

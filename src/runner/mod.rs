@@ -27,6 +27,7 @@ mod hold;
 mod inflight;
 mod item;
 mod ownership;
+mod passed_over;
 mod report;
 mod scheduler;
 pub mod slot_worktree;
@@ -46,6 +47,7 @@ use crate::git::HostRepo;
 use crate::model::queue::{self, Counts};
 use crate::model::{QueueName, SessionName};
 use crate::store::{Store, StoreError, StoreOptions};
+use crate::trust::{Policy, Trust};
 
 pub use error::RunnerError;
 use hold::Shared;
@@ -74,6 +76,8 @@ pub struct RunContext<'a> {
     pub options: StoreOptions,
     /// The program that hooks are to call.
     pub program: &'a Path,
+    /// Which commands of the shared state may run here.
+    pub trust: Policy,
 }
 
 /// Works until nothing is left that it could take, or `stop` is set. `observer` hears what
@@ -106,7 +110,9 @@ pub fn run(
         observer(&Event::LeftOut { session, worktree });
     }
     let scheduler = Scheduler::new(slots.len(), spec, stop);
-    let shared = Shared { context, spec, scheduler: &scheduler, guardian: &guardian, logs: &logs };
+    let trust = Trust::new(store.path(), context.trust);
+    let shared =
+        Shared { context, spec, scheduler: &scheduler, guardian: &guardian, logs: &logs, trust: &trust };
     let result = attend(&store, &slots, shared, observer);
     let shown: Result<Vec<SlotReport>, RunnerError> = slots.iter().map(slots::show).collect();
     // All of them, also when one cannot be closed; the first failure is the one to tell of.
@@ -119,7 +125,8 @@ pub fn run(
     closed?;
     let left = counts(&store, &spec.queues)?;
     let (passed, took, stopped) = (scheduler.passed(), started.elapsed(), stop.is_set());
-    Ok(Summary { attempts, slots: shown?, ended, left, passed, took, stopped })
+    let untrusted = scheduler.untrusted();
+    Ok(Summary { attempts, slots: shown?, ended, left, passed, untrusted, took, stopped })
 }
 
 /// Lets every slot work in a thread of its own, and passes on what they tell. Returns the attempts, and

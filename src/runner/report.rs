@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::model::choice::SkipCounts;
 use crate::model::queue::Counts;
 use crate::model::{ItemId, QueueName, SessionName};
+use crate::trust::Untrusted;
 
 /// What came of one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,6 +126,8 @@ pub struct Summary {
     pub left: Counts,
     /// Which of the free ones the last look passed over; `None` when it was not there to the end.
     pub passed: Option<SkipCounts>,
+    /// Commands that did not run, because they are not approved on this clone.
+    pub untrusted: Vec<Untrusted>,
     /// How long it took.
     pub took: Duration,
     /// True when it was stopped.

@@ -10,8 +10,12 @@ use std::time::{Duration, Instant};
 use crate::model::choice::SkipCounts;
 
 use crate::exec::Stop;
+use crate::model::outcome::Taken;
+use crate::model::{ItemId, QueueName};
+use crate::trust::Untrusted;
 
 use super::RunSpec;
+use super::passed_over::{Objection, PassedOver};
 
 /// How often a resting slot looks whether others have given something back. A bound on the cost:
 /// a look may read all open segments.
@@ -43,6 +47,8 @@ struct State {
     cooled: Option<Instant>,
     /// What the last slot has passed over that found nothing.
     passed: Option<SkipCounts>,
+    /// Items whose commands may not run here.
+    passed_over: PassedOver,
 }
 
 /// What the slots share.
@@ -75,6 +81,7 @@ impl<'a> Scheduler<'a> {
                 last_work: Instant::now(),
                 cooled: None,
                 passed: None,
+                passed_over: PassedOver::default(),
             }),
             bell: Condvar::new(),
         }
@@ -108,7 +115,10 @@ impl<'a> Scheduler<'a> {
         }
         let mut state = self.state();
         let enough = |limit: Option<u64>, n: u64| limit.is_some_and(|limit| n >= limit);
-        if enough(self.max, state.started) || enough(self.max_failed, state.given_up) {
+        if state.passed_over.is_full()
+            || enough(self.max, state.started)
+            || enough(self.max_failed, state.given_up)
+        {
             return None;
         }
         state.started += 1;
@@ -128,6 +138,23 @@ impl<'a> Scheduler<'a> {
         state.passed = None;
         state.last_work = Instant::now();
         self.bell.notify_all();
+    }
+
+    /// Passes over an item whose command may not run here, which gives the permission back.
+    pub(super) fn pass_over(&self, taken: &Taken, objection: Objection) {
+        let mut state = self.state();
+        state.started -= 1;
+        state.passed_over.add(taken, objection);
+    }
+
+    /// The items and queues that are passed over.
+    pub(super) fn except(&self) -> (Vec<ItemId>, Vec<QueueName>) {
+        self.state().passed_over.except()
+    }
+
+    /// The commands that did not run, because they are not approved here.
+    pub(super) fn untrusted(&self) -> Vec<Untrusted> {
+        self.state().passed_over.commands().to_vec()
     }
 
     /// Notes what a look has passed over that found nothing.

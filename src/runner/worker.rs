@@ -78,6 +78,11 @@ impl<'a> Worker<'a> {
             match found {
                 Some(taken) => {
                     let hold = Hold { desk: self.desk(), taken: &taken };
+                    if let Some(objection) = hold.objection()? {
+                        hold.give_back()?;
+                        scheduler.pass_over(&taken, objection);
+                        continue;
+                    }
                     let result = ItemRun { hold, inflight: &self.inflight, teller: &self.teller }.run()?;
                     if result == AttemptResult::Lost {
                         self.lost(taken.item.id)?;
@@ -119,13 +124,14 @@ impl<'a> Worker<'a> {
         if pooled && !self.slot.is_own(record.as_ref()) {
             return Err(ended());
         }
+        let (except, except_queues) = self.shared.scheduler.except();
         let known = self.store.hints(&self.slot.session);
         let outcome = self.desk().submit(&Op::Next(TakeNext {
             session: self.slot.session.clone(),
             queues: spec.queues.clone(),
             count: 1,
             ttl: spec.ttl,
-            filter: Filter { run: spec.job == Job::Own, shard: spec.shard },
+            filter: Filter { run: spec.job == Job::Own, shard: spec.shard, except, except_queues },
             choice: Choice { exact_ttl: spec.exact_ttl, hints: known.clone(), ..Choice::default() },
         }))?;
         match outcome {

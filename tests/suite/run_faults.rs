@@ -32,6 +32,7 @@ fn kill(mut child: Child) {
 fn runs_of_two_clones_take_different_sessions() {
     let hub = Hub::new(2);
     let [a, b] = &hub.clones[..] else { unreachable!() };
+    b.git(&["config", "coord.trust", "all"]);
     import(
         a,
         &[
@@ -58,6 +59,7 @@ fn runs_of_two_clones_take_different_sessions() {
 fn a_killed_run_leaves_its_session_to_its_own_clone_alone() {
     let hub = Hub::new(2);
     let [a, b] = &hub.clones[..] else { unreachable!() };
+    b.git(&["config", "coord.trust", "all"]);
     import(a, &[json!({"id":"i","title":"t","run":until_go(a),"timeout":120})]);
     let run = || a.run(&a.root).args(["run", "-j", "1"]).spawn();
     let first = run();

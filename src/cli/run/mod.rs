@@ -160,7 +160,12 @@ fn carry_out(app: &App, ui: Ui, spec: RunSpec) -> CliResult<Answer> {
     let program = crate::process::own_program()
         .map_err(|e| CliError::failed("io", format!("cannot tell where git-coord is installed: {e}")))?;
     let stop = listen()?;
-    let context = runner::RunContext { repo: &app.repo, options: app.store_options(), program: &program };
+    let context = runner::RunContext {
+        repo: &app.repo,
+        options: app.store_options(),
+        program: &program,
+        trust: app.settings.trust,
+    };
     let mut screen = Screen::new(ui);
     let result = runner::run(context, &spec, &stop, &mut |event| screen.show(event));
     screen.finish();

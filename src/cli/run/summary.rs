@@ -14,6 +14,7 @@ use crate::cli::app::App;
 use crate::cli::error::{CliError, CliResult, exit};
 use crate::cli::output::{Answer, BAD, FAINT, GOOD, STRONG, Text, paint};
 use crate::cli::text::{self, count};
+use crate::cli::trust;
 
 /// Failed items that are listed for people.
 const LISTED: usize = 20;
@@ -39,6 +40,11 @@ pub(super) fn answer(app: &App, spec: &RunSpec, summary: &Summary) -> CliResult<
             .hint("the logs tell more; all that failed: git coord queue list --state failed");
         let mut error = CliError { details: data, ..error };
         error.details.insert("rule".into(), json!("items-failed"));
+        return Err(error);
+    }
+    if !summary.untrusted.is_empty() {
+        let mut error = trust::error(&summary.untrusted, app.settings.trust, lines);
+        error.details.extend(data);
         return Err(error);
     }
     if !summary.ended.is_empty() && summary.ended.len() == summary.slots.len() {
@@ -121,6 +127,7 @@ fn data(summary: &Summary, last: &[&AttemptReport], failed: &[&AttemptReport]) -
     map.insert("commands".into(), json!(summary.attempts.len()));
     map.insert("slots".into(), slots);
     map.insert("ended".into(), json!(summary.ended));
+    map.insert("untrusted".into(), trust::commands_json(&summary.untrusted));
     map.insert(
         "left".into(),
         json!({ "pending": left.pending, "blocked": left.blocked, "claimed": left.claimed }),

@@ -90,7 +90,7 @@ fn search(
             session,
             holder: Some(&session.name),
             choice: &op.choice,
-            filter: op.filter,
+            filter: &op.filter,
             own: &own,
             asked: &asked,
             help,
@@ -170,14 +170,15 @@ pub(super) fn queues_of(
 ) -> Result<Vec<Queue>, ViewError> {
     let own: &[QueueName] = if help { &[] } else { &session.queues };
     let wanted = if op.queues.is_empty() { own } else { &op.queues };
+    let mut list = Vec::new();
     if wanted.is_empty() {
-        return queue::all(txn);
+        list = queue::all(txn)?;
     }
     // A session may be assigned to a queue before the first import into it.
-    let mut list = Vec::new();
     for name in wanted {
         list.extend(queue::get(txn, name)?);
     }
+    list.retain(|queue| !op.filter.except_queues.contains(&queue.name));
     Ok(list)
 }
 

@@ -38,7 +38,7 @@ pub(super) struct Eligibility<'a> {
     /// Whose claims are not in the way; `None`: all are.
     pub holder: Option<&'a SessionName>,
     pub choice: &'a Choice,
-    pub filter: Filter,
+    pub filter: &'a Filter,
     /// The session's own areas; none while it helps others.
     pub own: &'a Areas,
     /// The areas of this call.
@@ -100,6 +100,7 @@ impl Eligibility<'_> {
         let kind = one_of(&self.choice.categories, &facts.category)
             && one_of(&self.choice.rules, &facts.rule)
             && (!self.filter.run || facts.run.is_some())
+            && !self.filter.except.contains(&facts.id)
             && self.asked.admits(&facts.files);
         if !kind {
             return Some(NotTaken::OtherKind);

@@ -31,6 +31,7 @@ use crate::store::state::cas::Swap;
 use crate::store::state::view::GitView;
 use crate::store::state::write::Writer;
 use crate::store::{Store, StoreError, durable, lock};
+use crate::trust::{Approval, CommandHash};
 
 /// How often an import is tried at least when other clones are faster, however long each try takes.
 const MIN_TRIES: u32 = 5;
@@ -50,6 +51,25 @@ pub trait Batches {
     fn next_batch(&mut self) -> io::Result<Option<&[NewItem]>>;
 }
 
+/// Batches, and the commands of the items that came by.
+struct WithCommands<'a> {
+    inner: &'a mut dyn Batches,
+    commands: BTreeSet<CommandHash>,
+}
+
+impl Batches for WithCommands<'_> {
+    fn rewind(&mut self) -> io::Result<()> {
+        self.inner.rewind()
+    }
+
+    fn next_batch(&mut self) -> io::Result<Option<&[NewItem]>> {
+        let items = self.inner.next_batch()?;
+        let commands = items.iter().flat_map(|items| items.iter()).filter_map(|i| i.item.run.as_deref());
+        self.commands.extend(commands.map(CommandHash::of));
+        Ok(items)
+    }
+}
+
 /// Who imports, and where to.
 #[derive(Debug, Clone)]
 pub struct Import {
@@ -62,12 +82,22 @@ pub struct Import {
 }
 
 impl Store {
-    /// Imports all items of `batches`, or none.
+    /// Imports all items of `batches`, or none. Their commands are approved on this clone, also those
+    /// that were known: somebody here has given the file.
     ///
     /// # Errors
     /// When the store cannot be read or written, or the batches cannot be read. Nothing is
     /// imported then.
     pub fn import(&self, import: &Import, batches: &mut dyn Batches) -> Result<Outcome, StoreError> {
+        let mut batches = WithCommands { inner: batches, commands: BTreeSet::new() };
+        let outcome = self.import_batches(import, &mut batches)?;
+        if !outcome.is_refusal() {
+            self.approve(batches.commands, Approval::Made)?;
+        }
+        Ok(outcome)
+    }
+
+    fn import_batches(&self, import: &Import, batches: &mut dyn Batches) -> Result<Outcome, StoreError> {
         // What is done is not known then, and which items are done is judged under the lock.
         let all = if import.again {
             Ok(None)

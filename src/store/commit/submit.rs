@@ -13,6 +13,7 @@ use gix::ObjectId;
 
 use crate::crash_point;
 use crate::model::{Context, Op, Outcome, SessionName, Txn, apply};
+use crate::trust::{self, Approval, Approvals, CommandHash};
 
 use crate::store::arbiter::remote::{LeaseObserver, RemoteError, WriteSession};
 use crate::store::commit::lock::{self, StoreLock};
@@ -41,6 +42,7 @@ impl Store {
     /// When the store cannot be read or written. Nothing is changed then, unless the error says
     /// that the ref could not be read back.
     pub fn submit(&self, op: &Op, wait: Option<Duration>) -> Result<Outcome, StoreError> {
+        self.approve_commands_of(op)?;
         let outcome = self.run(op, wait)?;
         if let Some(session) = in_the_way_of(op, &outcome) {
             self.count_conflict(session);
@@ -152,6 +154,7 @@ impl Store {
         if !self.has_remote()? {
             return self.submit(op, None);
         }
+        self.approve_commands_of(op)?;
         let arbiter = self.arbiter()?;
         let outcome = self.read(|view| {
             let mut txn = Txn::new(view);
@@ -166,6 +169,29 @@ impl Store {
             durable::sync_posted(self, &file)?;
         }
         Ok(outcome)
+    }
+
+    /// Approves the commands that this operation brings into the state: they are made here.
+    fn approve_commands_of(&self, op: &Op) -> Result<(), StoreError> {
+        let made: Vec<CommandHash> = trust::commands_of(op).into_iter().map(CommandHash::of).collect();
+        self.approve(made, Approval::Made)
+    }
+
+    /// Approves commands on this clone.
+    ///
+    /// # Errors
+    /// When the file of the approvals cannot be written.
+    pub fn approve(
+        &self,
+        commands: impl IntoIterator<Item = CommandHash>,
+        approval: Approval,
+    ) -> Result<(), StoreError> {
+        let mut commands = commands.into_iter().peekable();
+        if commands.peek().is_none() {
+            return Ok(());
+        }
+        let approvals = Approvals::of(&self.path);
+        approvals.add(commands, approval).map_err(StoreError::io("write", approvals.file()))
     }
 
     /// Number of operations that wait for the next push.

@@ -42,7 +42,7 @@ pub(in super::super) fn refill(
         session: &session,
         holder: None,
         choice: &op.choice,
-        filter: op.filter,
+        filter: &op.filter,
         own: &own,
         asked: &asked,
         help: false,

@@ -79,7 +79,7 @@ pub(super) fn offer(
             session,
             holder: Some(&session.name),
             choice: &op.choice,
-            filter: op.filter,
+            filter: &op.filter,
             own,
             asked,
             help: false,

@@ -1,0 +1,221 @@
+//! `trust`: which commands of other people run on this clone.
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::store::Store;
+use crate::trust::{Approval, CommandHash, Commands, Found, Policy, SHORT, Trust, Untrusted};
+
+use crate::cli::app::App;
+use crate::cli::error::{CliError, CliResult};
+use crate::cli::output::{Answer, FAINT, GOOD, STRONG, Text, WARN, paint};
+use crate::cli::text::count;
+
+/// Commands that an error shows; the list shows all.
+const SHOWN: usize = 5;
+
+/// Characters of a command that an error shows.
+const LONGEST: usize = 2000;
+
+/// Say which commands of others may run here
+#[derive(Debug, Subcommand)]
+pub enum TrustCommand {
+    List(ListArgs),
+    Allow(AllowArgs),
+}
+
+/// Show the commands of the shared state, and which may run here
+#[derive(Debug, Args)]
+#[command(
+    after_help = "An item's 'run' and a queue's verify command that came from another clone run here only\n\
+                        when they are approved on this clone. What was made here is approved. What is approved\n\
+                        is the text: a command that is changed asks again.\n\
+                        git config coord.trust: ask (default); all (everything runs); off (only what was made here)."
+)]
+pub struct ListArgs {}
+
+/// Approve commands on this clone
+#[derive(Debug, Args)]
+pub struct AllowArgs {
+    /// The first 16 or more digits of the command's hash, as git coord trust list shows them
+    #[arg(value_name = "HASH", required_unless_present = "all")]
+    hashes: Vec<String>,
+    /// Approve every command of the list
+    #[arg(long, conflicts_with = "hashes")]
+    all: bool,
+}
+
+/// Runs `trust`.
+pub fn run(app: &App, command: &TrustCommand) -> CliResult<Answer> {
+    let store = app.store()?;
+    match command {
+        TrustCommand::List(_) => list(app, &store),
+        TrustCommand::Allow(args) => allow(app, &store, args),
+    }
+}
+
+/// All commands that this clone may be asked to run.
+fn commands(store: &Store) -> CliResult<Vec<Found>> {
+    Ok(store.read(|view| {
+        let mut commands = Commands::default();
+        commands.add_state(view)?;
+        Ok(commands.into_list())
+    })?)
+}
+
+fn list(app: &App, store: &Store) -> CliResult<Answer> {
+    let trust = app.trust(store);
+    let mut rows = Vec::new();
+    for found in commands(store)? {
+        rows.push((allows(&trust, &found.command)?, found));
+    }
+    // What waits for a decision is read last, and so stands next to the prompt.
+    rows.sort_by_key(|(allowed, _)| !allowed);
+    let data: Value = rows.iter().map(|(allowed, found)| row_json(found, *allowed)).collect();
+    let lines: Vec<String> = rows.iter().flat_map(|(allowed, found)| row(found, *allowed)).collect();
+    let text = if lines.is_empty() { Text::from("no commands") } else { lines.into() };
+    let answer = Answer::new(json!({ "commands": data, "policy": policy_word(app.settings.trust) }), text);
+    let asked = rows.iter().filter(|(allowed, _)| !allowed).count();
+    Ok(match (asked, app.settings.trust) {
+        (0, _) => answer,
+        (n, Policy::Off) => {
+            answer.note(format!("{} may not run here: coord.trust is off", count(n, "command")))
+        }
+        (n, _) => answer.note(format!(
+            "{} may not run here yet; approve them with: git coord trust allow HASH",
+            count(n, "command")
+        )),
+    })
+}
+
+fn policy_word(policy: Policy) -> &'static str {
+    match policy {
+        Policy::Ask => "ask",
+        Policy::All => "all",
+        Policy::Off => "off",
+    }
+}
+
+fn row_json(found: &Found, allowed: bool) -> Value {
+    json!({
+        "hash": found.hash.to_string(), "command": found.command, "from": found.from,
+        "more": found.more, "allowed": allowed,
+    })
+}
+
+fn row(found: &Found, allowed: bool) -> Vec<String> {
+    let state = if allowed { paint(GOOD, "runs") } else { paint(WARN, "asks") };
+    let more = if found.more > 0 { format!(" and {} more", found.more) } else { String::new() };
+    let from = paint(FAINT, format!("{}{more}", found.from));
+    let mut lines = vec![format!("{} {state}  {from}", paint(STRONG, found.hash.short()))];
+    lines.extend(shown(&found.command, usize::MAX));
+    lines
+}
+
+/// A command as lines of its own, each behind a bar: nothing in it can pass for a line of ours.
+fn shown(command: &str, longest: usize) -> Vec<String> {
+    let cut: String = command.chars().take(longest).collect();
+    let mut lines: Vec<String> = cut.split('\n').map(|line| format!("    | {line}")).collect();
+    if cut.len() < command.len() {
+        lines.push(format!("    … {} bytes in all: git coord trust list", command.len()));
+    }
+    lines
+}
+
+fn allow(app: &App, store: &Store, args: &AllowArgs) -> CliResult<Answer> {
+    if app.settings.trust == Policy::Off {
+        return Err(CliError::refused("coord.trust is off: only what was made on this clone runs here")
+            .hint("to be able to approve commands: git config coord.trust ask")
+            .detail("rule", json!("untrusted")));
+    }
+    let known = commands(store)?;
+    let mut chosen: Vec<&Found> = if args.all { known.iter().collect() } else { Vec::new() };
+    for text in &args.hashes {
+        chosen.push(named(&known, text)?);
+    }
+    store.approve(chosen.iter().map(|found| found.hash), Approval::Allowed)?;
+    let data: Value = chosen.iter().map(|found| row_json(found, true)).collect();
+    let lines: Vec<String> = chosen.iter().flat_map(|found| row(found, true)).collect();
+    let text = if lines.is_empty() { Text::from("no commands") } else { lines.into() };
+    Ok(Answer::new(json!({ "commands": data }), text))
+}
+
+/// The one command whose hash begins so.
+fn named<'f>(known: &'f [Found], text: &str) -> CliResult<&'f Found> {
+    let text = text.to_ascii_lowercase();
+    if text.len() < SHORT || text.len() > 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(CliError::usage(format!("{text:?} is not {SHORT} to 64 digits of a hash"))
+            .hint("copy them from: git coord trust list"));
+    }
+    let mut found = known.iter().filter(|f| f.hash.to_string().starts_with(&text));
+    match (found.next(), found.next()) {
+        (Some(one), None) => Ok(one),
+        (None, _) => Err(CliError::failed("unknown", format!("the shared state has no command {text}"))
+            .hint("it may have been changed; look again: git coord trust list")),
+        (Some(_), Some(_)) => Err(CliError::usage(format!("{text} begins the hashes of several commands"))
+            .hint("give all 64 digits: git coord trust list --json")),
+    }
+}
+
+/// True when a command may run here.
+fn allows(trust: &Trust, command: &str) -> CliResult<bool> {
+    trust.allows(command).map_err(|e| {
+        CliError::failed("io", format!("{}: {e}", trust.file().display()))
+            .hint("see that the file can be read")
+    })
+}
+
+/// Refuses a command that may not run here.
+///
+/// # Errors
+/// That it is not approved.
+pub fn require(app: &App, store: &Store, command: &str, from: &str) -> CliResult<()> {
+    if allows(&app.trust(store), command)? {
+        return Ok(());
+    }
+    let hash = CommandHash::of(command);
+    Err(error(
+        &[Untrusted { hash, command: command.to_owned(), from: from.to_owned() }],
+        app.settings.trust,
+        Vec::new(),
+    ))
+}
+
+/// The error about commands that did not run; `before`: what else there is to say.
+pub fn error(commands: &[Untrusted], policy: Policy, before: Vec<String>) -> CliError {
+    let mut lines = before;
+    lines.extend(refusal(commands));
+    let hint = match (policy, commands) {
+        (Policy::Off, _) => "coord.trust is off: only what was made here runs".to_owned(),
+        (_, [one]) => format!("if you want it to run here: git coord trust allow {}", one.hash.short()),
+        _ => "read them: git coord trust list; then: git coord trust allow HASH".to_owned(),
+    };
+    CliError::refused(lines)
+        .hint(hint)
+        .detail("rule", json!("untrusted"))
+        .detail("untrusted", commands_json(commands))
+}
+
+fn refusal(commands: &[Untrusted]) -> Vec<String> {
+    let mut lines = match commands {
+        [one] => vec![format!("the command of {} is not approved on this clone, and did not run:", one.from)],
+        _ => vec![format!(
+            "{} are not approved on this clone, and did not run:",
+            count(commands.len(), "command")
+        )],
+    };
+    for command in commands.iter().take(SHOWN) {
+        lines.push(format!("{}  {}", paint(STRONG, command.hash.short()), paint(FAINT, &command.from)));
+        lines.extend(shown(&command.command, LONGEST));
+    }
+    if commands.len() > SHOWN {
+        lines.push(format!("and {} more", commands.len() - SHOWN));
+    }
+    lines
+}
+
+/// Commands that did not run, for programs.
+pub fn commands_json(commands: &[Untrusted]) -> Value {
+    let row = |c: &Untrusted| json!({ "hash": c.hash.to_string(), "command": c.command, "from": c.from });
+    commands.iter().map(row).collect()
+}
