@@ -58,6 +58,7 @@ mod suite {
     mod run_stop;
     mod server;
     mod sessions;
+    mod setup;
     mod simulator;
     mod splits;
     mod status;

@@ -27,6 +27,7 @@ mod objection;
 pub mod patch;
 mod places;
 mod roster;
+pub mod setup;
 pub mod shell;
 pub mod tools;
 mod worktree;

@@ -5,8 +5,8 @@ use clap::{Parser, Subcommand};
 use crate::cli::args::Global;
 use crate::cli::{
     check, claim, claims, demo, doctor, done, drop, fail, generate, git, help, hook, hooks, init, land, log,
-    next, progress, queue, release, remote, renew, run, server, session, status, sync, trust, uninstall,
-    upkeep, verify,
+    next, progress, queue, release, remote, renew, run, server, session, setup, status, sync, trust,
+    uninstall, upkeep, verify,
 };
 
 /// Coordinate many coding sessions on one repository
@@ -62,6 +62,7 @@ pub enum Command {
     Hooks(hooks::HooksCommand),
     #[command(hide = true)]
     Hook(hook::HookArgs),
+    Setup(setup::SetupArgs),
     Demo(demo::DemoArgs),
     #[command(hide = true)]
     DemoWorker(demo::WorkerArgs),

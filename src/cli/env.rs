@@ -113,3 +113,34 @@ impl AgentEnv {
         }
     }
 }
+
+/// Where the user's files are.
+#[derive(Debug, Default)]
+pub struct Homes {
+    /// `HOME`.
+    pub home: Option<PathBuf>,
+    /// `XDG_CONFIG_HOME`.
+    pub config: Option<PathBuf>,
+    /// `XDG_STATE_HOME`.
+    pub state: Option<PathBuf>,
+    /// `CODEX_HOME`.
+    pub codex: Option<PathBuf>,
+    /// `CLAUDE_CONFIG_DIR`.
+    pub claude: Option<PathBuf>,
+    /// `PATH`.
+    pub path: Option<std::ffi::OsString>,
+}
+
+/// Reads where the user's files are.
+#[allow(clippy::disallowed_methods, reason = "this is the one place")]
+pub fn homes() -> Homes {
+    let path = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    Homes {
+        home: path("HOME"),
+        config: path("XDG_CONFIG_HOME"),
+        state: path("XDG_STATE_HOME"),
+        codex: path("CODEX_HOME"),
+        claude: path("CLAUDE_CONFIG_DIR"),
+        path: std::env::var_os("PATH"),
+    }
+}

@@ -44,13 +44,17 @@ pub fn short(words: &[OsString], program: &Command) -> Option<clap::Error> {
 /// Explain a command
 #[derive(Debug, Args)]
 pub struct HelpArgs {
-    /// Which one, such as: queue list [default: all, on one screen]
+    /// Which one, such as: queue list; agents: the text for a file of instructions [default: all, on one screen]
     #[arg(value_name = "COMMAND")]
     command: Vec<String>,
 }
 
 /// Runs `help`: the same that `-h` shows.
 pub fn help(args: &HelpArgs, mut program: Command) -> CliResult<Answer> {
+    if args.command == ["agents"] {
+        let text = crate::agent::setup::INSTRUCTIONS;
+        return Ok(Answer::new(json!({ "text": text }), Text::block(text)));
+    }
     program.build();
     let mut command = &program;
     for word in &args.command {

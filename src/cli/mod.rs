@@ -38,6 +38,7 @@ mod run;
 mod sanitize;
 mod server;
 mod session;
+mod setup;
 mod status;
 mod sync;
 mod table;
@@ -110,6 +111,7 @@ fn dispatch(cli: Cli) -> CliResult<Answer> {
         Command::Land(args) => land::land(&app()?, &args),
         Command::Renew(args) => renew::renew(&app()?, &args),
         Command::Check(args) => check::check(&app()?, &args),
+        Command::Setup(args) => setup::setup(&global, &args),
         Command::Progress(args) => progress::progress(&app()?, &args),
         Command::Status(args) => status::status(&app()?, &args, global.ui()),
         Command::Log(args) => log::log(&app()?, &args, global.session.as_deref()),
