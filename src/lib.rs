@@ -33,6 +33,7 @@ pub mod land;
 pub mod model;
 pub mod notes;
 pub mod plan;
+pub mod planning;
 pub mod process;
 pub mod runner;
 pub mod server;

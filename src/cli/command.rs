@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::cli::args::Global;
 use crate::cli::{
     check, claim, claims, demo, doctor, done, drop, fail, generate, git, help, hook, hooks, init, land, log,
-    next, progress, queue, release, remote, renew, run, server, session, setup, status, sync, trust,
+    next, plan, progress, queue, release, remote, renew, run, server, session, setup, status, sync, trust,
     uninstall, upkeep, verify,
 };
 
@@ -47,6 +47,8 @@ pub enum Command {
     Run(run::RunArgs),
     Work(run::WorkArgs),
     Land(land::LandArgs),
+    #[command(subcommand)]
+    Plan(plan::PlanCommand),
     Renew(renew::RenewArgs),
     Check(check::CheckArgs),
     Progress(progress::ProgressArgs),

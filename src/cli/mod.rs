@@ -27,6 +27,7 @@ mod log;
 mod message;
 mod next;
 mod output;
+mod plan;
 mod progress;
 mod progress_bar;
 mod progress_lines;
@@ -109,6 +110,7 @@ fn dispatch(cli: Cli) -> CliResult<Answer> {
         Command::Run(args) => run::run(&app()?, ui, &args),
         Command::Work(args) => run::work(&app()?, ui, &args),
         Command::Land(args) => land::land(&app()?, &args),
+        Command::Plan(command) => plan::run(&app()?, global.ui(), &command),
         Command::Renew(args) => renew::renew(&app()?, &args),
         Command::Check(args) => check::check(&app()?, &args),
         Command::Setup(args) => setup::setup(&global, &args),

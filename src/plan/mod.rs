@@ -11,6 +11,7 @@ mod check;
 mod nearest;
 mod problem;
 mod read;
+mod readiness;
 mod schedule;
 mod table;
 #[cfg(test)]
@@ -19,4 +20,5 @@ mod tests;
 pub use check::{Facts, check};
 pub use problem::{Code, Problem};
 pub use read::parse;
+pub use readiness::{Readiness, Standing, Waiting};
 pub use schedule::{Chain, Lengths, Row, Schedule, range, schedule};
