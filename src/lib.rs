@@ -19,6 +19,7 @@
 pub mod agent;
 pub mod binding;
 pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod crash;
 pub mod demo;

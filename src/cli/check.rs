@@ -14,7 +14,7 @@ use crate::model::session::Session;
 use crate::store::remote::read_from;
 
 use crate::cli::app::App;
-use crate::cli::error::{CliError, CliResult, exit, holders_json};
+use crate::cli::error::{CliError, CliResult, holders_json};
 use crate::cli::output::{Answer, GOOD, paint};
 use crate::cli::text;
 
@@ -42,30 +42,20 @@ pub struct CheckArgs {
     paths: Vec<PathBuf>,
 }
 
-impl From<changes::ChangesError> for CliError {
-    fn from(error: changes::ChangesError) -> Self {
-        match error {
-            changes::ChangesError::Git(inner) => inner.into(),
-            changes::ChangesError::Path(inner) => inner.into(),
-            changes::ChangesError::Range { .. } => CliError::usage(error.to_string()),
-            other => CliError::failed("git", other.to_string()),
-        }
-    }
-}
-
 /// Runs `check`.
 pub fn check(app: &App, args: &CheckArgs) -> CliResult<Answer> {
     if let Some(range) = &args.range {
         return check_range(app, range, args.from.as_deref());
     }
-    let store = app.store()?;
+    let client = app.client()?;
+    let store = &client.store;
     let paths = if args.paths.is_empty() {
-        changes::staged(&app.repo, app.env.git.index_file.as_deref())?.paths
+        changes::staged(&app.place.repo, app.env.git.index_file.as_deref())?.paths
     } else {
-        app.paths(&args.paths)?
+        app.place.paths(&args.paths)?
     };
-    let name = app.session()?;
-    let session = app.alive(&store, &name)?;
+    let name = app.place.session()?;
+    let session = client.alive(&name)?;
     let verdict = store.read(|view| guard::check_paths(view, &session, &paths))?;
     if !verdict.is_fine() {
         return Err(refusal(&verdict, NOT_CLAIMED));
@@ -75,23 +65,25 @@ pub fn check(app: &App, args: &CheckArgs) -> CliResult<Answer> {
 }
 
 fn check_range(app: &App, range: &str, from: Option<&str>) -> CliResult<Answer> {
-    let commits = changes::in_range(&app.repo, range)?;
+    let commits = changes::in_range(&app.place.repo, range)?;
     let faults = match from {
         None => {
-            let store = app.store()?;
-            app.refresh(&store, std::time::Duration::ZERO, app.store_options().patience)?;
-            let branch_has = |s: &Session, commit: &str| guard::push::branch_has(&app.repo, s, commit);
-            guard::check_commits(&store, &commits, app.session_if_any()?.as_ref(), &branch_has)?
+            let client = app.client()?;
+            let store = &client.store;
+            client.refresh_now()?;
+            let branch_has = |s: &Session, commit: &str| guard::push::branch_has(&app.place.repo, s, commit);
+            guard::check_commits(store, &commits, app.place.session_if_any()?.as_ref(), &branch_has)?
         }
         Some(remote) => {
-            let sha256 = app.repo.is_sha256()?;
-            let patience = app.store_options().patience;
-            let Some((_scratch, store)) = read_from(&app.repo.common_dir, sha256, remote, patience)? else {
+            let sha256 = app.place.repo.is_sha256()?;
+            let patience = app.place.store_options().patience;
+            let Some((_scratch, store)) = read_from(&app.place.repo.common_dir, sha256, remote, patience)?
+            else {
                 return Err(CliError::failed("no-state", format!("{remote} has no refs/coord/state"))
                     .hint("let a clone make it the arbiter: git coord init --remote origin"));
             };
             // Whoever runs this is nobody in particular: sessions have no worktree here.
-            let branch_has = |s: &Session, commit: &str| guard::push::branch_has(&app.repo, s, commit);
+            let branch_has = |s: &Session, commit: &str| guard::push::branch_has(&app.place.repo, s, commit);
             guard::check_commits(&store, &commits, None, &branch_has)?
         }
     };
@@ -152,7 +144,7 @@ pub fn refusal(verdict: &Coverage, how: &str) -> CliError {
     } else {
         format!("claim what is free: git coord claim {}", list(&free))
     };
-    CliError { exit: exit::REFUSED, ..CliError::failed("refused", lines) }
+    CliError::refused(lines)
         .hint(hint)
         .detail("rule", json!("unclaimed"))
         .detail("unclaimed", json!(verdict.unclaimed))
@@ -190,7 +182,7 @@ pub fn range_refusal(faults: &[Fault]) -> CliError {
     unclaimed.sort();
     unclaimed.dedup();
     let holders: Vec<_> = faults.iter().flat_map(|f| f.holders.clone()).collect();
-    CliError { exit: exit::REFUSED, ..CliError::failed("refused", lines) }
+    CliError::refused(lines)
         .hint("claim these paths, see that nobody has changed them meanwhile, then repeat")
         .detail("rule", json!("unclaimed"))
         .detail("unclaimed", json!(unclaimed))
@@ -203,7 +195,7 @@ pub fn taken_off_refusal(branch: &str, holders: &[Blocker]) -> CliError {
     let mut lines = vec![format!("{branch} would lose changes of what others hold:")];
     lines.extend(holders.iter().take(SHOWN).map(|h| format!("  {}  held by {}", h.path, h.session)));
     let unclaimed: Vec<&RepoPath> = holders.iter().map(|h| &h.path).collect();
-    CliError { exit: exit::REFUSED, ..CliError::failed("refused", lines) }
+    CliError::refused(lines)
         .hint(format!("take over what is there first: git pull origin {branch}"))
         .detail("rule", json!("taken-off"))
         .detail("unclaimed", json!(unclaimed))

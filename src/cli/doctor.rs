@@ -10,8 +10,9 @@ use crate::cli::app::App;
 use crate::cli::error::{CliError, CliResult, NAME_ANOTHER};
 use crate::cli::output::{Answer, BAD, FAINT, GOOD, STRONG, Text, WARN, paint};
 use crate::cli::text::count;
+use crate::client::ClientError;
 
-/// Look for damage in store, hooks and leases, and mend it
+/// Look for damage in store, hooks and leases, and repair it
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
     /// Mend what can be mended
@@ -29,12 +30,12 @@ const WIDTH: usize = 62;
 pub fn doctor(app: &App, args: &DoctorArgs) -> CliResult<Answer> {
     let program = process::own_program()
         .map_err(|e| CliError::failed("io", format!("cannot find this program: {e}")))?;
-    if args.remote && app.store()?.arbiter()?.is_none() {
-        return Err(crate::cli::remote::no_remote());
+    if args.remote && app.client()?.store.arbiter()?.is_none() {
+        return Err(ClientError::NoRemote.into());
     }
     let (repair, remote) = (args.repair, args.remote);
-    let options = Options { repair, remote, store: app.store_options(), program };
-    let report = examine(&app.repo, &options)?;
+    let options = Options { repair, remote, store: app.place.store_options(), program };
+    let report = examine(&app.place.repo, &options)?;
     let findings: Vec<Value> = report.findings.iter().map(|f| finding_json(app, f)).collect();
     if report.is_well() {
         let mut answer = Answer::new(json!({ "findings": findings }), well(app, &report));
@@ -69,7 +70,7 @@ fn place(app: &App, finding: &Finding) -> (&'static str, String) {
     match &finding.place {
         Place::Key(key) => ("key", key.clone()),
         Place::Path(path) => {
-            let below = path.strip_prefix(&app.repo.root).unwrap_or(path);
+            let below = path.strip_prefix(&app.place.repo.root).unwrap_or(path);
             ("path", below.to_string_lossy().into_owned())
         }
     }

@@ -18,7 +18,8 @@ pub struct GitArgs {
 
 /// Runs `git`: git on the store, which is folded first.
 pub fn git(app: &App, args: &GitArgs) -> CliResult<Answer> {
-    let store = app.store()?;
+    let client = app.client()?;
+    let store = &client.store;
     // What git is to show may be in the last commit's message only. A store that is damaged can
     // be looked at all the same.
     let _ = store.fold();

@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io::Read as _;
 use std::path::Path;
-use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -16,10 +15,10 @@ use crate::git::changes::{self, Edits};
 use crate::guard::carry::Rewritten;
 use crate::guard::{self, RefRefusal};
 use crate::hook::{self, Hook, git_call};
-use crate::model::session::{Session, SessionState};
+use crate::model::session::Session;
 use crate::model::{Op, RepoPath, SessionName};
 use crate::notes::{self, NoteError};
-use crate::store::{STATE_REF, Store, StoreError};
+use crate::store::{STATE_REF, StoreError};
 
 use crate::cli::app::App;
 use crate::cli::check::{NOT_CLAIMED, range_refusal, refusal, taken_off_refusal};
@@ -27,6 +26,7 @@ use crate::cli::error::{CliError, CliResult};
 use crate::cli::message;
 use crate::cli::output::{Answer, Text};
 use crate::cli::sanitize::visible;
+use crate::client::{Client, ClientError};
 
 /// Do the work of a git hook (called by the hooks)
 #[derive(Debug, Args)]
@@ -55,29 +55,31 @@ pub fn run(app: &App, args: &HookArgs) -> CliResult<Answer> {
     let Some(which) = Hook::parse(&args.name) else {
         return Err(CliError::usage(format!("there is no hook {:?}", args.name)));
     };
-    let store = match Store::open(&app.repo.common_dir, app.store_options()) {
-        Err(StoreError::Absent { .. }) => return Ok(Answer::default()),
+    let client = match Client::open(app.place.clone(), app.listener()) {
+        Err(ClientError::Store(StoreError::Absent { .. })) => return Ok(Answer::default()),
         other => other,
     };
     if app.env.displaced
         && let Ok(program) = crate::process::own_program()
     {
-        hook::install(&app.repo, &program).map_err(CliError::from)?;
+        hook::install(&app.place.repo, &program).map_err(CliError::from)?;
     }
     let arg = |n: usize| args.args.get(n).map(OsString::as_os_str).unwrap_or_default();
     match which {
-        Hook::PreCommit => guard_commit(app, &store?, &[]),
-        Hook::PreMergeCommit => guard_commit(app, &store?, &app.env.merging),
+        Hook::PreCommit => guard_commit(app, &client?, &[]),
+        Hook::PreMergeCommit => guard_commit(app, &client?, &app.env.merging),
         Hook::PrepareCommitMsg => {
             // `--amend` passes this on, as does `-C HEAD`.
             let like_head = arg(1) == "commit" && arg(2) == "HEAD";
             let source = arg(1).to_string_lossy();
-            message::prepare(app, &store?, Path::new(arg(0)), (&source, like_head))
+            message::prepare(app, &client?, Path::new(arg(0)), (&source, like_head))
         }
-        Hook::CommitMsg => message::finish(app, &store?, Path::new(arg(0))),
-        Hook::PrePush => guard_push(app, &store?, &arg(0).to_string_lossy(), arg(1)),
-        Hook::PostCommit => only_record(store.map_err(CliError::from).and_then(|s| record_commit(app, &s))),
-        Hook::PostRewrite => only_record(store.map_err(CliError::from).and_then(|s| record_rewrite(app, &s))),
+        Hook::CommitMsg => message::finish(app, &client?, Path::new(arg(0))),
+        Hook::PrePush => guard_push(app, &client?, &arg(0).to_string_lossy(), arg(1)),
+        Hook::PostCommit => only_record(client.map_err(CliError::from).and_then(|c| record_commit(app, &c))),
+        Hook::PostRewrite => {
+            only_record(client.map_err(CliError::from).and_then(|c| record_rewrite(app, &c)))
+        }
         Hook::PostCheckout => only_record(greet(app, &arg(0).to_string_lossy())),
         // Not parsed: it has a name of its own, and no worktree; see `server`.
         Hook::Update => Ok(Answer::default()),
@@ -89,37 +91,24 @@ fn only_record(result: CliResult<Answer>) -> CliResult<Answer> {
     result.or_else(|e| Ok(Answer::default().note(e.message.after("git coord: not recorded: "))))
 }
 
-/// The session of this worktree, if it has one. One that has ended may not go on.
-pub fn session_here(app: &App, store: &Store) -> CliResult<Option<Session>> {
-    // What is committed in the main worktree is the user's, even while an agent is at work there.
-    let Some(name) = app.session_if_any()?.filter(|_| !app.is_shared_with_agent()) else { return Ok(None) };
-    match app.record_of(store, &name)? {
-        Some(record) if record.state == SessionState::Active => Ok(Some(record)),
-        Some(_) => Err(CliError::refused(format!("session {name} has ended and given its claims back"))
-            .hint(format!("start it again: git coord session start {name}"))),
-        None => Err(CliError::failed("unknown-session", format!("there is no session {name}"))
-            .hint(format!("start it with: git coord session start {name}"))),
-    }
-}
-
 /// The branch that a commit goes to; `None` for a detached HEAD.
 fn branch(app: &App) -> CliResult<Option<String>> {
-    Ok(app.repo.git().args(["symbolic-ref", "-q", "--short", "HEAD"]).optional()?)
+    Ok(app.place.repo.git().args(["symbolic-ref", "-q", "--short", "HEAD"]).optional()?)
 }
 
 /// `pre-commit` and `pre-merge-commit`.
-fn guard_commit(app: &App, store: &Store, merging: &[String]) -> CliResult<Answer> {
-    let session = session_here(app, store)?;
-    if session.is_some() && !app.settings.protect.is_empty() {
+fn guard_commit(app: &App, client: &Client, merging: &[String]) -> CliResult<Answer> {
+    let session = client.session_at_work()?;
+    if session.is_some() && !app.place.settings.protect.is_empty() {
         guard_branch(app)?;
     }
-    let changes = changes::staged_with_parents(&app.repo, app.env.git.index_file.as_deref(), merging)?;
-    judge(app, store, session.as_ref(), &changes.paths)
+    let changes = changes::staged_with_parents(&app.place.repo, app.env.git.index_file.as_deref(), merging)?;
+    judge(client, session.as_ref(), &changes.paths)
 }
 
 fn guard_branch(app: &App) -> CliResult<()> {
     let Some(branch) = branch(app)? else { return Ok(()) };
-    if app.settings.protects(&branch) {
+    if app.place.settings.protects(&branch) {
         return Err(CliError::refused(format!("{branch} is protected: sessions do not commit on it"))
             .hint("commit on a branch of your own: git switch -c NAME")
             .detail("rule", json!("protected-branch")));
@@ -127,16 +116,19 @@ fn guard_branch(app: &App) -> CliResult<()> {
     Ok(())
 }
 
-pub fn judge(app: &App, store: &Store, session: Option<&Session>, paths: &[RepoPath]) -> CliResult<Answer> {
+pub fn judge(client: &Client, session: Option<&Session>, paths: &[RepoPath]) -> CliResult<Answer> {
     if paths.is_empty() {
         return Ok(Answer::default());
     }
     let verdict = match session {
         Some(session) => {
-            let session = app.alive(store, &session.name)?;
-            store.read(|view| guard::check_paths(view, &session, paths))?
+            let session = client.alive(&session.name)?;
+            client.store.read(|view| guard::check_paths(view, &session, paths))?
         }
-        None => store.read(|view| guard::check_unbound(view, paths))?.without(app.session_if_any()?.as_ref()),
+        None => client
+            .store
+            .read(|view| guard::check_unbound(view, paths))?
+            .without(client.session_if_any()?.as_ref()),
     };
     match (verdict.is_fine(), session) {
         (true, _) => Ok(Answer::default()),
@@ -147,35 +139,36 @@ pub fn judge(app: &App, store: &Store, session: Option<&Session>, paths: &[RepoP
 }
 
 /// `pre-push`.
-fn guard_push(app: &App, store: &Store, remote: &str, url: &OsStr) -> CliResult<Answer> {
+fn guard_push(app: &App, client: &Client, remote: &str, url: &OsStr) -> CliResult<Answer> {
     let mut input = String::new();
     std::io::stdin()
         .read_to_string(&mut input)
         .map_err(|e| CliError::failed("io", format!("cannot read what is pushed: {e}")))?;
     let pushed = changes::parse_push(&input)?;
-    let pusher = pusher(app, store)?;
-    let protects = |branch: &str| app.settings.protects(branch);
+    let pusher = pusher(app, client)?;
+    let protects = |branch: &str| app.place.settings.protects(branch);
     if let Some(refusal) = guard::check_refs(&pushed, pusher.is_some().then_some(&protects)) {
         return Err(ref_refusal(&refusal));
     }
-    if mirrors(app, remote)? && changes::has_state(&app.repo, url)? {
+    if mirrors(app, remote)? && changes::has_state(&app.place.repo, url)? {
         return Err(ref_refusal(&RefRefusal::State(STATE_REF.to_owned())));
     }
-    let arrival = changes::in_push(&app.repo, remote, &pushed, protects)?;
+    let arrival = changes::in_push(&app.place.repo, remote, &pushed, protects)?;
     if arrival.is_empty() {
         return Ok(Answer::default());
     }
     // The server and the checks of others judge by what they know: what was committed under leases, and who
     // was handed an item of this clone's pool, has to be there before the commits come.
-    app.send_deferred(store)?;
+    client.send_deferred()?;
     // What was committed while this clone did not look may stand under a lease that is lost.
-    app.refresh(store, Duration::ZERO, app.store_options().patience)?;
-    let branch_has = |session: &Session, commit: &str| guard::push::branch_has(&app.repo, session, commit);
-    let faults = guard::check_commits(store, &arrival.commits, pusher.as_ref(), &branch_has)?;
+    client.refresh_now()?;
+    let branch_has =
+        |session: &Session, commit: &str| guard::push::branch_has(&app.place.repo, session, commit);
+    let faults = guard::check_commits(&client.store, &arrival.commits, pusher.as_ref(), &branch_has)?;
     if !faults.is_empty() {
         return Err(range_refusal(&faults));
     }
-    match guard::check_taken_off(store, &arrival.taken_off, pusher.as_ref())?.first() {
+    match guard::check_taken_off(&client.store, &arrival.taken_off, pusher.as_ref())?.first() {
         Some((branch, holders)) => Err(taken_off_refusal(branch, holders)),
         None => Ok(Answer::default()),
     }
@@ -183,9 +176,9 @@ fn guard_push(app: &App, store: &Store, remote: &str, url: &OsStr) -> CliResult<
 
 /// The session that pushes. A worktree that is bound to what a session was pushes as nobody; so does one
 /// whose session has ended, in whose name nothing is held.
-fn pusher(app: &App, store: &Store) -> CliResult<Option<SessionName>> {
-    let Some(name) = app.session_if_any()? else { return Ok(None) };
-    Ok(app.record_of(store, &name).is_ok().then_some(name))
+fn pusher(app: &App, client: &Client) -> CliResult<Option<SessionName>> {
+    let Some(name) = app.place.session_if_any()? else { return Ok(None) };
+    Ok(client.record_of(&name).is_ok().then_some(name))
 }
 
 /// True for a push that deletes what is not here, of which git does not tell its hook.
@@ -194,7 +187,13 @@ fn mirrors(app: &App, remote: &str) -> CliResult<bool> {
         return Ok(true);
     }
     let key = format!("remote.{remote}.mirror");
-    Ok(app.repo.git().args(["config", "--type=bool", "--get", &key]).optional()?.is_some_and(|v| v == "true"))
+    Ok(app
+        .place
+        .repo
+        .git()
+        .args(["config", "--type=bool", "--get", &key])
+        .optional()?
+        .is_some_and(|v| v == "true"))
 }
 
 fn ref_refusal(refusal: &RefRefusal) -> CliError {
@@ -218,17 +217,18 @@ fn ref_refusal(refusal: &RefRefusal) -> CliError {
 }
 
 /// `post-commit`: a note on the commit, an event in the log.
-fn record_commit(app: &App, store: &Store) -> CliResult<Answer> {
-    let Some(session) = session_here(app, store)? else { return Ok(Answer::default()) };
+fn record_commit(app: &App, client: &Client) -> CliResult<Answer> {
+    let Some(session) = client.session_at_work()? else { return Ok(Answer::default()) };
     // The same for every commit of a rebase: they are noted by post-rewrite. Not for those that are made by
     // hand where it has stopped, of which that hears nothing.
-    let state = |name: &str| app.repo.git_dir.join(name).exists();
+    let state = |name: &str| app.place.repo.git_dir.join(name).exists();
     if (state("rebase-merge") || state("rebase-apply")) && !state("rebase-merge/stopped-sha") {
         return Ok(Answer::default());
     }
     let format = "--format=%H%n%s%n%(trailers:key=Coord-Item,valueonly,separator=%x2C)%n\
                   %(trailers:key=Coord-Lease,valueonly,separator=%x2C)";
-    let text = app.repo.git().args(["log", "-1", "--no-show-signature", format, "HEAD", "--"]).text()?;
+    let text =
+        app.place.repo.git().args(["log", "-1", "--no-show-signature", format, "HEAD", "--"]).text()?;
     let mut lines = text.lines();
     let commit = lines.next().unwrap_or_default().to_owned();
     let subject = lines.next().unwrap_or_default().to_owned();
@@ -249,8 +249,8 @@ fn record_commit(app: &App, store: &Store) -> CliResult<Answer> {
     let numbers: Vec<u64> = leases.iter().filter_map(|l| l.parse().ok()).collect();
     data.insert("leases".into(), json!(numbers));
     let op = Op::Record { session: Some(session.name.clone()), event: "commit".into(), data };
-    app.record(store, &op)?;
-    store.touch_session(&session.name);
+    client.record(&op)?;
+    client.store.touch_session(&session.name);
     let mut note = format!("{} {} committed", crate::clock::now(), session.name);
     if !items.is_empty() {
         note.push_str(&format!(" for item {}", items.join(", ")));
@@ -265,7 +265,7 @@ fn record_commit(app: &App, store: &Store) -> CliResult<Answer> {
 /// Adds a line to the session's note on a commit.
 pub fn write_note(app: &App, session: &SessionName, commit: &str, line: &str) -> CliResult<()> {
     // Notes are read with git, which shows them as they are.
-    notes::append(&app.repo, session, commit, &visible(line)).map_err(|e| note_error(&e))
+    notes::append(&app.place.repo, session, commit, &visible(line)).map_err(|e| note_error(&e))
 }
 
 fn note_error(error: &NoteError) -> CliError {
@@ -274,8 +274,8 @@ fn note_error(error: &NoteError) -> CliError {
 
 /// `post-rewrite`: notes go along when an amend or rebase replaces commits, and what the new ones carry on
 /// is recorded.
-fn record_rewrite(app: &App, store: &Store) -> CliResult<Answer> {
-    let Some(session) = session_here(app, store)? else { return Ok(Answer::default()) };
+fn record_rewrite(app: &App, client: &Client) -> CliResult<Answer> {
+    let Some(session) = client.session_at_work()? else { return Ok(Answer::default()) };
     let mut input = String::new();
     std::io::stdin()
         .read_to_string(&mut input)
@@ -288,16 +288,16 @@ fn record_rewrite(app: &App, store: &Store) -> CliResult<Answer> {
         })
         .collect();
     for (from, to) in &pairs {
-        notes::copy(&app.repo, &session.name, from, to).map_err(|e| note_error(&e))?;
+        notes::copy(&app.place.repo, &session.name, from, to).map_err(|e| note_error(&e))?;
     }
-    record_carried(app, store, &session, &pairs)?;
+    record_carried(app, client, &session, &pairs)?;
     Ok(Answer::default())
 }
 
 /// Records the commits that carry on what others were, so that their leases count although they have ended.
-fn record_carried(app: &App, store: &Store, session: &Session, pairs: &[(&str, &str)]) -> CliResult<()> {
+fn record_carried(app: &App, client: &Client, session: &Session, pairs: &[(&str, &str)]) -> CliResult<()> {
     let ids: BTreeSet<&str> = pairs.iter().flat_map(|(from, to)| [*from, *to]).collect();
-    let commits = changes::these(&app.repo, ids.iter().copied())?;
+    let commits = changes::these(&app.place.repo, ids.iter().copied())?;
     let find = |id: &str| commits.iter().find(|c| c.id == id);
     let news: BTreeSet<&str> = pairs.iter().map(|(_, to)| *to).collect();
     let rewritten: Vec<Rewritten<'_>> = news
@@ -311,9 +311,9 @@ fn record_carried(app: &App, store: &Store, session: &Session, pairs: &[(&str, &
     let is_held = |one: &Rewritten<'_>| one.new.paths.iter().all(|path| session.may_edit(path));
     let edits = match rewritten.iter().all(is_held) {
         true => Edits::default(),
-        false => Edits::read(&app.repo, ids.into_iter())?,
+        false => Edits::read(&app.place.repo, ids.into_iter())?,
     };
-    let carried = guard::carry::carried_on(store, session, &rewritten, &edits)?;
+    let carried = guard::carry::carried_on(&client.store, session, &rewritten, &edits)?;
     if carried.is_empty() {
         return Ok(());
     }
@@ -322,18 +322,18 @@ fn record_carried(app: &App, store: &Store, session: &Session, pairs: &[(&str, &
     let mut data = Map::new();
     data.insert("text".into(), json!(crate::cli::text::count(list.len(), "commit")));
     data.insert("commits".into(), Value::Array(list));
-    app.record(store, &Op::Record { session: Some(session.name.clone()), event: "rewrite".into(), data })
+    client.record(&Op::Record { session: Some(session.name.clone()), event: "rewrite".into(), data })
 }
 
 /// `post-checkout`: tells who comes to a new worktree what to do there.
 fn greet(app: &App, before: &str) -> CliResult<Answer> {
     let fresh = !before.is_empty() && before.bytes().all(|b| b == b'0');
-    if !fresh || app.session_if_any()?.is_some() {
+    if !fresh || app.place.session_if_any()?.is_some() {
         return Ok(Answer::default());
     }
     let data = Value::Null;
     Ok(Answer::new(data, "").note(format!(
         "git coord: no session is at work in {} yet; start one there: git coord session start NAME",
-        app.repo.root.display()
+        app.place.repo.root.display()
     )))
 }

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use crate::hook::{self, Change, HookError, HookStatus, Installed, State};
+use crate::hook::{self, Change, HookStatus, Installed, State};
 
 use crate::cli::app::App;
 use crate::cli::error::{CliError, CliResult};
@@ -18,15 +18,6 @@ pub enum HooksCommand {
     Uninstall,
     /// Show whether git really runs the hooks in this worktree
     Status,
-}
-
-impl From<HookError> for CliError {
-    fn from(error: HookError) -> Self {
-        match error {
-            HookError::Git(inner) => inner.into(),
-            other => CliError::failed("hooks", other.to_string()),
-        }
-    }
 }
 
 /// Runs `hooks …`.
@@ -45,7 +36,7 @@ pub fn run(app: &App, command: &HooksCommand) -> CliResult<Answer> {
 pub fn install(app: &App) -> CliResult<Vec<Installed>> {
     let program = crate::process::own_program()
         .map_err(|e| CliError::failed("io", format!("cannot tell where git-coord is installed: {e}")))?;
-    Ok(hook::install(&app.repo, &program)?)
+    Ok(hook::install(&app.place.repo, &program)?)
 }
 
 fn change_word(change: &Change) -> String {
@@ -90,7 +81,7 @@ pub fn installed_text(list: &[Installed]) -> Vec<String> {
 }
 
 fn uninstall(app: &App) -> CliResult<Answer> {
-    let removed = hook::uninstall(&app.repo)?;
+    let removed = hook::uninstall(&app.place.repo)?;
     let rows: Vec<Value> = removed
         .iter()
         .map(|r| json!({ "hook": r.hook.name(), "path": r.path, "restored": r.restored, "left": r.left }))
@@ -132,7 +123,7 @@ fn state_word(state: &State) -> &'static str {
 }
 
 fn status(app: &App) -> CliResult<Answer> {
-    let list = hook::status(&app.repo)?;
+    let list = hook::status(&app.place.repo)?;
     let rows: Vec<Value> = list
         .iter()
         .map(|s| {
@@ -144,7 +135,7 @@ fn status(app: &App) -> CliResult<Answer> {
         })
         .collect();
     let active = list.iter().all(HookStatus::is_active);
-    let data = json!({ "hooks": rows, "active": active, "worktree": app.repo.root });
+    let data = json!({ "hooks": rows, "active": active, "worktree": app.place.repo.root });
     let mut lines: Vec<String> = list
         .iter()
         .map(|s| {

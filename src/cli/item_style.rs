@@ -1,8 +1,9 @@
-//! How the states of items look.
-
-use crate::model::ItemState;
+//! How items and their states look.
 
 use crate::cli::output::{BAD, GOOD, WARN};
+use crate::cli::text;
+use crate::client::items::HeldUpInfo;
+use crate::model::{ItemId, ItemState};
 
 /// The style of a state.
 pub fn state_style(state: ItemState) -> anstyle::Style {
@@ -12,4 +13,18 @@ pub fn state_style(state: ItemState) -> anstyle::Style {
         ItemState::Done => GOOD,
         ItemState::Failed => BAD,
     }
+}
+
+/// What an item holds up, for people.
+pub fn held_up_text(held: &HeldUpInfo) -> String {
+    let mut names: Vec<&str> = held.direct.iter().take(5).map(ItemId::as_str).collect();
+    if held.direct.len() > names.len() {
+        names.push("…");
+    }
+    let all = if held.total > held.direct.len() {
+        format!("; with what waits for these, {}", text::count(held.total, "item"))
+    } else {
+        String::new()
+    };
+    format!("{} ({}){all}", text::count(held.direct.len(), "item"), names.join(", "))
 }

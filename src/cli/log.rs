@@ -27,7 +27,8 @@ pub struct LogArgs {
 /// Runs `log`. `--session` chooses whose events to show; without it, everybody's.
 pub fn log(app: &App, args: &LogArgs, session: Option<&str>) -> CliResult<Answer> {
     let session = session.map(SessionName::parse).transpose()?;
-    let store = app.store()?;
+    let client = app.client()?;
+    let store = &client.store;
     let mut events: Vec<Event> = Vec::new();
     store.log(|event| {
         if session.is_none() || event.session == session {

@@ -3,23 +3,23 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::client::Client;
 use crate::git::changes;
 use crate::guard::trailers;
 use crate::hook::git_call;
 use crate::model::RepoPath;
 use crate::model::session::Session;
-use crate::store::Store;
 
 use crate::cli::app::App;
 use crate::cli::error::{CliError, CliResult};
-use crate::cli::hook::{judge, session_here};
+use crate::cli::hook::judge;
 use crate::cli::output::Answer;
 
 /// `prepare-commit-msg`. `source`: where git has the message from, and whether that is the last commit.
-pub fn prepare(app: &App, store: &Store, file: &Path, source: (&str, bool)) -> CliResult<Answer> {
+pub fn prepare(app: &App, client: &Client, file: &Path, source: (&str, bool)) -> CliResult<Answer> {
     let (source, like_head) = source;
     let message = Message::read(app, file);
-    let state = |name: &str| app.repo.git_dir.join(name).exists();
+    let state = |name: &str| app.place.repo.git_dir.join(name).exists();
     // A rebase makes commits again that have been judged when they were made, under leases that
     // may have ended in good order since; they keep their trailers.
     let amends = git_call::amends();
@@ -28,13 +28,13 @@ pub fn prepare(app: &App, store: &Store, file: &Path, source: (&str, bool)) -> C
     if rebases && !stopped && amends != Some(true) {
         return message.fold(app);
     }
-    let Some(session) = session_here(app, store)? else { return Ok(Answer::default()) };
+    let Some(session) = client.session_at_work()? else { return Ok(Answer::default()) };
     let paths = staged_by_hand(app, stopped)?;
     // git asks no pre-commit hook for a cherry-pick, a revert, or when a rebase goes on. It does leave the
     // message of the former where a merge would leave its own (sequencer.c, do_pick_commit), and a merge
     // has MERGE_HEAD.
     if stopped || (state("MERGE_MSG") && !state("MERGE_HEAD")) {
-        judge(app, store, Some(&session), &paths)?;
+        judge(client, Some(&session), &paths)?;
     }
     message.remember_template(app, source == "template")?;
     // Trailers in an empty message would keep git from seeing that the user has written nothing.
@@ -59,24 +59,24 @@ pub fn prepare(app: &App, store: &Store, file: &Path, source: (&str, bool)) -> C
 fn staged_by_hand(app: &App, stopped: bool) -> CliResult<Vec<RepoPath>> {
     let index = app.env.git.index_file.as_deref();
     let merged = match stopped {
-        true => app.repo.git().args(["rev-parse", "--verify", "-q", "AUTO_MERGE^{tree}"]).optional()?,
+        true => app.place.repo.git().args(["rev-parse", "--verify", "-q", "AUTO_MERGE^{tree}"]).optional()?,
         false => None,
     };
     Ok(match merged {
-        Some(tree) => changes::staged_beside(&app.repo, index, &tree)?.paths,
-        None => changes::staged(&app.repo, index)?.paths,
+        Some(tree) => changes::staged_beside(&app.place.repo, index, &tree)?.paths,
+        None => changes::staged(&app.place.repo, index)?.paths,
     })
 }
 
 /// `commit-msg`: the message is what it will be.
-pub fn finish(app: &App, store: &Store, file: &Path) -> CliResult<Answer> {
+pub fn finish(app: &App, client: &Client, file: &Path) -> CliResult<Answer> {
     let message = Message::read(app, file);
     let untouched = message.is_template(app)?;
     if untouched || trailers::has_any(&message.text) || message.is_blank(app)? {
         return Ok(Answer::default());
     }
-    let Some(session) = session_here(app, store)? else { return Ok(Answer::default()) };
-    let paths = changes::staged(&app.repo, app.env.git.index_file.as_deref())?.paths;
+    let Some(session) = client.session_at_work()? else { return Ok(Answer::default()) };
+    let paths = changes::staged(&app.place.repo, app.env.git.index_file.as_deref())?.paths;
     message.write(app, &session, paths, (git_call::amends().unwrap_or(false), Vec::new()))
 }
 
@@ -91,14 +91,14 @@ const TEMPLATE: &str = "coord-template";
 
 impl Message {
     fn read(app: &App, file: &Path) -> Self {
-        let file = app.repo.root.join(file);
+        let file = app.place.repo.root.join(file);
         let text = std::fs::read(&file).unwrap_or_default();
         Message { file, text }
     }
 
     /// What begins lines that git will take out, if it will.
     fn comment(&self, app: &App) -> CliResult<Option<String>> {
-        let setting = |name: &str| app.repo.git().args(["config", "--get", name]).optional();
+        let setting = |name: &str| app.place.repo.git().args(["config", "--get", name]).optional();
         // What was not written in an editor has no comments, unless the user wants them taken out.
         if app.env.no_editor && setting("commit.cleanup")?.is_none_or(|c| c != "strip") {
             return Ok(None);
@@ -114,7 +114,7 @@ impl Message {
 
     /// git takes a template that nobody has changed for a message that nobody has written.
     fn remember_template(&self, app: &App, is_template: bool) -> CliResult<()> {
-        let path = app.repo.git_dir.join(TEMPLATE);
+        let path = app.place.repo.git_dir.join(TEMPLATE);
         let io = |e: std::io::Error| CliError::failed("io", format!("{}: {e}", path.display()));
         if is_template {
             return std::fs::write(&path, &self.text).map_err(io);
@@ -126,7 +126,7 @@ impl Message {
     }
 
     fn is_template(&self, app: &App) -> CliResult<bool> {
-        let Ok(template) = std::fs::read(app.repo.git_dir.join(TEMPLATE)) else { return Ok(false) };
+        let Ok(template) = std::fs::read(app.place.repo.git_dir.join(TEMPLATE)) else { return Ok(false) };
         self.remember_template(app, false)?;
         let comment = self.comment(app)?;
         let comment = comment.as_deref();
@@ -137,7 +137,7 @@ impl Message {
     /// only.
     fn fold(&self, app: &App) -> CliResult<Answer> {
         let found = trailers::in_message(&self.text);
-        let here = app.session_if_any()?.filter(|name| trailers::are_of(&found, name));
+        let here = app.place.session_if_any()?.filter(|name| trailers::are_of(&found, name));
         let joined = trailers::joined(found.iter().cloned(), here.as_ref());
         if joined.len() != found.len() || found.iter().filter(|(key, _)| key == trailers::SESSION).count() > 1
         {
@@ -155,7 +155,7 @@ impl Message {
         mut paths: Vec<RepoPath>,
         (amends, mut kept): (bool, Vec<(String, String)>),
     ) -> CliResult<Answer> {
-        if let Some(head) = amends.then(|| changes::last(&app.repo)).transpose()?.flatten() {
+        if let Some(head) = amends.then(|| changes::last(&app.place.repo)).transpose()?.flatten() {
             kept.extend(trailers::of(&head));
             paths.extend(head.paths);
         }

@@ -13,6 +13,7 @@ mod done;
 mod drop;
 mod env;
 mod error;
+pub mod exit;
 mod fail;
 mod finish;
 mod generate;
@@ -60,6 +61,7 @@ use app::App;
 use command::{Cli, Command};
 use env::Env;
 use error::{CliError, CliResult};
+use exit::ExitStatus;
 use output::{Answer, Ui};
 
 /// Runs a command and returns the exit status of the process.
@@ -82,7 +84,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Err(error) => {
             ui.error(&error);
-            ExitCode::from(error.exit)
+            error.exit.into()
         }
     }
 }
@@ -161,5 +163,5 @@ fn usage(words: &[OsString], error: &clap::Error) -> ExitCode {
         let hint = if all { String::new() } else { format!("\n\n{hint}") };
         let _ = writeln!(anstream::stderr().lock(), "{}{hint}", told.join("\n").trim_end());
     }
-    ExitCode::from(error::exit::USAGE)
+    ExitStatus::Usage.into()
 }

@@ -1,22 +1,18 @@
 //! `next`.
 
 use clap::Args;
-use serde_json::{Map, Value, json};
-
-use crate::model::area::Areas;
-use crate::model::choice::{Choice, ChosenBecause, NotTaken, Passed};
-use crate::model::filter::Filter;
-use crate::model::op::TakeNext;
-use crate::model::outcome::{EmptyReason, Taken};
-use crate::model::{ItemId, Op, Outcome, QueueName, SessionName, item_json, session};
-use crate::store::Store;
 
 use crate::cli::app::App;
 use crate::cli::args::Ttl;
-use crate::cli::error::{CliError, CliResult, holders_json};
+use crate::cli::error::CliResult;
 use crate::cli::output::{Answer, FAINT, STRONG, paint};
+use crate::cli::queue::row::files;
 use crate::cli::table::Line;
 use crate::cli::text;
+use crate::client::items::{self, NextRequest, PassedItem, PassedReason};
+use crate::model::choice::ChosenBecause;
+use crate::model::outcome::Taken;
+use crate::model::{ItemId, QueueName};
 
 /// Take the next items, each with its files
 #[derive(Debug, Args)]
@@ -46,7 +42,7 @@ pub struct NextArgs {
     count: u32,
     #[command(flatten)]
     ttl: Ttl,
-    /// Stay in line until there is an item, at most this long
+    /// Wait up to D for an item
     #[arg(long, value_name = "D", value_parser = text::parse_duration)]
     wait: Option<u64>,
     /// Say why these items, and why not others
@@ -56,79 +52,40 @@ pub struct NextArgs {
 
 /// Runs `next`.
 pub fn next(app: &App, args: &NextArgs) -> CliResult<Answer> {
-    Areas::new(&args.areas).map_err(|e| CliError::usage(e.to_string()))?;
-    let store = app.store()?;
-    let session = app.session()?;
-    let known = store.hints(&session);
-    let op = Op::Next(TakeNext {
-        session: session.clone(),
+    let request = NextRequest {
         queues: args.queues.clone(),
+        categories: args.categories.clone(),
+        rules: args.rules.clone(),
+        areas: args.areas.clone(),
+        item: args.item.clone(),
         count: args.count as usize,
-        ttl: args.ttl.ttl.unwrap_or(app.settings.ttl),
-        filter: Filter::default(),
-        choice: Choice {
-            categories: args.categories.clone(),
-            rules: args.rules.clone(),
-            areas: args.areas.clone(),
-            item: args.item.clone(),
-            explain: args.explain,
-            exact_ttl: args.ttl.ttl.is_some(),
-            // An explanation names what was passed over, so it has to be looked at.
-            hints: if args.explain { Vec::new() } else { known.clone() },
-        },
-    });
-    let outcome = app.submit(&store, &op, args.wait)?;
-    store.touch_session(&session);
-    let Outcome::Taken { items, reason, passed, hints } = outcome else {
-        return Err(CliError::from_refusal(outcome));
+        ttl: args.ttl.ttl,
+        wait: args.wait,
+        explain: args.explain,
     };
-    store.keep_hint(&session, known, hints);
-    if items.iter().any(|taken| taken.because == ChosenBecause::Ready) {
-        // The remote was not asked; it is told before long, and the pool filled up.
-        app.sync_soon(&store, &session)?;
+    let found = items::next(&app.client()?, &request)?;
+    let mut lines: Vec<String> =
+        found.taken.iter().flat_map(|taken| item_lines(taken, args.explain)).collect();
+    lines.extend(found.passed.iter().flatten().map(passed_line));
+    let mut answer = Answer::of(&found, lines);
+    if let Some(held) = held_text(&found.held) {
+        answer = answer.note(held);
     }
-    let mut lines: Vec<String> = items.iter().flat_map(|taken| item_lines(taken, args.explain)).collect();
-    let list: Vec<Value> = items.iter().map(|taken| taken_json(taken, args.explain)).collect();
-    let reason = match &reason {
-        Some(reason) => {
-            let text = empty_text(&store, &session, args, reason)?;
-            Some(text + &without_shard(&store, &session, reason)?)
-        }
-        None => None,
-    };
-    let mut data = json!({ "items": list, "empty_reason": reason });
-    if args.explain {
-        data["passed"] = passed.iter().map(passed_json).collect();
-        lines.extend(passed.iter().map(passed_line));
-    }
-    let answer = Answer::new(data, lines);
-    Ok(match &reason {
-        Some(reason) if items.is_empty() || args.explain => answer.note(reason.as_str()),
+    Ok(match &found.empty_reason {
+        Some(reason) if found.taken.is_empty() || args.explain => answer.note(reason.as_str()),
         _ => answer,
     })
 }
 
-/// What to do for a session that is offered nothing because its share is gone.
-fn without_shard(store: &Store, name: &SessionName, reason: &EmptyReason) -> CliResult<String> {
-    if !matches!(reason, EmptyReason::Waiting { .. }) {
-        return Ok(String::new());
+/// What the session had already: an agent that forgets it leaves it to its lease.
+fn held_text(held: &[ItemId]) -> Option<String> {
+    const SHOWN: usize = 5;
+    let mut names: Vec<&str> = held.iter().take(SHOWN).map(ItemId::as_str).collect();
+    if held.len() > SHOWN {
+        names.push("…");
     }
-    let Some(record) = store.read(|view| session::get(view, name))? else { return Ok(String::new()) };
-    let help = if record.help_others {
-        String::new()
-    } else {
-        format!(", or let it help others (git coord session start {name} --help-others)")
-    };
-    let gone = record.without_shard();
-    Ok(gone.map_or_else(String::new, |gone| format!("; {gone}. End it (git coord session end {name}){help}")))
-}
-
-fn taken_json(taken: &Taken, explain: bool) -> Value {
-    let mut map = item_json::taken(taken);
-    if explain {
-        map.insert("because".into(), json!(taken.because));
-    }
-    Value::Object(map)
+    (!held.is_empty())
+        .then(|| format!("you also hold {}: {}", text::count(held.len(), "item"), names.join(", ")))
 }
 
 fn item_lines(taken: &Taken, explain: bool) -> Vec<String> {
@@ -147,94 +104,27 @@ fn item_lines(taken: &Taken, explain: bool) -> Vec<String> {
             ChosenBecause::OwnFiles => {
                 format!("of those with priority {}, its files are yours already", taken.priority)
             }
-            ChosenBecause::Ready => "this clone had it ready (coord.prefetch)".to_owned(),
+            ChosenBecause::Ready => "this clone had prefetched it (coord.prefetch)".to_owned(),
             ChosenBecause::First => format!("the first with priority {} that you may take", taken.priority),
         };
         lines.push(paint(FAINT, format!("    {why}")));
     }
-    lines.extend(crate::cli::queue::show::files(&taken.item));
+    lines.extend(files(&taken.item));
     lines
 }
 
-fn passed_json(passed: &Passed) -> Value {
-    let mut map = Map::new();
-    map.insert("id".into(), json!(passed.id));
-    map.insert("queue".into(), json!(passed.queue));
-    map.insert("priority".into(), json!(passed.priority));
-    let reason = match &passed.why {
-        NotTaken::FilesHeld { holders } => {
-            map.insert("holders".into(), holders_json(holders));
-            "files-held"
-        }
-        NotTaken::OutsideArea => "outside-area",
-        NotTaken::OtherShard => "other-shard",
-        NotTaken::OtherKind => "other-kind",
-    };
-    map.insert("reason".into(), json!(reason));
-    Value::Object(map)
-}
-
-fn passed_line(passed: &Passed) -> String {
-    let why = match &passed.why {
-        NotTaken::FilesHeld { holders } => match holders.first() {
+fn passed_line(passed: &PassedItem) -> String {
+    let why = match passed.reason {
+        PassedReason::FilesHeld => match passed.holders.first() {
             Some(first) => {
                 let until = first.expires.map(|t| format!(", {} left", text::until(t))).unwrap_or_default();
                 format!("{} is held by {}{until}", first.held, first.session)
             }
             None => "others hold its files".to_owned(),
         },
-        NotTaken::OutsideArea => "outside this session's area".to_owned(),
-        NotTaken::OtherShard => "in another session's shard".to_owned(),
-        NotTaken::OtherKind => "not what you asked for".to_owned(),
+        PassedReason::OutsideArea => "outside this session's area".to_owned(),
+        PassedReason::OtherShard => "in another session's shard".to_owned(),
+        PassedReason::OtherKind => "not what you asked for".to_owned(),
     };
     format!("{} {}  {}", paint(FAINT, "not"), passed.id, paint(FAINT, why))
-}
-
-/// Why there is nothing to take, in words. A queue that does not exist is named: it may be a slip.
-fn empty_text(
-    store: &Store,
-    session: &SessionName,
-    args: &NextArgs,
-    reason: &EmptyReason,
-) -> CliResult<String> {
-    let own = || store.read(|view| session::get(view, session)).map(|s| s.map(|s| s.queues));
-    let wanted = if args.queues.is_empty() { own()?.unwrap_or_default() } else { args.queues.clone() };
-    Ok(match (crate::cli::queue::names::missing(store, &wanted)?, reason) {
-        (None, _) => reason_text(reason),
-        (Some(missing), EmptyReason::NoQueue) => {
-            format!("{missing}; to take from another: git coord session start {session} --queue Q")
-        }
-        (Some(missing), _) => format!("{}; {missing}", reason_text(reason)),
-    })
-}
-
-fn reason_text(reason: &EmptyReason) -> String {
-    match reason {
-        EmptyReason::NoQueue => "there is no queue; fill one with: git coord queue import FILE".into(),
-        EmptyReason::AllDone => "everything is finished".into(),
-        EmptyReason::Waiting {
-            claimed,
-            blocked,
-            files_held,
-            outside_area,
-            other_shard,
-            other_kind,
-            full,
-        } => {
-            let part = |n: &u64, words: &str| (*n > 0).then(|| format!("{n} {words}"));
-            let full = full.iter().map(|q| Some(format!("you hold as many of queue {q} as you may")));
-            let parts: Vec<String> = full
-                .chain([
-                    part(claimed, "with other sessions or already yours"),
-                    part(blocked, "waiting for other items or cooling down"),
-                    part(files_held, "on files that others hold"),
-                    part(outside_area, "outside this session's area"),
-                    part(other_shard, "in other sessions' shares"),
-                    part(other_kind, "not of the kind that you asked for"),
-                ])
-                .flatten()
-                .collect();
-            format!("nothing is free: {}", parts.join(", "))
-        }
-    }
 }

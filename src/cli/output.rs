@@ -48,6 +48,12 @@ impl Answer {
         Answer { data, text: text.into(), ..Answer::default() }
     }
 
+    /// An answer of a use case, with its form for people.
+    pub fn of(data: &impl serde::Serialize, text: impl Into<Text>) -> Self {
+        // Answers have names and words as keys, so that each of them has a JSON form.
+        Answer::new(serde_json::to_value(data).unwrap_or_default(), text)
+    }
+
     /// Adds narration.
     pub fn note(mut self, words: impl Into<Text>) -> Self {
         self.notes.push(words.into());

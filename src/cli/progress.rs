@@ -26,9 +26,10 @@ pub struct ProgressArgs {
 
 /// Runs `progress`.
 pub fn progress(app: &App, args: &ProgressArgs) -> CliResult<Answer> {
-    let store = app.store()?;
-    let name = app.session()?;
-    let session = app.alive(&store, &name)?;
+    let client = app.client()?;
+    let store = &client.store;
+    let name = app.place.session()?;
+    let session = client.alive(&name)?;
     if let Some(item) = args.item.as_ref().filter(|i| session.item_lease(i).is_none()) {
         let known = store.read(|view| item_index::find(view, item))?.is_some();
         if !known {
@@ -38,7 +39,7 @@ pub fn progress(app: &App, args: &ProgressArgs) -> CliResult<Answer> {
             }));
         }
     }
-    let commit = app.repo.git().args(["rev-parse", "--verify", "-q", "HEAD^{commit}"]).optional()?;
+    let commit = app.place.repo.git().args(["rev-parse", "--verify", "-q", "HEAD^{commit}"]).optional()?;
     let mut words = Vec::new();
     let mut data = Map::new();
     if let Some(item) = &args.item {
@@ -57,7 +58,7 @@ pub fn progress(app: &App, args: &ProgressArgs) -> CliResult<Answer> {
         data.insert("commit".into(), json!(commit));
     }
     let said = words.join(" ").replace('\n', " ");
-    app.record(&store, &Op::Record { session: Some(name.clone()), event: "progress".into(), data })?;
+    client.record(&Op::Record { session: Some(name.clone()), event: "progress".into(), data })?;
     if let Some(commit) = &commit {
         write_note(app, &name, commit, &format!("{} {name} progress: {said}", crate::clock::now()))?;
     }

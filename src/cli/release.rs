@@ -3,13 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
-
-use crate::model::{Op, Outcome};
 
 use crate::cli::app::App;
-use crate::cli::error::{CliError, CliResult};
+use crate::cli::error::CliResult;
 use crate::cli::output::{Answer, Text};
+use crate::client::claims;
 
 /// Give claimed paths back
 #[derive(Debug, Args)]
@@ -24,13 +22,9 @@ pub struct ReleaseArgs {
 
 /// Runs `release`.
 pub fn release(app: &App, args: &ReleaseArgs) -> CliResult<Answer> {
-    let paths = if args.all { None } else { Some(app.paths(&args.paths)?) };
-    let store = app.store()?;
-    let session = app.session()?;
-    let outcome = app.submit(&store, &Op::Release { session: session.clone(), paths }, None)?;
-    store.touch_session(&session);
-    let Outcome::Released { paths } = outcome else { return Err(CliError::from_refusal(outcome)) };
-    let lines: Vec<String> = paths.iter().map(|p| format!("released {p}")).collect();
+    let paths = if args.all { None } else { Some(app.place.paths(&args.paths)?) };
+    let released = claims::release(&app.client()?, paths)?;
+    let lines: Vec<String> = released.released.iter().map(|p| format!("released {p}")).collect();
     let text = if lines.is_empty() { Text::from("nothing to release") } else { lines.into() };
-    Ok(Answer::new(json!({ "released": paths }), text))
+    Ok(Answer::of(&released, text))
 }

@@ -12,8 +12,9 @@ use crate::cli::app::App;
 use crate::cli::error::{CliError, CliResult};
 use crate::cli::output::{Answer, BAD, GOOD, STRONG, WARN, paint};
 use crate::cli::text;
+use crate::client::ClientError;
 
-/// Show the remote that arbitrates, or try out what one can do
+/// Show the arbiter remote, or test what a remote supports
 #[derive(Debug, Args)]
 pub struct RemoteArgs {
     #[command(subcommand)]
@@ -23,7 +24,7 @@ pub struct RemoteArgs {
 /// What to do besides showing it.
 #[derive(Debug, Subcommand)]
 enum RemoteCommand {
-    /// Try out what a server can do, on refs that are removed again
+    /// Test what a server supports, on refs that are removed again
     Probe(ProbeArgs),
 }
 
@@ -33,12 +34,6 @@ struct ProbeArgs {
     /// Name or URL of the remote [default: the one that arbitrates, else origin]
     #[arg(value_name = "NAME")]
     name: Option<String>,
-}
-
-/// The error of a command that needs a remote in a clone that has none.
-pub fn no_remote() -> CliError {
-    CliError::failed("no-remote", "this clone decides by itself; no remote arbitrates")
-        .hint("to share the state between clones: git coord init --remote origin")
 }
 
 /// Runs `remote …`.
@@ -51,7 +46,7 @@ pub fn run(app: &App, args: &RemoteArgs) -> CliResult<Answer> {
 
 /// The URL of a remote, without a password that may stand in it.
 fn url(app: &App, remote: &str) -> CliResult<Option<String>> {
-    let url = app.repo.git().args(["remote", "get-url", remote]).output()?;
+    let url = app.place.repo.git().args(["remote", "get-url", remote]).output()?;
     let found = (url.status == Some(0)).then(|| String::from_utf8_lossy(&url.stdout).trim_end().to_owned());
     Ok(found.map(|url| without_password(&url)))
 }
@@ -70,10 +65,11 @@ fn without_password(url: &str) -> String {
 }
 
 fn show(app: &App) -> CliResult<Answer> {
-    let store = app.store()?;
+    let client = app.client()?;
+    let store = &client.store;
     let last = store.last_exchange();
     let waiting = store.deferred()?;
-    let Some(look) = store.inspect_remote()? else { return Err(no_remote()) };
+    let Some(look) = store.inspect_remote()? else { return Err(ClientError::NoRemote.into()) };
     let name = &look.arbiter.remote;
     let url = url(app, name)?;
     let here = look.known.as_ref().map(|head| head.generation);
@@ -93,8 +89,8 @@ fn show(app: &App) -> CliResult<Answer> {
         "generation": { "here": here, "there": there }, "state": state,
         "exchanged": last.map(|at| at.to_string()), "waiting": waiting,
         "settings": {
-            "remote_timeout": app.settings.remote_timeout, "push_every": app.settings.push_every,
-            "refresh": app.settings.refresh, "prefetch": app.settings.prefetch,
+            "remote_timeout": app.place.settings.remote_timeout, "push_every": app.place.settings.push_every,
+            "refresh": app.place.settings.refresh, "pool": app.place.settings.prefetch,
         },
     });
     let answer = Answer::new(data, lines);
@@ -105,7 +101,7 @@ fn show(app: &App) -> CliResult<Answer> {
 }
 
 fn settings(app: &App) -> String {
-    let s = &app.settings;
+    let s = &app.place.settings;
     let (timeout, every) = (s.remote_timeout, s.push_every);
     format!("remoteTimeout {timeout}s, pushEvery {every}s, prefetch {}, refresh {}s", s.prefetch, s.refresh)
 }
@@ -133,14 +129,14 @@ fn side(look: &RemoteInspection) -> (Option<u64>, &'static str, String) {
 }
 
 fn try_out(app: &App, args: &ProbeArgs) -> CliResult<Answer> {
-    let arbiter = match app.store() {
-        Ok(store) => store.arbiter()?.map(|a| a.remote),
+    let arbiter = match app.client() {
+        Ok(client) => client.store.arbiter()?.map(|a| a.remote),
         Err(_) => None,
     };
     let name = args.name.clone().or(arbiter).unwrap_or_else(|| "origin".to_owned());
-    let sha256 = app.repo.is_sha256()?;
-    let patience = Duration::from_secs(app.settings.remote_timeout);
-    let found = probe::probe(&app.repo.common_dir, sha256, &name, patience)?;
+    let sha256 = app.place.repo.is_sha256()?;
+    let patience = Duration::from_secs(app.place.settings.remote_timeout);
+    let found = probe::probe(&app.place.repo.common_dir, sha256, &name, patience)?;
     let data = probe_json(&name, &found);
     let mut lines = probe_text(app, &name, &found)?;
     if found.is_fit() {

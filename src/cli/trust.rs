@@ -4,18 +4,14 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::store::Store;
-use crate::trust::{Approval, CommandHash, Commands, Found, Policy, SHORT, Trust, Untrusted};
+use crate::trust::{Approval, Commands, Found, Policy, SHORT, Trust, Untrusted};
 
 use crate::cli::app::App;
+use crate::cli::error::untrusted::shown;
 use crate::cli::error::{CliError, CliResult};
 use crate::cli::output::{Answer, FAINT, GOOD, STRONG, Text, WARN, paint};
 use crate::cli::text::count;
-
-/// Commands that an error shows; the list shows all.
-const SHOWN: usize = 5;
-
-/// Characters of a command that an error shows.
-const LONGEST: usize = 2000;
+use crate::client::ClientError;
 
 /// Say which commands of others may run here
 #[derive(Debug, Subcommand)]
@@ -47,10 +43,11 @@ pub struct AllowArgs {
 
 /// Runs `trust`.
 pub fn run(app: &App, command: &TrustCommand) -> CliResult<Answer> {
-    let store = app.store()?;
+    let client = app.client()?;
+    let store = &client.store;
     match command {
-        TrustCommand::List(_) => list(app, &store),
-        TrustCommand::Allow(args) => allow(app, &store, args),
+        TrustCommand::List(_) => list(app, store),
+        TrustCommand::Allow(args) => allow(app, store, args),
     }
 }
 
@@ -64,7 +61,7 @@ fn commands(store: &Store) -> CliResult<Vec<Found>> {
 }
 
 fn list(app: &App, store: &Store) -> CliResult<Answer> {
-    let trust = app.trust(store);
+    let trust = Trust::new(store.path(), app.place.settings.trust);
     let mut rows = Vec::new();
     for found in commands(store)? {
         rows.push((allows(&trust, &found.command)?, found));
@@ -74,9 +71,10 @@ fn list(app: &App, store: &Store) -> CliResult<Answer> {
     let data: Value = rows.iter().map(|(allowed, found)| row_json(found, *allowed)).collect();
     let lines: Vec<String> = rows.iter().flat_map(|(allowed, found)| row(found, *allowed)).collect();
     let text = if lines.is_empty() { Text::from("no commands") } else { lines.into() };
-    let answer = Answer::new(json!({ "commands": data, "policy": policy_word(app.settings.trust) }), text);
+    let answer =
+        Answer::new(json!({ "commands": data, "policy": policy_word(app.place.settings.trust) }), text);
     let asked = rows.iter().filter(|(allowed, _)| !allowed).count();
-    Ok(match (asked, app.settings.trust) {
+    Ok(match (asked, app.place.settings.trust) {
         (0, _) => answer,
         (n, Policy::Off) => {
             answer.note(format!("{} may not run here: coord.trust is off", count(n, "command")))
@@ -112,18 +110,8 @@ fn row(found: &Found, allowed: bool) -> Vec<String> {
     lines
 }
 
-/// A command as lines of its own, each behind a bar: nothing in it can pass for a line of ours.
-fn shown(command: &str, longest: usize) -> Vec<String> {
-    let cut: String = command.chars().take(longest).collect();
-    let mut lines: Vec<String> = cut.split('\n').map(|line| format!("    | {line}")).collect();
-    if cut.len() < command.len() {
-        lines.push(format!("    … {} bytes in all: git coord trust list", command.len()));
-    }
-    lines
-}
-
 fn allow(app: &App, store: &Store, args: &AllowArgs) -> CliResult<Answer> {
-    if app.settings.trust == Policy::Off {
+    if app.place.settings.trust == Policy::Off {
         return Err(CliError::refused("coord.trust is off: only what was made on this clone runs here")
             .hint("to be able to approve commands: git config coord.trust ask")
             .detail("rule", json!("untrusted")));
@@ -159,63 +147,7 @@ fn named<'f>(known: &'f [Found], text: &str) -> CliResult<&'f Found> {
 
 /// True when a command may run here.
 fn allows(trust: &Trust, command: &str) -> CliResult<bool> {
-    trust.allows(command).map_err(|e| {
-        CliError::failed("io", format!("{}: {e}", trust.file().display()))
-            .hint("see that the file can be read")
-    })
-}
-
-/// Refuses a command that may not run here.
-///
-/// # Errors
-/// That it is not approved.
-pub fn require(app: &App, store: &Store, command: &str, from: &str) -> CliResult<()> {
-    if allows(&app.trust(store), command)? {
-        return Ok(());
-    }
-    let hash = CommandHash::of(command);
-    Err(error(
-        &[Untrusted { hash, command: command.to_owned(), from: from.to_owned() }],
-        app.settings.trust,
-        Vec::new(),
-    ))
-}
-
-/// The error about commands that did not run; `before`: what else there is to say.
-pub fn error(commands: &[Untrusted], policy: Policy, before: Vec<String>) -> CliError {
-    let mut lines = before;
-    lines.extend(refusal(commands));
-    let hint = match (policy, commands) {
-        (Policy::Off, _) => "coord.trust is off: only what was made here runs".to_owned(),
-        (_, [one]) => format!("if you want it to run here: git coord trust allow {}", one.hash.short()),
-        _ => "read them: git coord trust list; then: git coord trust allow HASH".to_owned(),
-    };
-    CliError::refused(lines)
-        .hint(hint)
-        .detail("rule", json!("untrusted"))
-        .detail("untrusted", commands_json(commands))
-}
-
-fn refusal(commands: &[Untrusted]) -> Vec<String> {
-    let mut lines = match commands {
-        [one] => vec![format!("the command of {} is not approved on this clone, and did not run:", one.from)],
-        _ => vec![format!(
-            "{} are not approved on this clone, and did not run:",
-            count(commands.len(), "command")
-        )],
-    };
-    for command in commands.iter().take(SHOWN) {
-        lines.push(format!("{}  {}", paint(STRONG, command.hash.short()), paint(FAINT, &command.from)));
-        lines.extend(shown(&command.command, LONGEST));
-    }
-    if commands.len() > SHOWN {
-        lines.push(format!("and {} more", commands.len() - SHOWN));
-    }
-    lines
-}
-
-/// Commands that did not run, for programs.
-pub fn commands_json(commands: &[Untrusted]) -> Value {
-    let row = |c: &Untrusted| json!({ "hash": c.hash.to_string(), "command": c.command, "from": c.from });
-    commands.iter().map(row).collect()
+    Ok(trust
+        .allows(command)
+        .map_err(|source| ClientError::Trust { file: trust.file().to_owned(), source })?)
 }

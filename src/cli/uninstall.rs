@@ -16,7 +16,7 @@ use crate::cli::error::{CliError, CliResult, NAME_ANOTHER};
 use crate::cli::output::{Answer, GOOD, Text, WARN, paint};
 use crate::cli::text::count;
 
-/// Take everything of git-coord out of this repository
+/// Remove git-coord from this repository
 #[derive(Debug, Args)]
 pub struct UninstallArgs {
     /// Do it; without this, only say what would be removed
@@ -42,22 +42,24 @@ fn there(app: &App, args: &UninstallArgs, arbiter: Option<&str>) -> CliResult<Th
         return Err(CliError::usage("which remote? None arbitrates for this clone")
             .hint("name it: git coord uninstall --remote=origin"));
     };
-    if arbiter == Some(remote) && !app.repo.has_remote(remote)? {
+    if arbiter == Some(remote) && !app.place.repo.has_remote(remote)? {
         let message = format!("{remote} decides, and this repository has no remote of that name any more");
         return Err(CliError::remote(message).hint(NAME_ANOTHER));
     }
-    let refs = refs_on(&app.repo, remote, app.store_options().patience)
+    let refs = refs_on(&app.place.repo, remote, app.place.store_options().patience)
         .map_err(|e| CliError::remote(Text::block(&e.to_string())))?;
     Ok(There { remote: remote.to_owned(), refs })
 }
 
 /// Deletes what was listed on the remote.
 fn remove_there(app: &App, there: &There) -> CliResult<()> {
-    let patience = app.store_options().patience;
-    let Err(error) = remove_refs_on(&app.repo, &there.remote, &there.refs, patience) else { return Ok(()) };
+    let patience = app.place.store_options().patience;
+    let Err(error) = remove_refs_on(&app.place.repo, &there.remote, &there.refs, patience) else {
+        return Ok(());
+    };
     // A server may have deleted some of them, or all before its answer got lost.
     let answered = matches!(error, GitError::Failed { status: Some(_), .. });
-    let left = refs_on(&app.repo, &there.remote, patience);
+    let left = refs_on(&app.place.repo, &there.remote, patience);
     let same = answered && left.is_ok_and(|left| there.refs.iter().all(|r| left.contains(r)));
     let told =
         CliError::remote(Text::block(&format!("the refs on {} were not deleted: {error}", there.remote)));
@@ -72,8 +74,10 @@ fn remove_there(app: &App, there: &There) -> CliResult<()> {
 /// Ends this clone's sessions where the remote decides, unless the state there is deleted for all.
 /// Otherwise what waits goes with the store: `waiting`.
 fn end_there(app: &App, there: &There, arbiter: Option<&str>, waiting: usize) -> GivenBack {
-    match app.store() {
-        Ok(store) if arbiter.is_some_and(|arbiter| arbiter != there.remote) => give_back(&app.repo, &store),
+    match app.client() {
+        Ok(client) if arbiter.is_some_and(|arbiter| arbiter != there.remote) => {
+            give_back(&app.place.repo, &client.store)
+        }
         // What cannot be read can be removed all the same.
         _ => GivenBack { ended: Ok(Vec::new()), waiting },
     }
@@ -97,9 +101,10 @@ fn told_there(ended: &Result<Vec<SessionName>, UninstallError>, arbiter: Option<
 
 /// Runs `uninstall`.
 pub fn uninstall(app: &App, args: &UninstallArgs) -> CliResult<Answer> {
-    let found = footprint(&app.repo)?;
+    let found = footprint(&app.place.repo)?;
     // Of a store that cannot be read nobody knows the remote; it can be removed all the same.
-    let arbiter = app.store().ok().and_then(|store| store.arbiter().ok().flatten()).map(|a| a.remote);
+    let arbiter =
+        app.client().ok().and_then(|client| client.store.arbiter().ok().flatten()).map(|a| a.remote);
     let there = there(app, args, arbiter.as_deref())?;
     if found.is_empty() && there.refs.is_empty() && !args.yes {
         return Ok(nothing(app, &found));
@@ -121,7 +126,7 @@ pub fn uninstall(app: &App, args: &UninstallArgs) -> CliResult<Answer> {
     // Also when nothing was seen: hooks may stand where git does not look any more.
     remove_there(app, &there)?;
     let GivenBack { ended, waiting } = end_there(app, &there, arbiter.as_deref(), found.waiting);
-    let removed = remove(&app.repo)?;
+    let removed = remove(&app.place.repo)?;
     if removed.is_empty() && there.refs.is_empty() {
         return Ok(nothing(app, &removed));
     }
@@ -140,7 +145,7 @@ pub fn uninstall(app: &App, args: &UninstallArgs) -> CliResult<Answer> {
     }
     if let (Some(remote), None) = (&arbiter, &args.remote) {
         // Under its old name git would not find it.
-        let name = if app.repo.has_remote(remote)? { remote } else { "NAME" };
+        let name = if app.place.repo.has_remote(remote)? { remote } else { "NAME" };
         answer = answer.note(vec![
             format!(
                 "{remote} keeps refs/coord/* and refs/notes/coord/* for other clones; to delete them for all:"
@@ -178,7 +183,7 @@ fn nothing(app: &App, found: &Footprint) -> Answer {
 }
 
 fn relative(app: &App, path: &Path) -> String {
-    path.strip_prefix(&app.repo.root).unwrap_or(path).to_string_lossy().into_owned()
+    path.strip_prefix(&app.place.repo.root).unwrap_or(path).to_string_lossy().into_owned()
 }
 
 fn listing(app: &App, found: &Footprint) -> Value {

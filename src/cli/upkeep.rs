@@ -13,7 +13,7 @@ pub struct UpkeepArgs {}
 
 /// Runs `upkeep`.
 pub fn upkeep(app: &App) -> CliResult<Answer> {
-    let done = app.store()?.upkeep()?;
+    let done = app.client()?.store.upkeep()?;
     let text = if done.busy {
         "another process is at it".to_owned()
     } else {

@@ -19,6 +19,7 @@ mod push;
 mod range;
 #[cfg(test)]
 mod tests;
+mod worktree;
 
 use std::path::{Path, PathBuf};
 
@@ -30,6 +31,7 @@ use super::repo::HostRepo;
 pub use edits::Edits;
 pub use push::{Arrival, Pushed, TakenOff, has_state, in_arrival, in_push, is_judged, parse_push};
 pub use range::{CommitChanges, in_range, last, these};
+pub use worktree::{uncommitted, unstaged};
 
 /// The paths that a commit in the making changes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -117,7 +117,14 @@ fn one_worktree_changes_hands() {
     let env = TestEnv::new();
     env.coord(&["session", "start", "first"]).ok();
     env.coord(&["claim", "x"]).ok();
-    env.coord(&["session", "start", "second"]).ok();
+    // Two sessions in one worktree would commit each other's edits.
+    let refused = env.coord(&["session", "start", "second"]);
+    let error = refused.fails(5, "refused");
+    assert_eq!(error["details"]["rule"], "bound", "{error}");
+    assert!(error["hint"].as_str().unwrap().contains("--rebind"), "{error}");
+    assert_eq!(acting(&env, &env.root, "z"), "first");
+    let data = env.coord(&["session", "start", "second", "--rebind"]).ok();
+    assert_eq!(data["was_bound_to"], "first");
     assert_eq!(acting(&env, &env.root, "y"), "second");
     env.coord(&["claim", "x"]).fails(4, "held");
     env.coord_as("first", &["release", "x"]).ok();
@@ -206,7 +213,12 @@ fn a_worktree_that_cannot_be_made_is_told_in_our_words() {
     for dir in ["../full", "../full/file", "../full/file/below"] {
         let place = env.temp().join(&dir[3..]).display().to_string();
         let call = start(&["bob", "--worktree", dir]);
-        told(call, 1, "worktree", &[&format!("no worktree can be made at {place}: "), "does not exist yet"]);
+        told(
+            call,
+            1,
+            "worktree",
+            &[&format!("a worktree cannot be made at {place}: "), "does not exist yet"],
+        );
     }
     assert_eq!(env.git(&["branch", "--list", "bob"]), "", "no branch is left behind");
     // An empty folder is as good as none.

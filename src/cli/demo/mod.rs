@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::demo::{self, DemoError, DemoSpec, Part};
 
 use crate::cli::env;
-use crate::cli::error::{CliError, CliResult, exit};
+use crate::cli::error::{CliError, CliResult};
 use crate::cli::init;
 use crate::cli::output::{Answer, Ui, print_event};
 use screen::Screen;
@@ -87,9 +87,7 @@ pub(super) fn stop_flag() -> CliResult<Arc<AtomicBool>> {
 
 fn failed(error: DemoError, kept: Option<&Path>) -> CliError {
     match error {
-        DemoError::Interrupted => {
-            CliError { exit: exit::INTERRUPTED, ..CliError::failed("interrupted", "interrupted") }
-        }
+        DemoError::Interrupted => CliError::interrupted("interrupted"),
         error => {
             let failed = CliError::failed("demo", error.to_string());
             match kept {

@@ -6,6 +6,7 @@ use clap::Command;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
+use crate::cli::exit::ExitStatus;
 use crate::cli::help::{PROGRAM, summary};
 
 /// File names and contents of all pages.
@@ -91,18 +92,10 @@ fn common() -> Roff {
             roff.text([roman(*text)]);
         }
     };
-    section(
-        "EXIT STATUS",
-        &[
-            ("0", "Done. An empty queue is success with an empty list."),
-            ("1", "It failed: bad state, bad input, I/O."),
-            ("2", "The words of the call are wrong."),
-            ("3", "What was held is held no more. Nothing was changed."),
-            ("4", "Another session holds it. Nothing was changed."),
-            ("5", "A rule says no."),
-            ("130", "Interrupted; nothing is half done."),
-        ],
-    );
+    let statuses: Vec<(String, &str)> =
+        ExitStatus::ALL.iter().map(|(status, text)| (status.code().to_string(), *text)).collect();
+    let statuses: Vec<(&str, &str)> = statuses.iter().map(|(code, text)| (code.as_str(), *text)).collect();
+    section("EXIT STATUS", &statuses);
     section(
         "CONFIGURATION",
         &[

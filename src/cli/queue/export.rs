@@ -35,9 +35,10 @@ pub struct ExportArgs {
 /// the state, which is read anew when upkeep takes it away meanwhile, and a store that cannot be
 /// read prints nothing.
 pub fn export(app: &App, args: &ExportArgs) -> CliResult<Answer> {
-    let store = app.store()?;
-    app.sweep(&store)?;
-    require_queue(&store, args.queue.as_ref())?;
+    let client = app.client()?;
+    let store = &client.store;
+    client.sweep()?;
+    require_queue(store, args.queue.as_ref())?;
     let kept = |error: io::Error| {
         CliError::failed("io", format!("cannot keep the items in a temporary file: {error}"))
             .hint("see that the folder for temporary files has room (TMPDIR)")

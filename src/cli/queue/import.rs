@@ -19,6 +19,7 @@ use crate::cli::output::{Answer, GOOD, Text, Ui, paint};
 use crate::cli::progress_bar::Progress;
 use crate::cli::sanitize::visible;
 use crate::cli::text;
+use crate::client::ClientError;
 
 /// Queue of items that name none.
 const DEFAULT_QUEUE: &str = "main";
@@ -77,16 +78,16 @@ fn parse_pattern(text: &str) -> Result<globset::Glob, String> {
 
 /// Runs `queue import`.
 pub fn import(app: &App, ui: Ui, args: &ImportArgs) -> CliResult<Answer> {
-    let store = app.store()?;
+    let client = app.client()?;
     let queue = match &args.queue {
         Some(queue) => queue.clone(),
         None => QueueName::parse(DEFAULT_QUEUE)?,
     };
-    let import = Import { session: app.session_if_any()?, queue, again: args.again };
+    let import = Import { session: app.place.session_if_any()?, queue, again: args.again };
     let rules = args.rules.as_ref().map(|file| read_rules(app, file)).transpose()?;
     let options = Options {
         format: args.format,
-        root: app.repo.root.clone(),
+        root: app.place.repo.root.clone(),
         base: args.base.as_deref().map(|folder| base(app, folder)).transpose()?,
         sequential: sequential(args)?,
         partition: args.partition,
@@ -98,7 +99,7 @@ pub fn import(app: &App, ui: Ui, args: &ImportArgs) -> CliResult<Answer> {
         return Err(bad_input(&args.file, &report));
     }
     progress.storing();
-    let outcome = app.import(&store, &import, &mut spool).map_err(|e| explained(e, &report))?;
+    let outcome = client.import(&import, &mut spool).map_err(|e| explained(e, &report))?;
     progress.finish();
     let Outcome::Imported { added, known, unknown_needs, survey } = outcome else {
         return Err(CliError::from_refusal(outcome));
@@ -114,8 +115,8 @@ pub fn import(app: &App, ui: Ui, args: &ImportArgs) -> CliResult<Answer> {
 
 /// The folder that relative paths start from.
 fn base(app: &App, folder: &Path) -> CliResult<RepoPath> {
-    let path = app.repo.repo_path(folder)?;
-    if app.repo.root.join(path.to_native()).is_dir() {
+    let path = app.place.repo.repo_path(folder)?;
+    if app.place.repo.root.join(path.to_native()).is_dir() {
         return Ok(path);
     }
     let name = visible(&folder.to_string_lossy());
@@ -125,8 +126,9 @@ fn base(app: &App, folder: &Path) -> CliResult<RepoPath> {
 
 /// Why nothing was imported. In a task list most needs follow from its order: they stand nowhere in
 /// the file, so they cannot be taken out.
-fn explained(error: CliError, report: &Report) -> CliError {
-    let cycle = error.details.get("rule").is_some_and(|rule| rule == "cycle");
+fn explained(error: ClientError, report: &Report) -> CliError {
+    let cycle = error.is_rule("cycle");
+    let error = CliError::from(error);
     if cycle && report.format == Format::Markdown {
         error.hint(
             "without [P] or '(depends on …)', a task comes after the one before it in its phase, and all of \
@@ -197,7 +199,7 @@ fn open(app: &App, file: &Path) -> io::Result<(Box<dyn Read>, Option<u64>)> {
 
 /// The folder that relative names on the command line start from.
 fn current_dir(app: &App) -> PathBuf {
-    app.repo.root.join(app.repo.prefix.to_native())
+    app.place.repo.root.join(app.place.repo.prefix.to_native())
 }
 
 /// What helps when items cannot be kept.

@@ -32,13 +32,14 @@ pub struct ListArgs {
 
 /// Runs `queue list`.
 pub fn list(app: &App, args: &ListArgs) -> CliResult<Answer> {
-    let store = app.store()?;
-    let session = if args.mine { Some(app.session()?) } else { None };
-    app.sweep(&store)?;
+    let client = app.client()?;
+    let store = &client.store;
+    let session = if args.mine { Some(app.place.session()?) } else { None };
+    client.sweep()?;
     if let Some(session) = &session {
-        app.alive(&store, session)?;
+        client.alive(session)?;
     }
-    require_queue(&store, args.queue.as_ref())?;
+    require_queue(store, args.queue.as_ref())?;
     let Listed { rows, total } = store.read(|view| match &session {
         Some(session) => held(view, session, args),
         None => all(view, args),

@@ -52,3 +52,11 @@ pub fn row(item: &Item, slot: &Slot, states: &segment::States) -> Option<Row> {
     };
     Some(Row { json: Value::Object(map), line })
 }
+
+/// The files of an item, the first with the line where it was seen.
+pub fn files(item: &Item) -> impl Iterator<Item = String> {
+    item.files.iter().enumerate().map(|(n, file)| match item.line {
+        Some(line) if n == 0 => format!("    {file}:{line}"),
+        _ => format!("    {file}"),
+    })
+}

@@ -61,7 +61,8 @@ fn parse_number(word: &str) -> Result<Setting<u32>, String> {
 
 /// Runs `queue set`.
 pub fn set(app: &App, args: &SetArgs) -> CliResult<Answer> {
-    let store = app.store()?;
+    let client = app.client()?;
+    let store = &client.store;
     let rules: Vec<Rule> = [
         args.cool_down.clone().map(|s| Rule::CoolDown(s.0)),
         args.verify.map(Rule::Verify),
@@ -74,7 +75,7 @@ pub fn set(app: &App, args: &SetArgs) -> CliResult<Answer> {
     .collect();
     if args.max_attempts.is_some() || !rules.is_empty() {
         let op = Op::SetQueue { name: args.queue.clone(), max_attempts: args.max_attempts, rules };
-        app.submit(&store, &op, None)?;
+        client.submit(&op, None)?;
     }
     let Some(queue) = store.read(|view| queue::get(view, &args.queue))? else {
         return Err(CliError::from_refusal(Outcome::Unknown {

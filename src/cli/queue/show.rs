@@ -9,9 +9,11 @@ use crate::model::{Item, ItemId, ItemState, Outcome, View, ViewError, item_index
 
 use crate::cli::app::App;
 use crate::cli::error::{CliError, CliResult};
+use crate::cli::item_style::held_up_text;
 use crate::cli::output::Answer;
-use crate::cli::queue::row::row;
+use crate::cli::queue::row::{files, row};
 use crate::cli::text;
+use crate::client::items::HeldUpInfo;
 
 /// Show one item
 #[derive(Debug, Args)]
@@ -22,8 +24,9 @@ pub struct ShowArgs {
 
 /// Runs `queue show`.
 pub fn show(app: &App, args: &ShowArgs) -> CliResult<Answer> {
-    let store = app.store()?;
-    app.sweep(&store)?;
+    let client = app.client()?;
+    let store = &client.store;
+    client.sweep()?;
     let found = store.read(|view| find(view, &args.item))?;
     let Some((item, slot, states)) = found else {
         return Err(CliError::from_refusal(Outcome::Unknown {
@@ -43,22 +46,14 @@ pub fn show(app: &App, args: &ShowArgs) -> CliResult<Answer> {
     }
     let mut json = row.json;
     if states.get(slot.index) == Some(ItemState::Failed) {
-        let held = store.read(|view| why::held_up(view, &args.item))?;
+        let held: HeldUpInfo = store.read(|view| why::held_up(view, &args.item))?.into();
         if held.total > 0 {
-            facts.push(("holds up".into(), crate::cli::queue::why::held_up_text(&held)));
+            facts.push(("holds up".into(), held_up_text(&held)));
         }
-        json["held_up"] = crate::cli::queue::why::held_up_json(&held);
+        json["held_up"] = json!(held);
     }
     lines.extend(facts.iter().map(|(name, value)| format!("    {name:12}  {value}")));
     Ok(Answer::new(json!({ "item": json }), lines))
-}
-
-/// The files of an item, the first with the line where it was seen.
-pub fn files(item: &Item) -> impl Iterator<Item = String> {
-    item.files.iter().enumerate().map(|(n, file)| match item.line {
-        Some(line) if n == 0 => format!("    {file}:{line}"),
-        _ => format!("    {file}"),
-    })
 }
 
 /// What else the item says, each with its name.

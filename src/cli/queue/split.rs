@@ -36,7 +36,8 @@ pub struct SplitArgs {
 
 /// Runs `queue split`.
 pub fn split(app: &App, args: &SplitArgs) -> CliResult<Answer> {
-    let store = app.store()?;
+    let client = app.client()?;
+    let store = &client.store;
     for name in &args.queues {
         if store.read(|view| queue::get(view, name))?.is_none() {
             let name = name.to_string();
@@ -60,7 +61,7 @@ pub fn split(app: &App, args: &SplitArgs) -> CliResult<Answer> {
     };
     let sessions: Vec<Assign> = names.iter().zip(Shard::all(args.sessions)).map(assign).collect();
     let Some(prefix) = args.into.clone() else { return Ok(answer(args, &names, &parts, &[])) };
-    match app.submit(&store, &Op::Split { prefix, sessions }, None)? {
+    match client.submit(&Op::Split { prefix, sessions }, None)? {
         Outcome::Split { retired } => Ok(answer(args, &names, &parts, &retired)),
         refused => Err(CliError::from_refusal(refused)),
     }

@@ -12,6 +12,7 @@ use crate::cli::app::App;
 use crate::cli::args::parse_limit;
 use crate::cli::error::{CliError, CliResult};
 use crate::cli::output::{Answer, FAINT, GOOD, STRONG, paint};
+use crate::cli::queue::names::require_queue;
 use crate::cli::sanitize::Text;
 use crate::cli::table::Line;
 use crate::cli::text;
@@ -59,14 +60,15 @@ pub struct UpdateArgs {
 
 /// Runs `queue update`.
 pub fn update(app: &App, args: &UpdateArgs) -> CliResult<Answer> {
-    let store = app.store()?;
+    let client = app.client()?;
+    let store = &client.store;
     for name in args.conditions.iter().filter_map(Condition::queue) {
-        crate::cli::queue::names::require_queue(&store, Some(&QueueName::parse(name)?))?;
+        require_queue(store, Some(&QueueName::parse(name)?))?;
     }
     // Afterwards names may be gone by this very change.
-    let notes = nobody_has(&store, &args.conditions)?;
+    let notes = nobody_has(store, &args.conditions)?;
     let update = Update {
-        session: app.session_if_any()?,
+        session: app.place.session_if_any()?,
         conditions: args.conditions.clone(),
         change: Change {
             priority: args.priority,
@@ -78,12 +80,12 @@ pub fn update(app: &App, args: &UpdateArgs) -> CliResult<Answer> {
         limit: args.limit,
     };
     let updated = if args.dry_run {
-        app.sweep(&store)?;
+        client.sweep()?;
         let clone = store.arbiter()?.map(|arbiter| arbiter.clone);
         let context = Context { clone, ..Context::local(crate::clock::now()) };
         store.read(|view| preview_update(view, &update, &context))?
     } else {
-        match app.submit(&store, &Op::Update(update), None)? {
+        match client.submit(&Op::Update(update), None)? {
             Outcome::Updated(updated) => updated,
             other => return Err(CliError::from_refusal(other)),
         }

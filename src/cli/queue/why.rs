@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use crate::client::items::HeldUpInfo;
 use crate::model::choice::Choice;
 use crate::model::filter::Filter;
 use crate::model::op::TakeNext;
@@ -12,7 +13,7 @@ use crate::store::Store;
 
 use crate::cli::app::App;
 use crate::cli::error::{CliError, CliResult, holders_json};
-use crate::cli::item_style::state_style;
+use crate::cli::item_style::{held_up_text, state_style};
 use crate::cli::output::{Answer, FAINT, STRONG, paint};
 use crate::cli::table::Line;
 use crate::cli::text;
@@ -29,9 +30,10 @@ pub struct WhyArgs {
 
 /// Runs `queue why`.
 pub fn why(app: &App, args: &WhyArgs) -> CliResult<Answer> {
-    let store = app.store()?;
-    app.sweep(&store)?;
-    let asking = app.session_if_any()?;
+    let client = app.client()?;
+    let store = &client.store;
+    client.sweep()?;
+    let asking = app.place.session_if_any()?;
     let Some(why) = store.read(|view| why::explain(view, &args.item, asking.as_ref()))? else {
         return Err(CliError::from_refusal(Outcome::Unknown {
             what: "item".into(),
@@ -39,7 +41,7 @@ pub fn why(app: &App, args: &WhyArgs) -> CliResult<Answer> {
         }));
     };
     let held = store.read(|view| why::held_up(view, &args.item))?;
-    let turn = turn(app, &store, &why, asking.as_ref())?;
+    let turn = turn(app, store, &why, asking.as_ref())?;
     Ok(Answer::new(why_json(&why, &held, &turn), why_text(&why, &held, &turn)))
 }
 
@@ -64,7 +66,7 @@ fn turn(app: &App, store: &Store, why: &Why, asking: Option<&SessionName>) -> Cl
         session: session.clone(),
         queues: Vec::new(),
         count: 1,
-        ttl: app.settings.ttl,
+        ttl: app.place.settings.ttl,
         filter: Filter::default(),
         choice: Choice { hints: store.hints(session), ..Choice::default() },
     });
@@ -78,25 +80,6 @@ fn turn(app: &App, store: &Store, why: &Why, asking: Option<&SessionName>) -> Cl
         // A session that has ended gets nothing.
         _ => Turn::Unknown,
     })
-}
-
-/// What an item holds up, for programs.
-pub fn held_up_json(held: &HeldUp) -> Value {
-    json!({ "direct": held.direct, "total": held.total })
-}
-
-/// The same for people.
-pub fn held_up_text(held: &HeldUp) -> String {
-    let mut names: Vec<&str> = held.direct.iter().take(5).map(ItemId::as_str).collect();
-    if held.direct.len() > names.len() {
-        names.push("…");
-    }
-    let all = if held.total > held.direct.len() {
-        format!("; with what waits for these, {}", text::count(held.total, "item"))
-    } else {
-        String::new()
-    };
-    format!("{} ({}){all}", text::count(held.direct.len(), "item"), names.join(", "))
 }
 
 fn wait_json(wait: &Wait) -> Value {
@@ -142,7 +125,7 @@ fn why_json(why: &Why, held: &HeldUp, turn: &Turn) -> Value {
         "attempt": why.meta.attempt, "fails": why.meta.fails,
         "max_attempts": why.queue.max_attempts,
         "why": why.meta.why,
-        "held_up": held_up_json(held),
+        "held_up": json!(HeldUpInfo::from(held.clone())),
     })
 }
 
@@ -208,7 +191,7 @@ fn why_text(why: &Why, held: &HeldUp, turn: &Turn) -> Vec<String> {
         lines.push(format!("  {n} of {most} attempts have failed"));
     }
     if held.total > 0 && why.state != ItemState::Done {
-        lines.push(format!("  it holds up {}", held_up_text(held)));
+        lines.push(format!("  it holds up {}", held_up_text(&HeldUpInfo::from(held.clone()))));
     }
     lines
 }

@@ -16,7 +16,8 @@ use crate::runner::{self, Job, RunSpec, RunnerError, Workspace};
 
 use crate::cli::app::App;
 use crate::cli::args::Ttl;
-use crate::cli::error::{CliError, CliResult, exit};
+use crate::cli::error::{CliError, CliResult};
+use crate::cli::exit::ExitStatus;
 use crate::cli::output::{Answer, Ui};
 use crate::cli::text::parse_duration;
 use screen::Screen;
@@ -103,7 +104,8 @@ struct Which {
 
 /// Runs `run`.
 pub fn run(app: &App, ui: Ui, args: &RunArgs) -> CliResult<Answer> {
-    let workspace = if args.in_place { Workspace::Here(app.session()?) } else { pool(args.jobs, &args.pool) };
+    let workspace =
+        if args.in_place { Workspace::Here(app.place.session()?) } else { pool(args.jobs, &args.pool) };
     carry_out(app, ui, spec(app, &args.which, Job::Own, workspace))
 }
 
@@ -115,7 +117,7 @@ pub fn work(app: &App, ui: Ui, args: &WorkArgs) -> CliResult<Answer> {
             return Err(CliError::usage("--base and --no-commit are for the pool")
                 .hint("add -j N, or leave them out: in this worktree nothing is committed for you"));
         }
-        None => Workspace::Here(app.session()?),
+        None => Workspace::Here(app.place.session()?),
     };
     require_program(app, args.command.first())?;
     carry_out(app, ui, spec(app, &args.which, Job::Same(args.command.clone()), workspace))
@@ -131,7 +133,7 @@ fn spec(app: &App, which: &Which, job: Job, workspace: Workspace) -> RunSpec {
         workspace,
         queues: which.queues.clone(),
         shard: which.shard,
-        ttl: which.ttl.ttl.unwrap_or(app.settings.ttl),
+        ttl: which.ttl.ttl.unwrap_or(app.place.settings.ttl),
         exact_ttl: which.ttl.ttl.is_some(),
         time_limit: which.timeout,
         max: which.max,
@@ -145,7 +147,7 @@ fn require_program(app: &App, program: Option<&OsString>) -> CliResult<()> {
     let Some(program) = program.map(Path::new) else { return Ok(()) };
     // A name with a slash is looked for from the top of the worktree, where commands run.
     let found = if program.components().count() > 1 {
-        app.repo.root.join(program).is_file()
+        app.place.repo.root.join(program).is_file()
     } else {
         std::env::split_paths(&crate::cli::env::surroundings().path).any(|dir| dir.join(program).is_file())
     };
@@ -161,10 +163,10 @@ fn carry_out(app: &App, ui: Ui, spec: RunSpec) -> CliResult<Answer> {
         .map_err(|e| CliError::failed("io", format!("cannot tell where git-coord is installed: {e}")))?;
     let stop = listen()?;
     let context = runner::RunContext {
-        repo: &app.repo,
-        options: app.store_options(),
+        repo: &app.place.repo,
+        options: app.place.store_options(),
         program: &program,
-        trust: app.settings.trust,
+        trust: app.place.settings.trust,
     };
     let mut screen = Screen::new(ui);
     let result = runner::run(context, &spec, &stop, &mut |event| screen.show(event));
@@ -180,7 +182,7 @@ fn listen() -> CliResult<Arc<Stop>> {
     let set = Arc::clone(&stop);
     ctrlc::set_handler(move || {
         if set.ask() > 2 {
-            std::process::exit(i32::from(exit::INTERRUPTED));
+            std::process::exit(i32::from(ExitStatus::Interrupted.code()));
         }
     })
     .map_err(|e| CliError::failed("io", format!("cannot listen for Ctrl-C: {e}")))?;
@@ -211,9 +213,7 @@ impl From<RunnerError> for CliError {
             }
             RunnerError::Slow { .. } => CliError::failed("git", message)
                 .hint("a filter of .gitattributes or core.fsmonitor may hang: run that git there by hand"),
-            RunnerError::Halted => {
-                CliError { exit: exit::INTERRUPTED, ..CliError::failed("interrupted", message) }
-            }
+            RunnerError::Halted => CliError::interrupted(message),
             RunnerError::Base(_) => {
                 CliError::failed("git", message).hint("make a first commit, or name one with --base REV")
             }

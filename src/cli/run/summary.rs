@@ -11,10 +11,9 @@ use crate::model::choice::SkipCounts;
 use crate::runner::{AttemptReport, AttemptResult, Job, RunSpec, Summary};
 
 use crate::cli::app::App;
-use crate::cli::error::{CliError, CliResult, exit};
+use crate::cli::error::{CliError, CliResult, untrusted};
 use crate::cli::output::{Answer, BAD, FAINT, GOOD, STRONG, Text, paint};
 use crate::cli::text::{self, count};
-use crate::cli::trust;
 
 /// Failed items that are listed for people.
 const LISTED: usize = 20;
@@ -32,8 +31,7 @@ pub(super) fn answer(app: &App, spec: &RunSpec, summary: &Summary) -> CliResult<
     lines.extend(summary.ended.iter().map(|name| format!("session {name} was ended by somebody else")));
     if summary.stopped {
         let message = Text::from(lines).after("interrupted; ");
-        let error = CliError::failed("interrupted", message);
-        return Err(CliError { exit: exit::INTERRUPTED, details: data, ..error });
+        return Err(CliError { details: data, ..CliError::interrupted(message) });
     }
     if !failed.is_empty() {
         let error = CliError::refused(lines)
@@ -43,7 +41,7 @@ pub(super) fn answer(app: &App, spec: &RunSpec, summary: &Summary) -> CliResult<
         return Err(error);
     }
     if !summary.untrusted.is_empty() {
-        let mut error = trust::error(&summary.untrusted, app.settings.trust, lines);
+        let mut error = untrusted::error(&summary.untrusted, app.place.settings.trust, lines);
         error.details.extend(data);
         return Err(error);
     }
@@ -127,7 +125,7 @@ fn data(summary: &Summary, last: &[&AttemptReport], failed: &[&AttemptReport]) -
     map.insert("commands".into(), json!(summary.attempts.len()));
     map.insert("slots".into(), slots);
     map.insert("ended".into(), json!(summary.ended));
-    map.insert("untrusted".into(), trust::commands_json(&summary.untrusted));
+    map.insert("untrusted".into(), untrusted::commands_json(&summary.untrusted));
     map.insert(
         "left".into(),
         json!({ "pending": left.pending, "blocked": left.blocked, "claimed": left.claimed }),
@@ -205,7 +203,7 @@ fn failures(app: &App, failed: &[&AttemptReport]) -> Vec<String> {
 }
 
 fn relative(app: &App, path: &Path) -> String {
-    path.strip_prefix(&app.repo.root).unwrap_or(path).to_string_lossy().into_owned()
+    path.strip_prefix(&app.place.repo.root).unwrap_or(path).to_string_lossy().into_owned()
 }
 
 /// Where the commits are.

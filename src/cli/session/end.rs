@@ -1,16 +1,16 @@
 //! `session end`.
 
 use clap::Args;
-use serde_json::json;
 
-use crate::binding::Binding;
-use crate::model::{Op, Outcome, SessionName};
-
-use super::one::{named, session_json};
 use crate::cli::app::App;
-use crate::cli::error::{CliError, CliResult};
-use crate::cli::output::Answer;
-use crate::cli::text;
+use crate::cli::error::CliResult;
+use crate::cli::output::{Answer, WARN, paint};
+use crate::cli::text::count;
+use crate::client::session::{self, EndedSession};
+use crate::model::SessionName;
+
+/// Uncommitted files that are named.
+const SHOWN: usize = 5;
 
 /// End a session and give back everything it holds
 #[derive(Debug, Args)]
@@ -21,23 +21,35 @@ pub struct EndArgs {
 
 /// Runs `session end`.
 pub fn end(app: &App, args: &EndArgs) -> CliResult<Answer> {
-    let name = named(app, args.name.as_ref())?;
-    let store = app.store()?;
-    let outcome = app.submit(&store, &Op::EndSession { name: name.clone() }, None)?;
-    let Outcome::Session { session, released, dropped } = outcome else {
-        return Err(CliError::from_refusal(outcome));
-    };
-    // A binding to a session that has ended would only confuse the next command.
-    if let Ok(Some(binding)) = Binding::read(&app.repo)
-        && binding.session == name
-    {
-        Binding::remove(&app.repo.git_dir).map_err(|e| CliError::failed("io", e.to_string()))?;
-    }
+    let name = args.name.clone().map_or_else(|| app.place.session(), Ok)?;
+    let ended = session::end(&app.client()?, &name)?;
     let text = format!(
         "session {name} has ended; given back: {}, {}",
-        text::count(released.len(), "path"),
-        text::count(dropped.len(), "item")
+        count(ended.released.len(), "path"),
+        count(ended.dropped.len(), "item")
     );
-    let data = json!({ "session": session_json(&session, &store), "released": released, "dropped": dropped });
-    Ok(Answer::new(data, text))
+    let mut answer = Answer::of(&ended, text);
+    for note in left_behind(&ended) {
+        answer = answer.note(note);
+    }
+    Ok(answer)
+}
+
+/// What stays: nobody else knows of it.
+fn left_behind(ended: &EndedSession) -> Vec<String> {
+    let place = ended.session.worktree.as_deref().unwrap_or("its worktree");
+    let mut notes = Vec::new();
+    if let Some(files) = ended.uncommitted.as_ref().filter(|files| !files.is_empty()) {
+        let mut names: Vec<String> = files.iter().take(SHOWN).map(ToString::to_string).collect();
+        if files.len() > names.len() {
+            names.push("…".to_owned());
+        }
+        let what = paint(WARN, format!("{} not committed", count(files.len(), "changed file")));
+        notes.push(format!("{what} in {place}: {}", names.join(", ")));
+    }
+    if let Some(unmerged) = &ended.unmerged {
+        let what = paint(WARN, format!("{} not merged", count(unmerged.commits as usize, "commit")));
+        notes.push(format!("{what}: only branch {} has them", unmerged.branch));
+    }
+    notes
 }

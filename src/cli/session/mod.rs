@@ -1,11 +1,10 @@
 //! `session …`: one file for each of its verbs.
 
 mod end;
+mod line;
 mod list;
-mod one;
 mod show;
 mod start;
-mod worktree;
 
 use clap::Subcommand;
 

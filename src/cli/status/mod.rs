@@ -18,6 +18,7 @@ use crate::cli::app::App;
 use crate::cli::error::CliResult;
 use crate::cli::output::{Answer, Text, Ui};
 use crate::cli::text;
+use crate::client::Client;
 
 /// By what to show numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -65,8 +66,9 @@ struct Known {
 }
 
 impl Known {
-    fn read(app: &App, store: &Store) -> CliResult<Self> {
-        let reached = app.sweep(store)?;
+    fn read(client: &Client) -> CliResult<Self> {
+        let reached = client.sweep()?;
+        let store = &client.store;
         let stale = (!reached).then(|| store.last_exchange());
         let (sessions, queues) = store.read(|view| Ok((session::records(view)?, queue::all(view)?)))?;
         Ok(Known { stale, sessions, queues })
@@ -160,9 +162,9 @@ pub fn status(app: &App, args: &StatusArgs, ui: Ui) -> CliResult<Answer> {
     let quiet = args.watch.map(|_| app.quietly());
     let look = |width: usize, room: Option<usize>| -> CliResult<Answer> {
         let app = quiet.as_ref().unwrap_or(app);
-        let store = app.store()?;
-        let known = Known::read(app, &store)?;
-        let status = Status::of(&known, &store)?;
+        let client = app.client()?;
+        let known = Known::read(&client)?;
+        let status = Status::of(&known, &client.store)?;
         // Only what is shown is made: a session may hold thousands of paths.
         Ok(if ui.json {
             Answer::new(data::document(&status), "")

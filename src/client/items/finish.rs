@@ -1,0 +1,70 @@
+//! Finishing items, or giving them back.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::client::{Client, ClientError, ClientResult};
+use crate::model::op::Finish;
+use crate::model::why::{self, HeldUp};
+use crate::model::{ItemId, ItemState, Op, Outcome};
+
+/// Items that were finished or given back.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Finished {
+    /// They, in the order in which they were named.
+    pub items: Vec<FinishedItem>,
+    /// Items that can be taken now because of it.
+    pub unblocked: Vec<ItemId>,
+    /// What items that were given up hold up: it waits for ever, unless somebody is told.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub held_up: BTreeMap<String, HeldUpInfo>,
+}
+
+/// An item and its state.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct FinishedItem {
+    /// Which.
+    pub id: ItemId,
+    /// Its state now.
+    pub state: ItemState,
+}
+
+/// What waits for an item.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct HeldUpInfo {
+    /// Items that need it.
+    pub direct: Vec<ItemId>,
+    /// How many items wait for it in the end.
+    pub total: usize,
+}
+
+impl From<HeldUp> for HeldUpInfo {
+    fn from(held: HeldUp) -> Self {
+        HeldUpInfo { direct: held.direct, total: held.total }
+    }
+}
+
+/// Finishes items of the session that acts, all or none.
+///
+/// # Errors
+/// [`ClientError::Refused`] when it does not hold one of them any longer, or a rule of the queue says no.
+pub fn finish(client: &Client, items: &[ItemId], how: Finish) -> ClientResult<Finished> {
+    let session = client.session()?;
+    let op = Op::Finish { session: session.clone(), items: items.to_vec(), how, lease: None };
+    let outcome = client.submit(&op, None)?;
+    client.store.touch_session(&session);
+    let Outcome::Finished { items, unblocked } = outcome else {
+        return Err(ClientError::refused(outcome));
+    };
+    let mut held_up = BTreeMap::new();
+    for (id, _) in items.iter().filter(|(_, state)| *state == ItemState::Failed) {
+        let held = client.store.read(|view| why::held_up(view, id))?;
+        if held.total > 0 {
+            held_up.insert(id.to_string(), held.into());
+        }
+    }
+    let items = items.into_iter().map(|(id, state)| FinishedItem { id, state }).collect();
+    Ok(Finished { items, unblocked, held_up })
+}

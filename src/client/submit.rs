@@ -1,0 +1,104 @@
+//! Carrying out operations, with what belongs to every one of them: the offline rule, upkeep, exchanges
+//! in the background.
+
+use std::time::Duration;
+
+use crate::model::{Op, Outcome, SessionName, session};
+use crate::store::{Batches, Import};
+
+use super::{Client, ClientError, ClientResult, Notice};
+
+/// Background exchange with the remote starts when the last one is so long ago.
+const SYNC_EVERY: Duration = Duration::from_secs(60);
+
+/// The same when a session holds something that wants to be renewed.
+const RENEW_EVERY: Duration = Duration::from_secs(5);
+
+impl Client {
+    /// Carries out an operation. `wait`: seconds to wait in line while others are in the way.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`], and errors of the store.
+    pub fn submit(&self, op: &Op, wait: Option<u64>) -> ClientResult<Outcome> {
+        let outcome = if self.place.offline && can_wait(op) {
+            let outcome = self.store.defer(op)?;
+            if self.store.arbiter()?.is_some() && !outcome.is_refusal() {
+                self.notify(&Notice::Deferred);
+            }
+            outcome
+        } else {
+            self.store.submit(op, wait.map(Duration::from_secs))?
+        };
+        self.upkeep_if_wanted();
+        granted(outcome)
+    }
+
+    /// Writes an event to the log. With a remote, the next push sends it: an event that has happened
+    /// needs no confirmation.
+    ///
+    /// # Errors
+    /// As [`Client::submit`].
+    pub fn record(&self, op: &Op) -> ClientResult<()> {
+        let outcome = self.store.defer(op)?;
+        self.upkeep_if_wanted();
+        self.sync_in_background(SYNC_EVERY)?;
+        granted(outcome).map(|_| ())
+    }
+
+    /// Imports items, all or none.
+    ///
+    /// # Errors
+    /// As [`Client::submit`].
+    pub fn import(&self, import: &Import, batches: &mut dyn Batches) -> ClientResult<Outcome> {
+        let outcome = self.store.import(import, batches)?;
+        self.upkeep_if_wanted();
+        granted(outcome)
+    }
+
+    /// Starts an exchange in the background, for a session that was handed a prefetched item: its
+    /// command has not renewed what is past half of its time, which the exchange does.
+    ///
+    /// # Errors
+    /// From the store.
+    pub fn sync_soon(&self, name: &SessionName) -> ClientResult<()> {
+        let record = self.store.read(|view| session::get(view, name))?;
+        let now = crate::clock::now();
+        let is_due = record.is_some_and(|s| s.leases.iter().any(|l| l.is_due(now)));
+        self.sync_in_background(if is_due { RENEW_EVERY } else { SYNC_EVERY })
+    }
+
+    /// Sends the remote at once what has been deferred: grants of this clone's pool, recorded commits.
+    ///
+    /// # Errors
+    /// From the store; not when the remote cannot be reached: it is sent later then.
+    pub fn send_deferred(&self) -> ClientResult<()> {
+        if self.place.offline || self.store.deferred()? == 0 {
+            return Ok(());
+        }
+        self.unless_away(self.store.submit(&Op::Sweep, None), false).map(|_| ())
+    }
+
+    fn sync_in_background(&self, every: Duration) -> ClientResult<()> {
+        if !self.place.offline && self.store.sync_is_due(every)? {
+            crate::process::detach_self(&["sync"], &self.place.repo.root);
+        }
+        Ok(())
+    }
+
+    /// Starts upkeep in the background when the store has grown.
+    pub(super) fn upkeep_if_wanted(&self) {
+        if self.store.wants_upkeep() {
+            crate::process::detach_self(&["upkeep"], &self.place.repo.root);
+        }
+    }
+}
+
+/// True for what a session can do without the remote: go on with what it holds, and give it back.
+fn can_wait(op: &Op) -> bool {
+    matches!(op, Op::Finish { .. } | Op::Release { .. } | Op::Record { .. })
+}
+
+/// A refusal as an error.
+fn granted(outcome: Outcome) -> ClientResult<Outcome> {
+    if outcome.is_refusal() { Err(ClientError::refused(outcome)) } else { Ok(outcome) }
+}
