@@ -1,20 +1,39 @@
 //! Coordination of many coding sessions on one repository, stored in git itself.
 //!
 //! ```text
-//! cli ── demo, doctor, uninstall, guard, hook, import, notes ── store ── git
-//!   └──────────────────────┴── model (pure) ──┴──────────────────┘
+//! faces       cli                     words, output, exit statuses; starts demo, which drives the
+//!              │                      program from outside
+//! use cases   client                  typed requests, answers and errors; no terminal, no environment
+//!              │
+//! jobs        uninstall               server          what one command or server does at length
+//!              ├─ doctor, land         │
+//!              └─ runner ── exec       └─ guard       import, agent
+//!                   │                      │            │
+//! state       store │ hook │ notes ────────┴────────────┘
+//!              │
+//! git         git ── process
+//!              │
+//! pure        model ── plan
 //! ```
 //!
-//! Imports point to the right and to [`model`], never back:
+//! Imports go down or to the right, never back. `tests/suite/layers.rs` has every allowed arrow and fails on
+//! any other.
 //!
-//! - [`model`]: what a claim, an item, a lease, a session is, and [`model::apply`], the one function
-//!   that changes the state. No git, clock, file or environment.
+//! - [`model`]: what a claim, an item, a lease, a session is, and [`model::apply()`], which changes the
+//!   state. No git, clock, file or environment: a test checks it. [`plan`] reads `coord.toml`.
 //! - [`mod@git`]: the `git` program, the user's repository, what a commit changes.
-//! - [`store`]: the state in a bare repository: reading, group commit, compare-and-swap, upkeep.
-//! - [`import`], [`hook`], [`guard`], [`notes`], [`server`], [`doctor`], [`mod@uninstall`], [`demo`]: one capability
-//!   each. They print nothing.
-//! - [`cli`]: words, output, exit statuses; the only part that knows a terminal and the environment.
+//! - [`store`]: the state in a bare repository: reading, group commit, compare-and-swap, the remote that
+//!   arbitrates, upkeep.
+//! - [`hook`] installs git hooks, [`notes`] keeps notes on commits, [`guard`] judges changes by claims,
+//!   [`server`] does so for a bare repository, [`import`] reads items from files.
+//! - [`runner`] runs the commands of items in a pool of worktrees, [`exec`] runs one command with limits;
+//!   [`doctor`] finds and repairs damage, [`mod@uninstall`] takes everything out again. They print nothing.
+//! - [`land`] brings finished work into a target branch; [`agent`] judges the edits of agent programs.
+//! - [`client`]: the use cases: start a session, claim, take, finish, verify, sync.
+//! - [`cli`]: the only part that knows a terminal and the environment.
 //! - [`binding`], [`settings`], [`clock`], [`duration`], [`process`], [`crash`]: small things that have one home.
+//!
+//! The library is there for the program and its tests: its API is not stable.
 
 pub mod agent;
 pub mod binding;

@@ -25,12 +25,14 @@ mod suite {
     mod faults;
     mod formats;
     mod guard;
+    mod house;
     mod imports;
     mod input;
     mod joining;
     mod joining_faults;
     mod landing;
     mod landing_modes;
+    mod layers;
     mod leases;
     mod leaving;
     mod mending;

@@ -322,7 +322,7 @@ fn record_carried(app: &App, client: &Client, session: &Session, pairs: &[(&str,
     let mut data = Map::new();
     data.insert("text".into(), json!(crate::cli::text::count(list.len(), "commit")));
     data.insert("commits".into(), Value::Array(list));
-    client.record(&Op::Record { session: Some(session.name.clone()), event: "rewrite".into(), data })
+    Ok(client.record(&Op::Record { session: Some(session.name.clone()), event: "rewrite".into(), data })?)
 }
 
 /// `post-checkout`: tells who comes to a new worktree what to do there.

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::store::Store;
-use crate::trust::{Approval, Commands, Found, Policy, SHORT, Trust, Untrusted};
+use crate::trust::{Approval, Commands, Found, Policy, SHORT, Trust};
 
 use crate::cli::app::App;
 use crate::cli::error::untrusted::shown;

@@ -13,7 +13,7 @@ use crate::notes::NoteError;
 use crate::settings::SettingsError;
 use crate::store::StoreError;
 use crate::store::remote::RemoteError;
-use crate::trust::Untrusted;
+use crate::trust::{Policy, Untrusted};
 
 use super::session::WorktreeError;
 
@@ -150,8 +150,13 @@ pub enum ClientError {
     #[error("queue {0} names no command that verifies")]
     NoVerifyCommand(QueueName),
     /// A command of another clone, which is not approved here.
-    #[error("the command of {} is not approved on this clone, and did not run", .0.from)]
-    Untrusted(Box<Untrusted>),
+    #[error("the command of {} is not approved on this clone, and did not run", command.from)]
+    Untrusted {
+        /// The command.
+        command: Box<Untrusted>,
+        /// What this clone trusts.
+        policy: Policy,
+    },
     /// The list of approved commands cannot be read.
     #[error("{file}: {source}", file = file.display())]
     Trust {

@@ -16,6 +16,7 @@ impl Client {
             return Ok(());
         }
         let (hash, command) = (CommandHash::of(command), command.to_owned());
-        Err(ClientError::Untrusted(Box::new(Untrusted { hash, command, from: from.to_owned() })))
+        let command = Box::new(Untrusted { hash, command, from: from.to_owned() });
+        Err(ClientError::Untrusted { command, policy: self.place.settings.trust })
     }
 }

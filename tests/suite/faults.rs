@@ -147,7 +147,7 @@ fn a_lock_that_the_server_has_left_is_named_and_work_goes_on_when_it_is_gone() {
     let message = error["message"].as_str().unwrap();
     assert!(message.contains("refs/coord/state.lock"), "it says what is in the way: {message}");
     let hint = error["hint"].as_str().unwrap();
-    assert!(hint.contains("remove"), "it says what to do: {hint}");
+    assert!(hint.contains("delete it there"), "it says what to do: {hint}");
     std::fs::remove_file(&lock).unwrap();
     b.coord(&["claim", "y"]).ok();
     a.coord(&["claim", "x"]).ok();

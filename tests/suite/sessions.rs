@@ -123,8 +123,8 @@ fn one_worktree_changes_hands() {
     assert_eq!(error["details"]["rule"], "bound", "{error}");
     assert!(error["hint"].as_str().unwrap().contains("--rebind"), "{error}");
     assert_eq!(acting(&env, &env.root, "z"), "first");
-    let data = env.coord(&["session", "start", "second", "--rebind"]).ok();
-    assert_eq!(data["was_bound_to"], "first");
+    let taken = env.coord(&["session", "start", "second", "--rebind"]);
+    assert_eq!(taken.ok()["was_bound_to"], "first");
     assert_eq!(acting(&env, &env.root, "y"), "second");
     env.coord(&["claim", "x"]).fails(4, "held");
     env.coord_as("first", &["release", "x"]).ok();

@@ -64,7 +64,7 @@ fn a_split_replaces_the_one_before_and_leaves_the_sessions_alone() {
     let ones = [next(&env, "s-1", &["--count", "100"]), next(&env, "s-2", &["--count", "100"])];
     assert_eq!(ones.concat().len(), 21, "all queues are covered again");
     // One that comes to be by it can be started in any worktree.
-    env.coord(&["session", "start", "s-2"]).ok();
+    env.coord(&["session", "start", "s-2", "--rebind"]).ok();
     assert_eq!(env.session("s-2").shard, "2/2".parse().ok());
 }
 
@@ -89,7 +89,7 @@ fn a_split_over_fewer_sessions_retires_the_shares_that_are_left_over() {
     env.coord(&["session", "end", "w-4"]).ok();
     // Not of this split, whatever they are called.
     for (name, shard) in [("w-03", "3/3"), ("w-9", "1/2"), ("w-x", "1/2")] {
-        env.coord(&["--session", name, "session", "start", name, "--shard", shard]).ok();
+        env.coord(&["--session", name, "session", "start", name, "--shard", shard, "--rebind"]).ok();
     }
     let others = ["w-03", "w-9", "w-x"].map(|n| env.session(n).shard);
     assert_eq!(split(&env, "2", &[]), ["w-3", "w-4"]);

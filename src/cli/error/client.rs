@@ -7,7 +7,6 @@ use crate::cli::sanitize::Text;
 use crate::client::session::WorktreeError;
 use crate::client::{ClientError, Fate};
 use crate::notes::NoteError;
-use crate::trust::Policy;
 
 use super::presented::CliError;
 use super::refusal::holders_json;
@@ -33,7 +32,7 @@ impl From<ClientError> for CliError {
             ClientError::NotesNotExchanged(ref notes) => not_exchanged(notes, message()),
             ClientError::NoVerifyCommand(ref queue) => CliError::usage(message())
                 .hint(format!("name one: git coord queue set {queue} --verify-command CMD")),
-            ClientError::Untrusted(command) => untrusted::error(&[*command], Policy::Ask, Vec::new()),
+            ClientError::Untrusted { command, policy } => untrusted::error(&[*command], policy, Vec::new()),
             ClientError::Trust { .. } => {
                 CliError::failed("io", message()).hint("check that the file can be read")
             }

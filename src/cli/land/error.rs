@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::cli::error::{CliError, exit};
+use crate::cli::error::CliError;
+use crate::cli::exit::ExitStatus;
 use crate::cli::output::Text;
 use crate::land::LandError;
 
@@ -25,11 +26,10 @@ impl From<LandError> for CliError {
             LandError::Unreadable { .. } => CliError::failed("git", message)
                 .hint("check that the commit is here and has a common history with the target"),
             LandError::Remote { unknown: false, .. } => CliError::remote(message),
-            LandError::Remote { unknown: true, .. } => {
-                CliError { exit: exit::REMOTE, ..CliError::failed("remote", message) }
-                    .hint("repeat the command, which settles it")
-                    .detail("outcome", Value::String("unknown".to_owned()))
-            }
+            LandError::Remote { unknown: true, .. } => CliError::failed("remote", message)
+                .status(ExitStatus::Remote)
+                .hint("repeat the command, which settles it")
+                .detail("outcome", Value::String("unknown".to_owned())),
         }
     }
 }

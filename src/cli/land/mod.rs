@@ -14,9 +14,9 @@ use crate::store::Store;
 
 /// What these commands work with.
 fn integrator<'a>(app: &App, store: &'a Store) -> CliResult<Integrator<'a>> {
-    let session = app.session_if_any()?;
-    let limits = (Duration::from_secs(app.settings.remote_timeout), app.settings.ttl);
-    Ok(Integrator::new(&app.repo, store, session, limits, app.settings.target.clone())?)
+    let session = app.place.session_if_any()?;
+    let limits = (Duration::from_secs(app.place.settings.remote_timeout), app.place.settings.ttl);
+    Ok(Integrator::new(&app.place.repo, store, session, limits, app.place.settings.target.clone())?)
 }
 
 /// The first digits of a commit's id: enough for people.

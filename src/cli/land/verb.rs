@@ -74,11 +74,12 @@ impl From<Mode> for LandMode {
 
 /// Runs `land`.
 pub fn land(app: &App, args: &LandArgs) -> CliResult<Answer> {
-    let store = app.store()?;
-    let integrator = super::integrator(app, &store)?;
+    let client = app.client()?;
+    let store = &client.store;
+    let integrator = super::integrator(app, store)?;
     let mut names = args.names.clone();
     if names.is_empty() && !args.all {
-        names.extend(app.session_if_any()?.map(|session| session.to_string()));
+        names.extend(app.place.session_if_any()?.map(|session| session.to_string()));
     }
     let request = Request {
         asked: Asked { names },
