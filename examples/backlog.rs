@@ -133,7 +133,7 @@ fn prove(store: &Store, findings: usize) -> Result<(), Failure> {
     let mut twice = 0;
     store.log(|event| {
         let items = event.data.get("items").and_then(serde_json::Value::as_array);
-        for item in items.filter(|_| event.event == "done").into_iter().flatten() {
+        for item in items.filter(|_| event.event == git_coord::model::EventKind::Done).into_iter().flatten() {
             let item = item.as_str().unwrap_or_default().to_owned();
             let session = event.session.as_ref().map(ToString::to_string).unwrap_or_default();
             twice += usize::from(by.insert(item, session).is_some());

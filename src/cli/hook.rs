@@ -248,7 +248,11 @@ fn record_commit(app: &App, client: &Client) -> CliResult<Answer> {
     // Numbers, as in every other event of the log.
     let numbers: Vec<u64> = leases.iter().filter_map(|l| l.parse().ok()).collect();
     data.insert("leases".into(), json!(numbers));
-    let op = Op::Record { session: Some(session.name.clone()), event: "commit".into(), data };
+    let op = Op::Record {
+        session: Some(session.name.clone()),
+        event: crate::model::EventKind::Commit.into(),
+        data,
+    };
     client.record(&op)?;
     client.store.touch_session(&session.name);
     let mut note = format!("{} {} committed", crate::clock::now(), session.name);
@@ -322,7 +326,11 @@ fn record_carried(app: &App, client: &Client, session: &Session, pairs: &[(&str,
     let mut data = Map::new();
     data.insert("text".into(), json!(crate::cli::text::count(list.len(), "commit")));
     data.insert("commits".into(), Value::Array(list));
-    Ok(client.record(&Op::Record { session: Some(session.name.clone()), event: "rewrite".into(), data })?)
+    Ok(client.record(&Op::Record {
+        session: Some(session.name.clone()),
+        event: crate::model::EventKind::Rewrite.into(),
+        data,
+    })?)
 }
 
 /// `post-checkout`: tells who comes to a new worktree what to do there.

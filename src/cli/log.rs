@@ -64,7 +64,7 @@ fn line(event: &Event, width: usize) -> Line {
 
 /// What was accepted without the remote and then refused, and why.
 fn refused(event: &Event) -> Option<String> {
-    let op = event.data.get("op").filter(|_| event.event == "refused")?;
+    let op = event.data.get("op").filter(|_| event.event == crate::model::EventKind::Refused)?;
     let how = op["how"].as_str().or_else(|| op["how"].as_object()?.keys().next().map(String::as_str));
     let word = how.or_else(|| op["op"].as_str()).unwrap_or_default();
     let things = op["items"].as_array().or_else(|| op["paths"].as_array());

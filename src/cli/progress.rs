@@ -58,7 +58,11 @@ pub fn progress(app: &App, args: &ProgressArgs) -> CliResult<Answer> {
         data.insert("commit".into(), json!(commit));
     }
     let said = words.join(" ").replace('\n', " ");
-    client.record(&Op::Record { session: Some(name.clone()), event: "progress".into(), data })?;
+    client.record(&Op::Record {
+        session: Some(name.clone()),
+        event: crate::model::EventKind::Progress.into(),
+        data,
+    })?;
     if let Some(commit) = &commit {
         write_note(app, &name, commit, &format!("{} {name} progress: {said}", crate::clock::now()))?;
     }

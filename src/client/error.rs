@@ -8,7 +8,7 @@ use crate::git::{GitError, RepoError};
 use crate::hook::HookError;
 use crate::model::area::AreaError;
 use crate::model::outcome::Blocker;
-use crate::model::{NameError, Outcome, PathError, QueueName, SessionName, ViewError};
+use crate::model::{NameError, Outcome, PathError, QueueName, RuleId, SessionName, ViewError};
 use crate::notes::NoteError;
 use crate::settings::SettingsError;
 use crate::store::StoreError;
@@ -229,9 +229,9 @@ impl ClientError {
         matches!(self.remote(), Some(RemoteError::Unknown { .. }))
     }
 
-    /// True when a rule of this name says no.
-    pub fn is_rule(&self, name: &str) -> bool {
+    /// True when this rule refuses.
+    pub fn is_rule(&self, wanted: RuleId) -> bool {
         matches!(self, ClientError::Refused(outcome)
-            if matches!(&**outcome, Outcome::Refused { rule, .. } if rule == name))
+            if matches!(&**outcome, Outcome::Refused { rule, .. } if *rule == wanted))
     }
 }

@@ -20,7 +20,7 @@ impl Client {
     /// # Errors
     /// [`ClientError::Refused`], and errors of the store.
     pub fn submit(&self, op: &Op, wait: Option<u64>) -> ClientResult<Outcome> {
-        let outcome = if self.place.offline && can_wait(op) {
+        let outcome = if self.place.offline && op.is_deferrable() {
             let outcome = self.store.defer(op)?;
             if self.store.arbiter()?.is_some() && !outcome.is_refusal() {
                 self.notify(&Notice::Deferred);
@@ -91,11 +91,6 @@ impl Client {
             crate::process::detach_self(&["upkeep"], &self.place.repo.root);
         }
     }
-}
-
-/// True for what a session can do without the remote: go on with what it holds, and give it back.
-fn can_wait(op: &Op) -> bool {
-    matches!(op, Op::Finish { .. } | Op::Release { .. } | Op::Record { .. })
 }
 
 /// A refusal as an error.

@@ -45,7 +45,7 @@ pub fn sync(client: &Client) -> ClientResult<Synced> {
     let acts = waiting - store.deferred()?.min(waiting);
     let mut refused = 0;
     store.log(|event| {
-        refused += usize::from(event.event == "refused" && event.time >= began);
+        refused += usize::from(event.event == crate::model::EventKind::Refused && event.time >= began);
         event.time >= began
     })?;
     let is_new = store.tip()? != before;

@@ -250,7 +250,11 @@ impl Inspection {
 
 /// True when this state made the store part from its remote.
 fn leaves(commit: &Commit) -> bool {
-    commit.events.iter().filter_map(|line| Event::from_line(line)).any(|event| event.event == "leave")
+    commit
+        .events
+        .iter()
+        .filter_map(|line| Event::from_line(line))
+        .any(|event| event.event == crate::model::EventKind::Leave)
 }
 
 /// The head of a state, if it can be read.

@@ -17,7 +17,7 @@ use crate::model::queue::{self, Slot};
 use crate::model::segment::{self, ItemMeta, States};
 use crate::model::session;
 use crate::model::view::ViewError;
-use crate::model::{Item, ItemId, ItemState, QueueName, RepoPath, Txn, View, item_index};
+use crate::model::{EventKind, Item, ItemId, ItemState, QueueName, RepoPath, Txn, View, item_index};
 
 /// A half of a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -202,8 +202,8 @@ fn rebuild_states(
     }
     let mut fails: HashMap<usize, u32> = HashMap::new();
     for event in events {
-        for id in event.data.get("items").and_then(serde_json::Value::as_array).into_iter().flatten() {
-            if let Some(slot) = id.as_str().and_then(|id| places.get(id)) {
+        for id in event.items() {
+            if let Some(slot) = places.get(id.as_str()) {
                 replay(&mut states, slot.index, event, fails.entry(slot.index).or_default(), limit);
             }
         }
@@ -214,12 +214,11 @@ fn rebuild_states(
 
 /// Does again what the log says was done to an item.
 fn replay(states: &mut States, at: usize, event: &Event, fails: &mut u32, limit: u32) {
-    let last = event.data.get("final").and_then(serde_json::Value::as_bool) == Some(true);
-    let to = match event.event.as_str() {
-        "done" => ItemState::Done,
-        "fail" => {
+    let to = match event.kind() {
+        Some(EventKind::Done) => ItemState::Done,
+        Some(EventKind::Fail) => {
             *fails += 1;
-            if last || *fails >= limit { ItemState::Failed } else { ItemState::Pending }
+            if event.is_final() || *fails >= limit { ItemState::Failed } else { ItemState::Pending }
         }
         _ => return,
     };

@@ -279,7 +279,7 @@ fn fall_back(store: &Store, look: &Inspection, tip: Option<ObjectId>) -> Option<
     let lost: Vec<&Candidate> =
         candidates[..position].iter().filter(|c| c.generation > chosen.generation).collect();
     let mut lost_events = lost_events(store, look, chosen, &lost);
-    lost_events.retain(|e| e.event != "upkeep");
+    lost_events.retain(|e| e.event != crate::model::EventKind::Upkeep);
     let exact = Some(chosen.id) == tip || candidates.iter().any(|c| Some(c.id) == tip);
     let unknown = !exact && look.hides_something();
     let history_sound = is_history_sound(store, &chosen.commit, &mut known);

@@ -192,7 +192,7 @@ fn mend(
     let mut codes: Vec<String> = look.findings.iter().map(|f| f.code.to_owned()).collect();
     codes.sort();
     codes.dedup();
-    let mut event = Event::new(now, None, "repair").with("mended", codes);
+    let mut event = Event::new(now, None, crate::model::EventKind::Repair).with("mended", codes);
     if !base.told.is_empty() {
         event = event.with("text", base.told.join("; "));
     }

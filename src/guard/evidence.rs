@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::git::changes::CommitChanges;
 use crate::model::event::Event;
-use crate::model::{ItemId, RepoPath, SessionName, item_index, queue};
+use crate::model::{EventKind, ItemId, RepoPath, SessionName, item_index, queue};
 use crate::store::{Store, StoreError};
 
 /// A place in the log, counted backwards: the higher, the longer ago.
@@ -117,30 +117,30 @@ impl Reader<'_> {
     /// Notes an event; false when the rest of the log has nothing that is asked for.
     fn event(&mut self, event: &Event) -> bool {
         self.age += 1;
-        if event.event == "expired" {
-            self.found.lost.extend(numbers(event, "leases"));
+        if event.event == EventKind::Expired {
+            self.found.lost.extend(event.leases());
             return true;
         }
         let Some(session) = &event.session else { return true };
-        match event.event.as_str() {
-            "rewrite" => self.rewrite(event),
+        match event.kind() {
+            Some(EventKind::Rewrite) => self.rewrite(event),
             _ if !self.sessions.contains(session.as_str()) => {}
-            "release" => {
-                for path in strings(event, "paths").filter_map(|p| RepoPath::parse(p).ok()) {
+            Some(EventKind::Release) => {
+                for path in event.paths() {
                     self.released.insert((session.clone(), path), self.age);
                 }
             }
-            "done" | "fail" | "drop" => {
-                for item in strings(event, "items").filter_map(|i| ItemId::parse(i).ok()) {
+            Some(EventKind::Done | EventKind::Fail | EventKind::Drop) => {
+                for item in event.items() {
                     self.given_back.insert((session.clone(), item), self.age);
                 }
             }
-            "session end" => {
+            Some(EventKind::SessionEnd) => {
                 self.ended.insert(session.clone(), self.age);
             }
-            "commit" => self.commit(event, session),
-            "claim" => self.claim(event, session),
-            "next" => self.next(event, session),
+            Some(EventKind::Commit) => self.commit(event, session),
+            Some(EventKind::Claim) => self.claim(event, session),
+            Some(EventKind::Next) => self.next(event, session),
             _ => {}
         }
         !self.missing.is_empty()

@@ -17,19 +17,19 @@ mod ops;
 mod query;
 mod records;
 
-pub use apply::{
-    Context, Fence, Identity, Intake, apply, apply_import, blockers_of, expiry, grant_prefetched,
-    plan_changes, preview_update, project,
-};
+pub use apply::{Intake, apply, apply_import, grant_prefetched, plan_changes, preview_update, project};
 pub(crate) use base::path;
 pub use base::{
-    Changes, ItemId, Layered, MemView, NameError, PathError, QueueName, RepoPath, Savepoint, SessionName,
-    Txn, View, ViewError, event, read_json, to_json, view,
+    Changes, Context, EventKind, EventWord, Identity, ItemId, Layered, MemView, NameError, PathError,
+    QueueName, RepoPath, RuleId, Savepoint, SessionName, Txn, View, ViewError, event, read_json, to_json,
+    view,
 };
 pub use ops::{
     Op, Outcome, choice, condition, filter, import_survey, op, outcome, plan as plan_op, reimport, update,
 };
 pub use query::{item_json, metrics, split, why};
+pub use records::conflict::{blockers_of, expiry};
+pub use records::fence::Fence;
 pub(crate) use records::severity;
 pub use records::{
     Item, ItemState, NewItem, area, claim, clone, cooldown, counters, dependencies, groups, header,

@@ -8,18 +8,15 @@ use serde_json::{Map, json};
 
 use crate::model::op::Finish;
 use crate::model::session::Verified;
-use crate::model::{ItemState, Op, Outcome, queue};
+use crate::model::{ItemState, Op, Outcome, RuleId, queue};
 
 use super::attempt::Attempt;
 use super::commit::Committed;
-use super::ownership::{SESSION_ENDED, why_lost};
+use super::ownership::why_lost;
 use super::passed_over::asked;
 use super::{AttemptResult, RunnerError};
 use crate::exec::End;
 use crate::exec::logs::{Logs, said};
-
-/// The rule by which `done` is refused until a verification has passed.
-const VERIFICATION: &str = "verification-required";
 
 /// How an attempt is to be finished, or that there is nothing left to finish.
 pub(super) enum Judged {
@@ -90,7 +87,11 @@ impl Attempt<'_> {
         data.insert("log".into(), json!(self.log.to_string_lossy()));
         let session = Some(self.hold.desk.slot.session.clone());
         // Nobody's leave is needed for it: with a remote it goes along with the next push.
-        self.hold.desk.store.defer(&Op::Record { session, event: "ran".into(), data })?;
+        self.hold.desk.store.defer(&Op::Record {
+            session,
+            event: crate::model::EventKind::Ran.into(),
+            data,
+        })?;
         Ok(())
     }
 
@@ -103,7 +104,7 @@ impl Attempt<'_> {
         let mut how = how;
         let mut outcome = self.submit_finish(&how)?;
         if let Outcome::Refused { rule, message, .. } = &outcome
-            && rule == VERIFICATION
+            && *rule == RuleId::VerificationRequired
         {
             how = match self.verify(message)? {
                 Judged::Finish(how, _) => how,
@@ -124,7 +125,7 @@ impl Attempt<'_> {
             }
             (Outcome::Lost { .. }, _) => AttemptResult::Lost,
             // The session was ended meanwhile, which gave the item back.
-            (Outcome::Refused { rule, .. }, _) if rule == SESSION_ENDED => AttemptResult::Lost,
+            (Outcome::Refused { rule: RuleId::SessionEnded, .. }, _) => AttemptResult::Lost,
             (other, _) => return Err(RunnerError::Refused(Box::new(other))),
         };
         let reason = match (result, how) {

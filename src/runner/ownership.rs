@@ -5,9 +5,6 @@ use crate::store::Store;
 
 use super::RunnerError;
 
-/// The rule by which a session that has ended is refused everything.
-pub(super) const SESSION_ENDED: &str = "session-ended";
-
 /// The state that an item has been left in by a session, which held it under this lease. `None`
 /// when anybody has been given it since.
 pub(super) fn left_by(

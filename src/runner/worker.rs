@@ -12,13 +12,12 @@ use crate::model::filter::Filter;
 use crate::model::op::TakeNext;
 use crate::model::outcome::Taken;
 use crate::model::shard::Shard;
-use crate::model::{ItemId, ItemState, Op, Outcome, cooldown, item_index, queue, session};
+use crate::model::{ItemId, ItemState, Op, Outcome, RuleId, cooldown, item_index, queue, session};
 use crate::store::Store;
 
 use super::hold::{Desk, Hold, Shared};
 use super::inflight::InFlight;
 use super::item::{ItemRun, Teller};
-use super::ownership::SESSION_ENDED;
 use super::scheduler::Rest;
 use super::slots::Slot;
 use super::{AttemptResult, Event, Job, RunnerError};
@@ -142,7 +141,7 @@ impl<'a> Worker<'a> {
                 self.store.keep_hint(&self.slot.session, known, hints);
                 Ok(items.into_iter().next())
             }
-            Outcome::Refused { rule, .. } if rule == SESSION_ENDED && pooled => Err(ended()),
+            Outcome::Refused { rule, .. } if rule == RuleId::SessionEnded && pooled => Err(ended()),
             other => Err(RunnerError::Refused(Box::new(other))),
         }
     }

@@ -123,7 +123,10 @@ fn build(path: &Path, sha256: bool, options: StoreOptions) -> Result<Store, Stor
     first.nonce = crate::store::random_hex(8);
     txn.put_json(header::KEY, &first);
     let time = crate::clock::now();
-    txn.record(crate::model::event::Event::new(time, None, "init").with("store", &first.store));
+    txn.record(
+        crate::model::event::Event::new(time, None, crate::model::EventKind::Init)
+            .with("store", &first.store),
+    );
     let (changes, events) = txn.finish();
     let empty = gix::ObjectId::empty_tree(store.objects.hash());
     let mut writer = Writer::new(&store);

@@ -128,7 +128,8 @@ impl Sim {
             let context = &Context { accepted, ..context.clone() };
             let before = txn.events().len();
             let outcome = apply(txn, op, context).expect("memory can be read");
-            let changed = txn.events()[before..].iter().any(|e| e.event != "expired");
+            let changed =
+                txn.events()[before..].iter().any(|e| e.event != git_coord::model::EventKind::Expired);
             if changed {
                 acts.push((act, op.clone()));
             }

@@ -247,10 +247,11 @@ impl Judge {
         for lease in was.difference(&is) {
             let Some((act, _)) = self.handed.get(lease).cloned() else { continue };
             let told = new.acts.iter().any(|(a, _)| *a == act);
-            let ran_out = new.events.iter().filter(|e| e.event == "expired").any(|e| {
-                let ids = e.data.get("leases").and_then(|l| l.as_array());
-                ids.is_some_and(|ids| ids.iter().any(|id| id.as_u64() == Some(*lease)))
-            });
+            let ran_out =
+                new.events.iter().filter(|e| e.event == git_coord::model::EventKind::Expired).any(|e| {
+                    let ids = e.data.get("leases").and_then(|l| l.as_array());
+                    ids.is_some_and(|ids| ids.iter().any(|id| id.as_u64() == Some(*lease)))
+                });
             if !told && !ran_out {
                 let what = format!("lease {lease} was handed out by act {act}, and goes to somebody else");
                 self.object(Invariant::Acknowledged, what);

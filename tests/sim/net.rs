@@ -122,7 +122,9 @@ impl Sim {
         let before = std::mem::replace(&mut self.remote, new);
         self.stats.states += 1;
         self.stats.cuts += u64::from(self.remote.cut.is_some());
-        self.stats.expired += self.remote.events.iter().filter(|e| e.event == "expired").count() as u64;
+        self.stats.expired +=
+            self.remote.events.iter().filter(|e| e.event == git_coord::model::EventKind::Expired).count()
+                as u64;
         let tip = self.remote.clone();
         self.note(|| {
             let acts: Vec<u64> = tip.acts.iter().map(|(act, _)| *act).collect();

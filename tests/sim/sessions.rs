@@ -266,7 +266,7 @@ impl Sim {
 
     /// Nobody may lose a lease that is safe by his own reckoning.
     pub fn check_expired(&mut self, state: &State) {
-        for event in state.events.iter().filter(|e| e.event == "expired") {
+        for event in state.events.iter().filter(|e| e.event == git_coord::model::EventKind::Expired) {
             let of_pool = event.session.as_ref().is_some_and(|s| s.as_str().starts_with("prefetch-"));
             let ids = event.data.get("leases").and_then(|l| l.as_array()).into_iter().flatten();
             for lease in ids.filter_map(serde_json::Value::as_u64) {
@@ -310,9 +310,11 @@ impl Sim {
                 let session = dice.chance(500).then_some(session);
                 Op::Import { session, items, queue: QueueName::parse("main").expect("a name") }
             }
-            9..=13 => {
-                Op::Record { session: Some(session), event: "progress".into(), data: serde_json::Map::new() }
-            }
+            9..=13 => Op::Record {
+                session: Some(session),
+                event: git_coord::model::EventKind::Progress.into(),
+                data: serde_json::Map::new(),
+            },
             14..=23 => {
                 let what = if dice.chance(500) { RenewWhat::All } else { RenewWhat::Due };
                 Op::Renew { session, what, ttl: None }
@@ -370,7 +372,7 @@ fn short(op: &Op) -> String {
             _ => format!("{session} releases all"),
         },
         Op::Next(next) => format!("{} takes {} ({} s)", next.session, next.count, next.ttl),
-        Op::Finish { session, items, how, .. } => format!("{session} {} {}", how.word(), items[0]),
+        Op::Finish { session, items, how, .. } => format!("{session} {} {}", how.event(), items[0]),
         Op::Renew { session, what, .. } => format!("{session} renews {what:?}"),
         Op::Import { items, .. } => format!("import from {}", items[0].item.id),
         other => format!("{other:?}").chars().take(30).collect(),

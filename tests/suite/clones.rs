@@ -67,7 +67,7 @@ fn without_the_remote_nothing_is_claimed_and_work_goes_on() {
     assert!(a.coord(&["sync"]).ok()["acts"].as_u64().unwrap() >= 3);
     hub.check("back");
     assert_eq!(b.coord(&["queue", "show", "T1"]).ok()["item"]["state"], "done");
-    let events: Vec<String> = b.events().iter().map(|e| e.event.clone()).collect();
+    let events: Vec<String> = b.events().iter().map(|e| e.event.as_str().to_owned()).collect();
     for event in ["commit", "progress", "done"] {
         assert_eq!(events.iter().filter(|e| *e == event).count(), 1, "{event} in {events:?}");
     }

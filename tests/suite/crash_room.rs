@@ -67,7 +67,7 @@ fn dies_with_guests(env: &TestEnv, n: u32, meanwhile: fn(&TestEnv)) -> bool {
     calls[3].ok();
     let count = |event: &str, session: &str| {
         let of = |e: &&git_coord::model::event::Event| {
-            e.event == event && e.session.as_ref().is_some_and(|s| s.as_str() == session)
+            e.event.as_str() == event && e.session.as_ref().is_some_and(|s| s.as_str() == session)
         };
         env.events().iter().filter(of).count()
     };

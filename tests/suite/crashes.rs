@@ -110,7 +110,7 @@ fn item(env: &TestEnv, id: &str) -> (String, u64) {
 fn told(env: &TestEnv, event: &str) -> usize {
     env.events()
         .iter()
-        .filter(|e| e.event == event && e.session.as_ref().is_none_or(|s| s.as_str() == "me"))
+        .filter(|e| e.event.as_str() == event && e.session.as_ref().is_none_or(|s| s.as_str() == "me"))
         .count()
 }
 

@@ -97,7 +97,7 @@ fn what_waited_in_a_push_that_died_is_not_done_again_after_many_others() {
     }
     a.coord(&["claim", "last"]).ok();
     hub.check("after many others");
-    assert_eq!(b.events().iter().filter(|e| e.event == "progress").count(), died);
+    assert_eq!(b.events().iter().filter(|e| e.event == git_coord::model::EventKind::Progress).count(), died);
 }
 
 /// The clock of the clone whose push died is two months slow; when it looks again, the history in
@@ -120,7 +120,7 @@ fn a_slow_clock_does_not_make_a_push_be_done_twice() {
     assert!(a.git_in(&hub.bare, &["rev-list", "refs/coord/state"]).lines().count() < 1000, "it was cut");
     slow(&["sync"]).call().ok();
     hub.check("settled");
-    assert_eq!(b.events().iter().filter(|e| e.event == "progress").count(), 1);
+    assert_eq!(b.events().iter().filter(|e| e.event == git_coord::model::EventKind::Progress).count(), 1);
 }
 
 /// A server that dies while it moves the ref leaves its lock file behind.

@@ -52,7 +52,8 @@ fn an_import_of_several_batches_is_one_act_and_again_it_is_none() {
     assert_eq!(commits(&env), before + 1, "one commit for all of it");
     env.check("after the import");
     env.fsck("after the import");
-    let events: Vec<_> = env.events().into_iter().filter(|e| e.event == "import").collect();
+    let events: Vec<_> =
+        env.events().into_iter().filter(|e| e.event == git_coord::model::EventKind::Import).collect();
     assert_eq!(events.len(), 1, "one event for all of it");
     let queues = serde_json::json!({"q0": 750, "q1": 750});
     assert_eq!((&events[0].data["added"], &events[0].data["queues"]), (&Value::from(1500), &queues));

@@ -173,7 +173,11 @@ fn a_file_of_many_batches_is_checked_as_a_whole_first() {
     let import =
         |lines: &str| env.run(&env.root).args(["queue", "import", "-", "--skip-bad"]).stdin(lines).call();
     assert_eq!(import(&lines).ok()["added"], 2_050);
-    assert_eq!(env.events().iter().filter(|e| e.event == "import").count(), 1, "it is one act");
+    assert_eq!(
+        env.events().iter().filter(|e| e.event == git_coord::model::EventKind::Import).count(),
+        1,
+        "it is one act"
+    );
     assert_eq!(import(&lines).ok()["known"], 2_050, "a second time adds nothing");
     assert_eq!(env.coord(&["status"]).ok()["queues"][0]["pending"], 2_050);
     // A circle at the end of it takes back all that came before.

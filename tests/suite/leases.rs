@@ -76,7 +76,11 @@ fn what_ran_out_is_not_shown_any_more() {
     let claims = env.coord_as("here", &["claims"]);
     assert_eq!(claims.ok()["claims"], serde_json::json!([]));
     assert_eq!(env.coord(&["queue", "show", "t"]).ok()["item"]["state"], "pending");
-    let lost = env.events().into_iter().find(|e| e.event == "expired").expect("the log tells of the expiry");
+    let lost = env
+        .events()
+        .into_iter()
+        .find(|e| e.event == git_coord::model::EventKind::Expired)
+        .expect("the log tells of the expiry");
     assert_eq!(lost.session.unwrap().as_str(), "gone");
 }
 

@@ -398,7 +398,7 @@ fn items_that_would_wait_for_each_other_are_refused_as_a_whole() {
     };
     let outcome = machine.apply(&op(&items), None);
     let Outcome::Refused { rule, message, .. } = outcome else { panic!("a cycle was let in: {outcome:?}") };
-    assert_eq!(rule, "cycle");
+    assert_eq!(rule.as_str(), "cycle");
     assert!(["i0", "i1", "i2"].iter().all(|i| message.contains(i)), "it names the items: {message}");
     // The same items in two imports: the second closes the circle.
     assert!(!machine.apply(&op(&items[..2]), None).is_refusal());

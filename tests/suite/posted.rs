@@ -78,7 +78,7 @@ fn what_waits_is_seen_by_the_clone_that_accepted_it() {
     let sent = a.coord(&["sync"]).ok().clone();
     assert_eq!((&sent["acts"], &sent["refused"]), (&2.into(), &0.into()));
     assert_eq!(a.coord(&["status"]).ok()["stale"], false);
-    assert_eq!(a.events().iter().filter(|e| e.event == "done").count(), 1);
+    assert_eq!(a.events().iter().filter(|e| e.event == git_coord::model::EventKind::Done).count(), 1);
     hub.check("after a repeated act");
 }
 

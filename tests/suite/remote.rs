@@ -51,7 +51,7 @@ fn a_state_that_is_gone_is_put_back() {
     b.coord(&["claim", "x"]).fails(4, "held");
     a.coord(&["claim", "y"]).ok();
     hub.check("put back");
-    assert_eq!(b.events().iter().filter(|e| e.event == "restored").count(), 1);
+    assert_eq!(b.events().iter().filter(|e| e.event == git_coord::model::EventKind::Restored).count(), 1);
 }
 
 #[test]

@@ -164,7 +164,9 @@ fn tasks_in_phases_run_in_the_order_of_their_needs() {
         let found: Vec<usize> = events
             .iter()
             .enumerate()
-            .filter(|(_, e)| e.event == kind && e.data["items"].as_array().unwrap().contains(&json!(item)))
+            .filter(|(_, e)| {
+                e.event.as_str() == kind && e.data["items"].as_array().unwrap().contains(&json!(item))
+            })
             .map(|(n, _)| n)
             .collect();
         assert_eq!(found.len(), 1, "{kind} {item} is in the log once");
@@ -219,7 +221,10 @@ fn a_misspelt_program_costs_no_attempt() {
     env.coord_as("me", &["work", "--", "no-such-program"]).fails(2, "usage");
     env.coord_as("me", &["work", "--", "./no-such-program"]).fails(2, "usage");
     assert_eq!(env.coord(&["queue", "show", "a"]).ok()["item"]["state"], "pending");
-    assert!(env.events().iter().all(|e| e.event != "next"), "it was not even handed out");
+    assert!(
+        env.events().iter().all(|e| e.event != git_coord::model::EventKind::Next),
+        "it was not even handed out"
+    );
 }
 
 #[test]

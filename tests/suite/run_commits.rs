@@ -289,7 +289,10 @@ fn the_commit_of_an_item_is_watched_over_as_its_command_is() {
     // Longer than the lease, and somebody else would take back what has run out.
     std::fs::write(env.temp().join("quick"), "").unwrap();
     assert_eq!(env.coord(&["run", "-j", "1", "--ttl", "4s"]).ok()["done"], 1);
-    assert!(env.events().iter().all(|e| e.event != "expired"), "the lease was renewed");
+    assert!(
+        env.events().iter().all(|e| e.event != git_coord::model::EventKind::Expired),
+        "the lease was renewed"
+    );
     assert_eq!(subjects(&env), "Make stopped\n");
     env.check("after slow hooks");
 }

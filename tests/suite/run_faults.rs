@@ -137,7 +137,8 @@ fn a_queue_that_asks_for_a_verification_gets_one() {
     assert_eq!([state("good"), state("bad"), state("slow")], ["done", "failed", "failed"]);
     let subjects = env.git(&["log", "--format=%s", "main..coord/run-1"]);
     assert_eq!(subjects, "Make good\n", "only what was verified stands on the branch");
-    let verified: Vec<_> = env.events().into_iter().filter(|e| e.event == "verify").collect();
+    let verified: Vec<_> =
+        env.events().into_iter().filter(|e| e.event == git_coord::model::EventKind::Verify).collect();
     assert_eq!(verified.len(), 3);
     assert_eq!(verified.iter().filter(|e| e.data["ok"] == true).count(), 1);
     let log = std::fs::read_to_string(env.store_dir().join("run-logs/good.1.log")).unwrap();

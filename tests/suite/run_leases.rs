@@ -22,8 +22,8 @@ fn a_lease_is_renewed_while_its_command_runs() {
     assert_eq!(call.ok()["items"][0]["attempt"], 1);
     assert_eq!(call.ok()["done"], 1);
     let events = env.events();
-    assert!(events.iter().any(|e| e.event == "renew"), "it was renewed");
-    assert!(events.iter().all(|e| e.event != "expired"), "nothing ran out");
+    assert!(events.iter().any(|e| e.event == git_coord::model::EventKind::Renew), "it was renewed");
+    assert!(events.iter().all(|e| e.event != git_coord::model::EventKind::Expired), "nothing ran out");
 }
 
 /// As with `next`: what is named goes before the queue's rule, and that before the setting.
@@ -45,7 +45,7 @@ fn the_length_of_leases_is_as_named_or_the_queues() {
     import(&env, &[json!({"id":"rule","title":"t","run":run})]);
     assert_eq!(env.coord(&["run", "-j", "1"]).ok()["items"][0]["attempt"], 1);
     assert_eq!(seconds(), 4);
-    assert!(env.events().iter().all(|e| e.event != "expired"), "nothing ran out");
+    assert!(env.events().iter().all(|e| e.event != git_coord::model::EventKind::Expired), "nothing ran out");
     import(&env, &[json!({"id":"named","title":"t","run":show})]);
     env.coord(&["run", "-j", "1", "--ttl", "90s"]).ok();
     assert_eq!(seconds(), 90);
@@ -60,7 +60,7 @@ fn verify_keeps_the_lease_while_its_command_runs() {
     assert_eq!(env.coord_as("me", &["next", "--ttl", "3s"]).items(), ["i"]);
     let check = "sleep 5; git-coord --session other claim elsewhere";
     env.coord_as("me", &["verify", "i", "--command", check]).ok();
-    assert!(env.events().iter().all(|e| e.event != "expired"), "nothing ran out");
+    assert!(env.events().iter().all(|e| e.event != git_coord::model::EventKind::Expired), "nothing ran out");
     env.coord_as("me", &["done", "i"]).ok();
     env.check("after a long check");
 }

@@ -152,7 +152,10 @@ fn after_kill_9_the_commands_die_and_the_next_run_goes_on_at_once() {
     env.check("after kill -9");
     std::fs::write(env.temp().join("go"), "").unwrap();
     assert_eq!(env.coord(&["run", "-j", "3"]).ok()["done"], 3, "the next run does everything");
-    assert!(env.events().iter().all(|e| e.event != "expired"), "no lease had to run out");
+    assert!(
+        env.events().iter().all(|e| e.event != git_coord::model::EventKind::Expired),
+        "no lease had to run out"
+    );
     env.check("after the next run");
 }
 
@@ -170,7 +173,10 @@ fn after_kill_9_leases_run_out_and_others_finish_the_work() {
     }
     let call = env.coord_as("other", &["work", "--wait", "20s", "--max", "2", "--", "true"]);
     assert_eq!(call.ok()["done"], 2, "{}", call.json);
-    assert!(env.events().iter().any(|e| e.event == "expired"), "the log tells why");
+    assert!(
+        env.events().iter().any(|e| e.event == git_coord::model::EventKind::Expired),
+        "the log tells why"
+    );
     env.check("after the leases ran out");
 }
 
@@ -208,7 +214,7 @@ fn until_go(env: &TestEnv, ids: &[&str]) {
 }
 
 fn done_events(env: &TestEnv) -> usize {
-    env.events().iter().filter(|e| e.event == "done").count()
+    env.events().iter().filter(|e| e.event == git_coord::model::EventKind::Done).count()
 }
 
 /// Who ends the session of a slot wants that worker to stop, and not the others.

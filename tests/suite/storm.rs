@@ -174,7 +174,7 @@ fn storm(items: usize, replay: usize) {
     let finished = hub.clones[0].events();
     let mut finished: Vec<String> = finished
         .iter()
-        .filter(|e| e.event == "done")
+        .filter(|e| e.event == git_coord::model::EventKind::Done)
         .flat_map(|e| e.data["items"].as_array().cloned().unwrap_or_else(|| vec![e.data["item"].clone()]))
         .map(|item| item.as_str().unwrap_or_default().to_owned())
         .collect();

@@ -34,7 +34,11 @@ fn record(number: u64) -> Op {
 
 /// The numbers of the events `mark` in the log, oldest first.
 fn marks(env: &TestEnv) -> Vec<u64> {
-    env.events().iter().filter(|e| e.event == "mark").map(|e| e.data["number"].as_u64().unwrap()).collect()
+    env.events()
+        .iter()
+        .filter(|e| e.event.as_str() == "mark")
+        .map(|e| e.data["number"].as_u64().unwrap())
+        .collect()
 }
 
 #[test]
@@ -138,7 +142,7 @@ fn nobody_notices_upkeep() {
                     let mut count = 0u64;
                     store
                         .log(|event| {
-                            if event.event == "mark" {
+                            if event.event.as_str() == "mark" {
                                 let number = event.data["number"].as_u64().unwrap();
                                 assert!(newest.is_none_or(|n| number + 1 == n), "the log skips or repeats");
                                 newest = Some(number);

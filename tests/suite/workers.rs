@@ -49,7 +49,7 @@ fn killed_workers_lose_no_item_and_finish_none_twice() {
     assert_eq!(record.counts.total(), ITEMS as u64);
     // The log tells of each item that it was done exactly once, by whoever was told so.
     let mut finished: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for event in env.events().iter().filter(|e| e.event == "done") {
+    for event in env.events().iter().filter(|e| e.event == git_coord::model::EventKind::Done) {
         let session = event.session.as_ref().unwrap().to_string();
         for item in event.data["items"].as_array().unwrap() {
             finished.entry(item.as_str().unwrap().to_owned()).or_default().push(session.clone());

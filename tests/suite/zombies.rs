@@ -115,7 +115,10 @@ fn clocks_a_day_apart_take_no_lease_that_is_renewed() {
     }
     at(&hub, 2, "right", &["sync"]).ok();
     assert_eq!(hub.clones[2].claimed().len(), 4);
-    assert!(hub.clones[2].events().iter().all(|e| e.event != "expired"), "nothing ran out");
+    assert!(
+        hub.clones[2].events().iter().all(|e| e.event != git_coord::model::EventKind::Expired),
+        "nothing ran out"
+    );
     hub.clones[2].check("clocks apart");
 }
 

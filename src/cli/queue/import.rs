@@ -127,7 +127,7 @@ fn base(app: &App, folder: &Path) -> CliResult<RepoPath> {
 /// Why nothing was imported. In a task list most needs follow from its order: they stand nowhere in
 /// the file, so they cannot be taken out.
 fn explained(error: ClientError, report: &Report) -> CliError {
-    let cycle = error.is_rule("cycle");
+    let cycle = error.is_rule(crate::model::RuleId::Cycle);
     let error = CliError::from(error);
     if cycle && report.format == Format::Markdown {
         error.hint(

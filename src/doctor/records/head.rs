@@ -41,7 +41,8 @@ pub fn mend(txn: &mut Txn<'_>, scan: &Scan, now: Timestamp) -> Result<(), ViewEr
             LogFault::Short { key, lines, wanted, .. } => {
                 let mut text: String = lines.iter().map(|line| format!("{line}\n")).collect();
                 // Places of events are counted: what is lost leaves a line that says so.
-                let gap = Event::new(now, None, "lost").with("text", "this event could not be read any more");
+                let gap = Event::new(now, None, crate::model::EventKind::Lost)
+                    .with("text", "this event could not be read any more");
                 let line = serde_json::Value::Object(gap.to_value()).to_string();
                 for _ in lines.len()..wanted {
                     text.push_str(&line);

@@ -1,29 +1,28 @@
 //! Claiming paths and giving them back.
 
-use super::leases::{loss_of_path, put, renew_due};
-use super::{Context, active, granted};
-use crate::model::apply::plan::Fence;
-use crate::model::base::{Event, RepoPath, SessionName, Txn, View, ViewError};
+use super::lease_ops::{loss_of_path, lost, put, renew_due};
+use super::refusal::{Ruling, active, refused};
+use crate::model::base::{Context, Event, EventKind, RepoPath, RuleId, SessionName, Txn, ViewError};
 use crate::model::ops::Outcome;
 use crate::model::ops::op::ClaimPaths;
-use crate::model::ops::outcome::{Blocker, Held};
-use crate::model::records::claim::{self, Claim, Grant, Holder, Mode};
-use crate::model::records::session::{Lease, Loss, Session};
-use crate::model::records::{header, session as sessions};
+use crate::model::records::claim::{self, Grant, Holder, Mode};
+use crate::model::records::conflict::{Held, blockers_of};
+use crate::model::records::header;
+use crate::model::records::session::{Lease, Session};
 
 /// Claims paths, all or nothing.
 ///
 /// # Errors
 /// When the state cannot be read.
-pub(super) fn claim(txn: &mut Txn<'_>, op: &ClaimPaths, context: &Context) -> Result<Outcome, ViewError> {
-    let mut session = granted!(active(txn, &op.session)?);
+pub(super) fn claim(txn: &mut Txn<'_>, op: &ClaimPaths, context: &Context) -> Ruling {
+    let mut session = active(txn, &op.session)?;
     super::prefetch::evict_overlapping(txn, &op.paths, context)?;
     let mut blockers = Vec::new();
     for path in &op.paths {
         blockers.extend(blockers_of(txn, path, &op.session, op.mode)?);
     }
     if !blockers.is_empty() {
-        return Ok(Outcome::Held { blockers });
+        return Err(Outcome::Held { blockers }.into());
     }
     renew_due(&mut session, context);
     let (known, new): (Vec<&RepoPath>, Vec<&RepoPath>) =
@@ -66,7 +65,7 @@ pub(super) fn claim(txn: &mut Txn<'_>, op: &ClaimPaths, context: &Context) -> Re
     }
     session.stats.grant(0, context.now);
     put(txn, &session)?;
-    let mut event = Event::new(context.now, Some(&op.session), "claim").with("paths", &op.paths);
+    let mut event = Event::new(context.now, Some(&op.session), EventKind::Claim).with("paths", &op.paths);
     if op.mode == Mode::Shared {
         event = event.with("mode", op.mode);
     }
@@ -106,58 +105,6 @@ fn held_by(session: &Session, path: &RepoPath, reason: Option<&String>) -> Optio
     })
 }
 
-/// What stands in the way of `session` holding `path` in `mode`.
-///
-/// # Errors
-/// When the state cannot be read.
-pub fn blockers_of(
-    view: &dyn View,
-    path: &RepoPath,
-    session: &SessionName,
-    mode: Mode,
-) -> Result<Vec<Blocker>, ViewError> {
-    let mut blockers: Vec<Blocker> =
-        Fence::around(view, session)?.and_then(|f| f.blocker(path)).into_iter().collect();
-    for claim in claim::overlapping(view, path)? {
-        for holder in claim.conflicts(session, mode) {
-            blockers.push(blocker(view, path, &claim, holder)?);
-        }
-    }
-    Ok(blockers)
-}
-
-fn blocker(view: &dyn View, path: &RepoPath, claim: &Claim, holder: &Holder) -> Result<Blocker, ViewError> {
-    Ok(Blocker {
-        path: path.clone(),
-        held: claim.path.clone(),
-        session: holder.session.clone(),
-        expires: expiry(view, holder)?,
-        reason: holder.reason.clone(),
-    })
-}
-
-/// When a hold ends unless renewed: the last of its leases.
-///
-/// # Errors
-/// When the state cannot be read.
-pub fn expiry(view: &dyn View, holder: &Holder) -> Result<Option<jiff::Timestamp>, ViewError> {
-    let Some(session) = sessions::get(view, &holder.session)? else { return Ok(None) };
-    let leases = session.leases.iter().filter(|l| holder.grants.iter().any(|g| g.lease == l.id));
-    Ok(leases.map(Lease::expires).max())
-}
-
-/// The outcome for things that a session does not hold: who holds them now is told with it.
-///
-/// # Errors
-/// When the state cannot be read.
-pub(super) fn lost(view: &dyn View, losses: Vec<Loss>, session: &SessionName) -> Result<Outcome, ViewError> {
-    let mut holders = Vec::new();
-    for path in losses.iter().filter_map(|l| l.path.as_ref()) {
-        holders.extend(blockers_of(view, path, session, Mode::Exclusive)?);
-    }
-    Ok(Outcome::Lost { losses, holders })
-}
-
 /// Gives claimed paths back.
 ///
 /// # Errors
@@ -167,8 +114,8 @@ pub(super) fn release(
     name: &SessionName,
     paths: Option<&[RepoPath]>,
     context: &Context,
-) -> Result<Outcome, ViewError> {
-    let mut session = granted!(active(txn, name)?);
+) -> Ruling {
+    let mut session = active(txn, name)?;
     let mut chosen: Vec<RepoPath> = match paths {
         Some(paths) => paths.to_vec(),
         None => session.leases.iter().flat_map(|l| l.paths.iter().cloned()).collect(),
@@ -179,20 +126,22 @@ pub(super) fn release(
     if let Some(path) = missing.first() {
         let with_item = |l: &&Lease| l.item.as_ref().is_some_and(|i| i.files.contains(path));
         if let Some(item) = session.leases.iter().find(with_item).and_then(|l| l.item.as_ref()) {
-            return Ok(Outcome::Refused {
-                rule: "held-with-item".into(),
-                message: format!("{path} is held with item {} and goes back with it", item.id),
-                hint: format!("git coord done {0}, or git coord drop {0}", item.id),
-            });
+            return Err(refused(
+                RuleId::HeldWithItem,
+                format!("{path} is held with item {} and goes back with it", item.id),
+                format!("git coord done {0}, or git coord drop {0}", item.id),
+            ));
         }
         let losses = missing.iter().map(|p| loss_of_path(&session, p)).collect();
-        return lost(txn, losses, name);
+        return Err(lost(txn, losses, name)?);
     }
     if chosen.is_empty() {
         return Ok(Outcome::Released { paths: chosen });
     }
+    let mut leases = Vec::new();
     for path in &chosen {
         let lease = session.path_lease(path).map(|l| l.id);
+        leases.extend(lease.filter(|id| !leases.contains(id)));
         claim::ungrant(txn, path, name, |g| Some(g.lease) == lease && g.item.is_none())?;
         for lease in &mut session.leases {
             lease.paths.retain(|p| p != path);
@@ -202,6 +151,8 @@ pub(super) fn release(
     renew_due(&mut session, context);
     put(txn, &session)?;
     header::next_generation(txn)?;
-    txn.record(Event::new(context.now, Some(name), "release").with("paths", &chosen));
+    txn.record(
+        Event::new(context.now, Some(name), EventKind::Release).with("paths", &chosen).with("leases", leases),
+    );
     Ok(Outcome::Released { paths: chosen })
 }

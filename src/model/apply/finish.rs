@@ -1,14 +1,12 @@
 //! Finishing items, or giving them back.
 
-use super::leases::{free, held_under, loss_of_item, put, renew_due};
-use super::{Context, active, granted};
-use crate::model::base::{Event, ItemId, SessionName, Txn, ViewError};
+use super::lease_ops::{free, held_under, loss_of_item, lost, put, renew_due};
+use super::refusal::{Ruling, active, refused, unknown};
+use crate::model::base::{Context, Event, ItemId, RuleId, SessionName, Txn, ViewError};
 use crate::model::ops::Outcome;
 use crate::model::ops::op::Finish;
-use crate::model::records::session::{Lease, LeasedItem, Session};
-use crate::model::records::{
-    ItemState, cooldown, dependencies, header, item_index, queue, session as sessions,
-};
+use crate::model::records::session::{self as sessions, Lease, LeasedItem, Session};
+use crate::model::records::{ItemState, cooldown, dependencies, header, item_index, queue};
 
 /// Finishes items, or gives them back; all or nothing, and only what is held under the lease that is
 /// named.
@@ -21,8 +19,8 @@ pub(super) fn finish(
     items: &[ItemId],
     (how, under): (&Finish, Option<u64>),
     context: &Context,
-) -> Result<Outcome, ViewError> {
-    let mut session = granted!(active(txn, name)?);
+) -> Ruling {
+    let mut session = active(txn, name)?;
     let mut states = Vec::new();
     let mut losses = Vec::new();
     let mut held: Vec<(Lease, LeasedItem)> = Vec::new();
@@ -35,7 +33,7 @@ pub(super) fn finish(
             continue;
         }
         let Some(slot) = item_index::find(txn, id)? else {
-            return Ok(Outcome::Unknown { what: "item".into(), name: id.to_string() });
+            return Err(unknown("item", id));
         };
         let (state, meta, _) = queue::placement(txn, &slot)?;
         // A repeated command, after an answer that did not arrive.
@@ -54,10 +52,10 @@ pub(super) fn finish(
         losses.push(loss);
     }
     if !losses.is_empty() {
-        return super::claim::lost(txn, losses, name);
+        return Err(lost(txn, losses, name)?);
     }
-    if let (Finish::Done, Some(refused)) = (how, unverified(txn, &held)?) {
-        return Ok(refused);
+    if matches!(how, Finish::Done) {
+        must_be_verified(txn, &held)?;
     }
     let mut unblocked = Vec::new();
     for (lease, item) in &held {
@@ -72,7 +70,9 @@ pub(super) fn finish(
         put(txn, &session)?;
         header::next_generation(txn)?;
         let ids: Vec<_> = held.iter().map(|(_, item)| item.id.to_string()).collect();
-        let mut event = Event::new(context.now, Some(name), how.word()).with("items", ids);
+        let leases: Vec<_> = held.iter().map(|(lease, _)| lease.id).collect();
+        let mut event =
+            Event::new(context.now, Some(name), how.event()).with("items", ids).with("leases", leases);
         if let Finish::Fail { reason, last } = how {
             event = event.with("reason", reason).with("final", last);
         }
@@ -82,8 +82,8 @@ pub(super) fn finish(
     Ok(Outcome::Finished { items: states, unblocked })
 }
 
-/// The refusal when a queue asks for a verification and an item has none that passed.
-fn unverified(txn: &Txn<'_>, held: &[(Lease, LeasedItem)]) -> Result<Option<Outcome>, ViewError> {
+/// Refuses when a queue asks for a verification and an item has none that passed.
+fn must_be_verified(txn: &Txn<'_>, held: &[(Lease, LeasedItem)]) -> Ruling<()> {
     for (_, item) in held {
         let rules = queue::must_get(txn, &item.slot.queue)?.rules;
         if !rules.verify || item.verified.as_ref().is_some_and(|v| v.ok) {
@@ -94,13 +94,10 @@ fn unverified(txn: &Txn<'_>, held: &[(Lease, LeasedItem)]) -> Result<Option<Outc
             None => format!("queue {} asks for a verification, and there was none", item.slot.queue),
         };
         let command = if rules.verify_command.is_some() { "" } else { " -- COMMAND" };
-        return Ok(Some(Outcome::Refused {
-            rule: "verification-required".into(),
-            message: format!("{}: {why}", item.id),
-            hint: format!("git coord verify {}{command}", item.id),
-        }));
+        let hint = format!("git coord verify {}{command}", item.id);
+        return Err(refused(RuleId::VerificationRequired, format!("{}: {why}", item.id), hint));
     }
-    Ok(None)
+    Ok(())
 }
 
 /// True when `state` is what `how` leads to.

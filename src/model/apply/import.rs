@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::Context;
 use super::cycle::Cycles;
-use crate::model::base::{Event, ItemId, QueueName, SessionName, Txn, ViewError};
+use super::refusal::{Ruling, Stop, refused};
+use crate::model::base::{Context, Event, EventKind, ItemId, QueueName, RuleId, SessionName, Txn, ViewError};
 use crate::model::ops::Outcome;
 use crate::model::ops::import_survey::Survey;
 use crate::model::ops::reimport::Again;
@@ -28,17 +28,9 @@ pub struct Intake<'a> {
 ///
 /// # Errors
 /// When the state cannot be read.
-pub(super) fn import(
-    txn: &mut Txn<'_>,
-    items: &[NewItem],
-    intake: Intake<'_>,
-    context: &Context,
-) -> Result<Outcome, ViewError> {
+pub(super) fn import(txn: &mut Txn<'_>, items: &[NewItem], intake: Intake<'_>, context: &Context) -> Ruling {
     let mut index = item_index::Index::default();
-    let fresh = match new_items(txn, &mut index, items, intake.again)? {
-        Ok(found) => found,
-        Err(refused) => return Ok(refused),
-    };
+    let fresh = new_items(txn, &mut index, items, intake.again)?;
     let added = fresh.len() as u64;
     let known = items.len() as u64 - added;
     if fresh.is_empty() {
@@ -53,11 +45,13 @@ pub(super) fn import(
     }
     let contents: Vec<&Item> = fresh.iter().map(|(item, _)| item.as_ref()).collect();
     if let Some(cycle) = Cycles::new(&contents, &members).find(txn)? {
-        return Ok(refused("cycle", format!("items would wait for each other: {cycle}")));
+        return Err(refusal(RuleId::Cycle, format!("items would wait for each other: {cycle}")));
     }
     let mut needs = Needs::new(&mut index);
     // Before needs are looked at: a group counts as it is after this import.
-    groups::add(txn, &members)?;
+    for set in groups::add(txn, &members)? {
+        dependencies::reopen(txn, &set)?;
+    }
     let mut groups: BTreeMap<(&QueueName, u32), Vec<&Item>> = BTreeMap::new();
     for (item, new) in &fresh {
         let queue = new.queue.as_ref().unwrap_or(intake.queue);
@@ -91,7 +85,7 @@ pub(super) fn import(
     header::next_generation(txn)?;
     let queues: BTreeMap<&str, u64> = queues.iter().map(|(q, n)| (q.as_str(), *n)).collect();
     txn.record(
-        Event::new(context.now, intake.session, "import")
+        Event::new(context.now, intake.session, EventKind::Import)
             .with("added", added)
             .with("known", known)
             .with("queues", queues),
@@ -99,9 +93,8 @@ pub(super) fn import(
     Ok(Outcome::Imported { added, known, unknown_needs: unknown, survey: Survey::default() })
 }
 
-fn refused(rule: &str, message: String) -> Outcome {
-    let hint = "take one of these needs out of the file and import again".into();
-    Outcome::Refused { rule: rule.into(), message, hint }
+fn refusal(rule: RuleId, message: String) -> Stop {
+    refused(rule, message, "take one of these needs out of the file and import again")
 }
 
 type Fresh<'a> = Vec<(Cow<'a, Item>, &'a NewItem)>;
@@ -112,7 +105,7 @@ fn new_items<'a>(
     index: &mut item_index::Index,
     items: &'a [NewItem],
     again: Option<&Again>,
-) -> Result<Result<Fresh<'a>, Outcome>, ViewError> {
+) -> Ruling<Fresh<'a>> {
     let ids: HashSet<&ItemId> = items.iter().map(|new| &new.item.id).collect();
     let mut fresh: Fresh<'a> = Vec::new();
     let mut seen: HashSet<&ItemId> = HashSet::new();
@@ -126,16 +119,14 @@ fn new_items<'a>(
             false => None,
         };
         let Some(id) = id else { continue };
-        match resolved(txn, index, &ids, &last, item, again)? {
-            Ok(item) if item.id == *id => fresh.push((item, new)),
-            Ok(item) => fresh.push((Cow::Owned(Item { id: id.clone(), ..item.into_owned() }), new)),
-            Err(refused) => return Ok(Err(refused)),
-        }
+        let resolved = resolved(txn, index, &ids, &last, item, again)?;
+        let renamed = || Cow::Owned(Item { id: id.clone(), ..resolved.clone().into_owned() });
+        fresh.push((if resolved.id == *id { resolved } else { renamed() }, new));
         if let Some(group) = &item.group {
             last.insert(group, id.clone());
         }
     }
-    Ok(Ok(fresh))
+    Ok(fresh)
 }
 
 /// The id under which an item is new, or `None` when it is known.
@@ -157,9 +148,9 @@ fn resolved<'a>(
     last: &HashMap<&str, ItemId>,
     item: &'a Item,
     again: Option<&Again>,
-) -> Result<Result<Cow<'a, Item>, Outcome>, ViewError> {
+) -> Ruling<Cow<'a, Item>> {
     if item.needs.is_empty() || (again.is_none() && !item.needs.iter().any(is_special)) {
-        return Ok(Ok(Cow::Borrowed(item)));
+        return Ok(Cow::Borrowed(item));
     }
     let now = |txn: &Txn<'_>, index: &mut item_index::Index, id| match again {
         Some(again) => again.need(txn, index, id),
@@ -172,7 +163,7 @@ fn resolved<'a>(
         let list: Vec<ItemId> = match Range::parse(need).filter(|_| !literal) {
             Some(range) if range.count() > RANGE_MAX => {
                 let message = format!("{}: {need} stands for {} items", item.id, range.count());
-                return Ok(Err(refused("range", format!("{message}, more than {RANGE_MAX}"))));
+                return Err(refusal(RuleId::Range, format!("{message}, more than {RANGE_MAX}")));
             }
             Some(range) => range.ids().map(|id| now(txn, index, id)).collect::<Result<_, _>>()?,
             None if need.as_str() == PREVIOUS && !literal => {
@@ -187,7 +178,7 @@ fn resolved<'a>(
         };
         needs.extend(list.into_iter().filter(|id| have.insert(id.clone())));
     }
-    Ok(Ok(Cow::Owned(Item { needs, ..item.clone() })))
+    Ok(Cow::Owned(Item { needs, ..item.clone() }))
 }
 
 /// Counting the needs of new items.

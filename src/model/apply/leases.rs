@@ -1,13 +1,14 @@
 //! Leases: running out, being taken back, being renewed.
 
-use crate::model::records::{ItemState, claim, cooldown, header, queue, session as sessions};
 use jiff::Timestamp;
 
-use super::{Context, active, granted};
-use crate::model::base::{Event, ItemId, SessionName, Txn, ViewError};
+use super::lease_ops::{free, is_due, loss_of_item, loss_of_path, lost, put};
+use super::refusal::{Ruling, active};
+use crate::model::base::{Context, Event, EventKind, SessionName, Txn, ViewError};
 use crate::model::ops::Outcome;
 use crate::model::ops::op::RenewWhat;
-use crate::model::records::session::{Lease, Loss, Session};
+use crate::model::records::session::{self as sessions, Lease, Loss, Session};
+use crate::model::records::{ItemState, cooldown, header, queue};
 
 /// Takes back every lease that has run out, except those of `alive`, which are renewed instead, as of when it
 /// was `seen`: a session whose command arrives is not dead, and nobody has taken its place yet. Those of a
@@ -75,7 +76,7 @@ fn expire(
     by: Option<&SessionName>,
     context: &Context,
 ) -> Result<(), ViewError> {
-    let mut event = Event::new(context.now, Some(&session.name), "expired");
+    let mut event = Event::new(context.now, Some(&session.name), EventKind::Expired);
     let mut paths = Vec::new();
     let mut items = Vec::new();
     let mut lost = Vec::new();
@@ -121,17 +122,6 @@ fn expire(
     Ok(())
 }
 
-/// Removes everything that stands in `claims/` under a lease.
-///
-/// # Errors
-/// When the state cannot be read.
-pub(super) fn free(txn: &mut Txn<'_>, session: &SessionName, lease: &Lease) -> Result<(), ViewError> {
-    for path in lease.all_paths() {
-        claim::ungrant(txn, path, session, |grant| grant.lease == lease.id)?;
-    }
-    Ok(())
-}
-
 /// Renews leases of a session.
 ///
 /// # Errors
@@ -142,8 +132,8 @@ pub(super) fn renew(
     what: &RenewWhat,
     ttl: Option<u64>,
     context: &Context,
-) -> Result<Outcome, ViewError> {
-    let mut session = granted!(active(txn, name)?);
+) -> Ruling {
+    let mut session = active(txn, name)?;
     let mut losses = Vec::new();
     if let RenewWhat::These { paths, items } = what {
         for path in paths.iter().filter(|p| session.path_lease(p).is_none()) {
@@ -154,7 +144,7 @@ pub(super) fn renew(
         }
     }
     if !losses.is_empty() {
-        return super::claim::lost(txn, losses, name);
+        return Err(lost(txn, losses, name)?);
     }
     let chosen = |lease: &Lease| match what {
         RenewWhat::All => true,
@@ -176,62 +166,6 @@ pub(super) fn renew(
     put(txn, &session)?;
     header::next_generation(txn)?;
     let ids: Vec<u64> = renewed.iter().map(|(id, _)| *id).collect();
-    txn.record(Event::new(context.now, Some(name), "renew").with("leases", ids));
+    txn.record(Event::new(context.now, Some(name), EventKind::Renew).with("leases", ids));
     Ok(Outcome::Renewed { leases: renewed })
-}
-
-/// What a session is told about a path that it does not hold.
-pub(super) fn loss_of_path(session: &Session, path: &crate::model::base::RepoPath) -> Loss {
-    session.path_loss(path).cloned().map(|loss| Loss { path: Some(path.clone()), ..loss }).unwrap_or_else(
-        || Loss {
-            path: Some(path.clone()),
-            item: None,
-            lease: 0,
-            at: session.started,
-            by: None,
-            why: "this session has no claim of it".into(),
-        },
-    )
-}
-
-/// The lease of a session on an item; where one is named, only that one.
-pub(super) fn held_under<'a>(session: &'a Session, item: &ItemId, under: Option<u64>) -> Option<&'a Lease> {
-    session.item_lease(item).filter(|lease| under.is_none_or(|id| lease.id == id))
-}
-
-/// What a session is told about an item that it does not hold.
-pub(super) fn loss_of_item(session: &Session, item: &ItemId) -> Loss {
-    session.item_loss(item).cloned().unwrap_or_else(|| Loss {
-        path: None,
-        item: Some(item.clone()),
-        lease: 0,
-        at: session.started,
-        by: None,
-        why: "this session does not hold it".into(),
-    })
-}
-
-/// Writes the record of a session whose leases may have been renewed. A lease can run out sooner than
-/// before: when the clock was set back, or it is another clone's.
-///
-/// # Errors
-/// When the state cannot be read.
-pub(super) fn put(txn: &mut Txn<'_>, session: &Session) -> Result<(), ViewError> {
-    if let Some(first) = session.leases.iter().map(Lease::expires).min() {
-        header::record_expiry(txn, first)?;
-    }
-    sessions::put(txn, session);
-    Ok(())
-}
-
-/// Renews the leases of a session that are past half of their time, as part of another operation.
-pub(super) fn renew_due(session: &mut Session, context: &Context) {
-    for lease in session.leases.iter_mut().filter(|l| is_due(l, context)) {
-        lease.renew(context);
-    }
-}
-
-/// True when a lease is past half of its time, or its times are another clone's.
-pub(super) fn is_due(lease: &Lease, context: &Context) -> bool {
-    lease.clone != context.clone || lease.is_due(context.now)
 }

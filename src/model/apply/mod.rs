@@ -9,77 +9,37 @@
 //! - an item is in one state at any time, and the counters follow every change;
 //! - a lease number is never given twice, and who lost a lease can do nothing under it.
 
+mod assignment;
+mod candidate;
 mod claim;
 mod cycle;
 mod finish;
+mod grant;
+mod hints;
 mod import;
 mod landing;
+mod lease_ops;
 mod leases;
 mod named;
 mod next;
 mod plan;
 mod prefetch;
+mod refusal;
 mod search;
 mod session;
 mod settings;
 mod update;
 
-pub use claim::{blockers_of, expiry};
-pub use import::Intake;
-pub use plan::{Fence, changes as plan_changes};
-pub use prefetch::grant_prefetched;
-use std::collections::BTreeSet;
-pub use update::preview_update;
-
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
-use crate::model::base::{Event, SessionName, Txn, ViewError};
+use self::refusal::{Ruling, outcome_of};
+use crate::model::base::{Context, Event, SessionName, Txn, ViewError};
 use crate::model::ops::{Op, Outcome};
 use crate::model::records::{NewItem, header, session as sessions};
-
-/// What an operation needs to know beyond the state.
-#[derive(Debug, Clone)]
-pub struct Context {
-    /// The wall clock.
-    pub now: Timestamp,
-    /// This clone, when a remote decides between several.
-    pub clone: Option<String>,
-    /// Leases of other clones, with their numbers of renewals, that this clone has watched
-    /// unchanged for longer than they last. Clocks of two machines are never compared.
-    pub stale: BTreeSet<(u64, u64)>,
-    /// Items that this clone keeps ready for those who ask for the same, see [`crate::model::records::prefetch`].
-    pub prefetch: usize,
-    /// The session as which the operation is submitted, when a worktree is bound to it.
-    pub identity: Option<Identity>,
-    /// When the operation was accepted, if nobody has waited for it since: what is only recorded tells that
-    /// its session was alive then, and not that it is.
-    pub accepted: Option<Timestamp>,
-}
-
-/// A session, and what shows that it is the one that a worktree was bound to: a name can be started anew
-/// elsewhere.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity {
-    /// Its name.
-    pub session: SessionName,
-    /// The token that was drawn when the worktree was bound.
-    pub token: String,
-}
-
-impl Identity {
-    /// True when the session of that name is at work, and bound to another worktree.
-    pub fn is_displaced_by(&self, record: &sessions::Session) -> bool {
-        record.is_bound() && record.token != self.token
-    }
-}
-
-impl Context {
-    /// The context of a store that decides by itself.
-    pub fn local(now: Timestamp) -> Self {
-        Context { now, clone: None, stale: BTreeSet::new(), prefetch: 0, identity: None, accepted: None }
-    }
-}
+pub use import::Intake;
+pub use plan::changes as plan_changes;
+pub use prefetch::grant_prefetched;
+pub use update::preview_update;
 
 /// Applies one operation. A refused one is rolled back.
 ///
@@ -102,11 +62,11 @@ pub fn apply(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, V
     };
     guarded(txn, &alive, seen, context, |txn| match displaced {
         Some(outcome) => Ok(outcome),
-        None => dispatch(txn, op, context),
+        None => outcome_of(dispatch(txn, op, context)),
     })
 }
 
-/// The refusal of an operation from a worktree whose session was started anew elsewhere: it is not that
+/// The refusal of an operation from a worktree whose session was started again elsewhere: it is not that
 /// session, whatever its name.
 fn displaced(txn: &Txn<'_>, op: &Op, context: &Context) -> Result<Option<Outcome>, ViewError> {
     let Some(identity) = &context.identity else { return Ok(None) };
@@ -140,7 +100,7 @@ pub fn apply_import(
     context: &Context,
 ) -> Result<Outcome, ViewError> {
     let alive: Vec<&SessionName> = intake.session.into_iter().collect();
-    guarded(txn, &alive, context.now, context, |txn| import::import(txn, items, intake, context))
+    guarded(txn, &alive, context.now, context, |txn| outcome_of(import::import(txn, items, intake, context)))
 }
 
 /// Shows a state as it will be when something that was accepted without the remote has gone out.
@@ -150,10 +110,10 @@ pub fn apply_import(
 /// When the state cannot be read.
 pub fn project(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<(), ViewError> {
     let point = txn.savepoint();
-    let outcome = match op {
-        Op::PrefetchGrant(out) => prefetch::grant_all(txn, out, None)?,
-        other => dispatch(txn, other, context)?,
-    };
+    let outcome = outcome_of(match op {
+        Op::PrefetchGrant(out) => prefetch::grant_all(txn, out, None),
+        other => dispatch(txn, other, context),
+    })?;
     if outcome.is_refusal() {
         txn.rollback(point);
     }
@@ -193,7 +153,7 @@ fn notice(txn: &mut Txn<'_>, session: Option<&SessionName>, context: &Context) -
     Ok(())
 }
 
-fn dispatch(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, ViewError> {
+fn dispatch(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Ruling {
     match op {
         Op::StartSession(start) => session::start(txn, start, context),
         Op::Assign(to) => session::assign(txn, to, context),
@@ -214,7 +174,7 @@ fn dispatch(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, Vi
         Op::Sweep => Ok(Outcome::Done),
         Op::Record { session, event, data } => {
             header::next_generation(txn)?;
-            let mut entry = Event::new(happened(context), session.as_ref(), event);
+            let mut entry = Event::new(happened(context), session.as_ref(), event.clone());
             entry.data = data.clone();
             txn.record(entry);
             Ok(Outcome::Done)
@@ -225,32 +185,6 @@ fn dispatch(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, Vi
         }
         Op::Update(update) => update::update(txn, update, context),
         Op::Landing(step) => landing::landing(txn, step, context),
-        Op::Plan(op) => plan::plan(txn, op, context),
+        Op::Plan(op) => Ok(plan::plan(txn, op, context)?),
     }
 }
-
-/// The record of a session that is at work, or the outcome that says why there is none. Nobody works
-/// as a pool: its record would be changed in two ways at once.
-fn active(txn: &Txn<'_>, name: &SessionName) -> Result<Result<sessions::Session, Outcome>, ViewError> {
-    Ok(match sessions::get(txn, name)? {
-        Some(session) if session.prefetch => Err(session::reserved_for_prefetch(name)),
-        Some(session) if session.state == sessions::SessionState::Active => Ok(session),
-        Some(_) => Err(Outcome::Refused {
-            rule: "session-ended".into(),
-            message: format!("session {name} has ended"),
-            hint: format!("git coord session start {name}"),
-        }),
-        None => Err(Outcome::Unknown { what: "session".into(), name: name.to_string() }),
-    })
-}
-
-/// Unwraps the inner result of [`active`], returning the refusal.
-macro_rules! granted {
-    ($result:expr) => {
-        match $result {
-            Ok(value) => value,
-            Err(outcome) => return Ok(outcome),
-        }
-    };
-}
-use granted;

@@ -1,91 +1,81 @@
 //! Taking exactly one item, asked for by its id.
 
-use super::claim::blockers_of;
-use super::leases::put;
-use super::next::unassigned;
-use super::search::Found;
-use crate::model::base::{ItemId, RepoPath, Txn, ViewError};
+use super::assignment::unassigned;
+use super::candidate::Found;
+use super::lease_ops::put;
+use super::refusal::{Ruling, Stop, refused, unknown};
+use crate::model::base::{EventKind, ItemId, RepoPath, RuleId, Txn, ViewError};
 use crate::model::ops::Outcome;
 use crate::model::ops::choice::ChosenBecause;
 use crate::model::ops::op::TakeNext;
-use crate::model::ops::outcome::{Blocker, Taken};
+use crate::model::ops::outcome::Taken;
 use crate::model::records::claim::Mode;
+use crate::model::records::conflict::{Blocker, blockers_of};
 use crate::model::records::segment::ItemMeta;
-use crate::model::records::session::Session;
-use crate::model::records::{Item, ItemState, header, item_index, queue, session as sessions};
+use crate::model::records::session::{self as sessions, Session};
+use crate::model::records::{Item, ItemState, header, item_index, queue};
 
-/// What became of the wish.
+/// An item that was asked for and may be had.
 pub(super) enum Named {
     /// It is free. True: it is help for others.
-    Free(Found, bool),
-    /// It is not to be had, or the session has it already.
-    Answer(Outcome),
+    Free(Box<Found>, bool),
+    /// The session has it already.
+    Mine(Box<Taken>),
 }
 
 /// Looks for an item that is asked for by its id.
 ///
 /// # Errors
 /// When the state cannot be read.
-pub(super) fn find(
-    txn: &mut Txn<'_>,
-    session: &Session,
-    op: &TakeNext,
-    id: &ItemId,
-) -> Result<Named, ViewError> {
+pub(super) fn find(txn: &mut Txn<'_>, session: &Session, op: &TakeNext, id: &ItemId) -> Ruling<Named> {
     let Some(slot) = item_index::find(txn, id)? else {
-        return Ok(Named::Answer(Outcome::Unknown { what: "item".into(), name: id.to_string() }));
+        return Err(unknown("item", id));
     };
     let (state, meta, priority) = queue::placement(txn, &slot)?;
     let item = queue::item(txn, &slot)?;
     let found = Found { slot, item, priority, because: ChosenBecause::Named };
     if state == ItemState::Claimed {
-        return Ok(Named::Answer(match mine(txn, session, &found, &meta)? {
-            Some(taken) => {
-                Outcome::Taken { items: vec![taken], reason: None, passed: Vec::new(), hints: None }
-            }
-            None => Outcome::Held { blockers: holders(txn, &found.item, &meta)? },
-        }));
+        return match mine(txn, session, &found, &meta)? {
+            Some(taken) => Ok(Named::Mine(Box::new(taken))),
+            None => Err(Outcome::Held { blockers: holders(txn, &found.item, &meta)? }.into()),
+        };
     }
     if state != ItemState::Pending {
-        return Ok(Named::Answer(not_free(id, state, &meta)));
+        return Err(not_free(id, state, &meta));
     }
     let mut blockers = Vec::new();
     for file in &found.item.files {
         blockers.extend(blockers_of(txn, file, &session.name, Mode::Exclusive)?);
     }
     if !blockers.is_empty() {
-        return Ok(Named::Answer(Outcome::Held { blockers }));
+        return Err(Outcome::Held { blockers }.into());
     }
     if let Some((held, most)) = session.filled(&queue::must_get(txn, &found.slot.queue)?) {
         let queue = &found.slot.queue;
-        return Ok(Named::Answer(refused(
-            "max-held",
+        return Err(refused(
+            RuleId::MaxHeld,
             format!("{id}: this session holds {held} items of queue {queue}, and may hold {most}"),
             "finish one of them first, or give it back: git coord queue list --mine",
-        )));
+        ));
     }
-    Ok(match unassigned(session, op, &found)? {
-        Some(why) if !session.help_others => Named::Answer(refused(
-            "outside-assignment",
+    match unassigned(session, op, &found)? {
+        Some(why) if !session.help_others => Err(refused(
+            RuleId::OutsideAssignment,
             format!("{id}: {why}"),
             "let the session help others: git coord session start NAME --help-others",
         )),
-        other => Named::Free(found, other.is_some()),
-    })
+        other => Ok(Named::Free(Box::new(found), other.is_some())),
+    }
 }
 
-fn refused(rule: &str, message: String, hint: &str) -> Outcome {
-    Outcome::Refused { rule: rule.into(), message, hint: hint.into() }
-}
-
-fn not_free(id: &ItemId, state: ItemState, meta: &ItemMeta) -> Outcome {
+fn not_free(id: &ItemId, state: ItemState, meta: &ItemMeta) -> Stop {
     let message = match (state, meta.until, &meta.why) {
         (ItemState::Blocked, Some(until), _) => format!("{id} is not offered before {until}"),
         (ItemState::Blocked, None, _) => format!("{id} waits for others that are not done"),
         (state, _, Some(why)) => format!("{id} is {state}: {why}"),
         (state, _, None) => format!("{id} is {state}"),
     };
-    refused("not-free", message, &format!("see what it waits for: git coord queue why {id}"))
+    refused(RuleId::NotFree, message, format!("see what it waits for: git coord queue why {id}"))
 }
 
 /// The item as it was handed to this session, when it holds it: asking again changes nothing.
@@ -110,7 +100,8 @@ fn mine(
     if sessions::get(txn, &session.name)?.as_ref() != Some(session) {
         put(txn, session)?;
         header::next_generation(txn)?;
-        let event = crate::model::base::event::Event::new(lease.renewed, Some(&session.name), "renew");
+        let event =
+            crate::model::base::event::Event::new(lease.renewed, Some(&session.name), EventKind::Renew);
         txn.record(event.with("leases", [lease.id]));
     }
     Ok(Some(taken))

@@ -1,53 +1,53 @@
 //! Taking the next items, each with its files, in one act.
 
-use super::leases::renew_due;
-use super::search::{Eligibility, Found, Search, still_true};
-use super::{Context, active, granted, named, prefetch};
-use crate::model::base::{QueueName, Txn, ViewError, to_json};
+use super::assignment::{areas_of, queues_of};
+use super::candidate::Eligibility;
+use super::grant::{record_taken, take};
+use super::hints::{eligibility_text, merge, still_true};
+use super::lease_ops::renew_due;
+use super::refusal::{Ruling, active, refused, unknown};
+use super::search::Search;
+use super::{named, prefetch};
+use crate::model::base::{Context, RuleId, Txn, ViewError};
 use crate::model::ops::Outcome;
-use crate::model::ops::choice::{Passed, SearchBookmark, SearchHints, SkipCounts};
+use crate::model::ops::choice::{Passed, SearchHints, SkipCounts};
 use crate::model::ops::op::TakeNext;
 use crate::model::ops::outcome::{EmptyReason, Taken};
 use crate::model::records::area::Areas;
-use crate::model::records::claim::{self, Grant, Holder, Mode};
-use crate::model::records::counters::{self, Kind};
+use crate::model::records::header;
 use crate::model::records::queue::{self, Queue};
-use crate::model::records::segment::ItemMeta;
-use crate::model::records::session::{Lease, LeasedItem, Session};
-use crate::model::records::{ItemState, header};
-
-/// Bytes of a title that a lease keeps.
-const TITLE: usize = 80;
+use crate::model::records::session::Session;
 
 /// Takes the next items for a session.
 ///
 /// # Errors
 /// When the state cannot be read.
-pub(super) fn next(txn: &mut Txn<'_>, op: &TakeNext, context: &Context) -> Result<Outcome, ViewError> {
-    let mut session = granted!(active(txn, &op.session)?);
+pub(super) fn next(txn: &mut Txn<'_>, op: &TakeNext, context: &Context) -> Ruling {
+    let mut session = active(txn, &op.session)?;
     for name in &op.queues {
         if queue::get(txn, name)?.is_none() {
-            return Ok(Outcome::Unknown { what: "queue".into(), name: name.to_string() });
+            return Err(unknown("queue", name));
         }
     }
     renew_due(&mut session, context);
     let Searched { taken, reason, passed, hints } = match &op.choice.item {
         Some(id) => {
             prefetch::evict(txn, context, |l| l.item.as_ref().is_some_and(|i| i.id == *id))?;
-            let (found, help) = match named::find(txn, &session, op, id)? {
-                named::Named::Free(found, help) => (found, help),
-                named::Named::Answer(outcome) => return Ok(outcome),
-            };
-            let taken = vec![take(txn, &mut session, found, op, help, context)?];
-            Searched { taken, ..Searched::default() }
+            match named::find(txn, &session, op, id)? {
+                named::Named::Free(found, help) => {
+                    let taken = vec![take(txn, &mut session, *found, op, help, context)?];
+                    Searched { taken, ..Searched::default() }
+                }
+                named::Named::Mine(taken) => {
+                    let items = vec![*taken];
+                    return Ok(Outcome::Taken { items, reason: None, passed: Vec::new(), hints: None });
+                }
+            }
         }
-        None => match search(txn, &mut session, op, context)? {
-            Ok(result) => result,
-            Err(refused) => return Ok(refused),
-        },
+        None => search(txn, &mut session, op, context)?,
     };
     if !taken.is_empty() {
-        prefetch::record_taken(txn, &mut session, &taken, context.now)?;
+        record_taken(txn, &mut session, &taken, context.now)?;
         prefetch::refill(txn, op, prefetch::Surplus::GoesBack, context)?;
     }
     Ok(Outcome::Taken { items: taken, reason, passed, hints })
@@ -63,20 +63,12 @@ struct Searched {
 }
 
 /// Searches and takes until there are enough.
-fn search(
-    txn: &mut Txn<'_>,
-    session: &mut Session,
-    op: &TakeNext,
-    context: &Context,
-) -> Result<Result<Searched, Outcome>, ViewError> {
+fn search(txn: &mut Txn<'_>, session: &mut Session, op: &TakeNext, context: &Context) -> Ruling<Searched> {
     let own = areas_of(session)?;
-    let asked = match Areas::new(&op.choice.areas) {
-        Ok(areas) => areas,
-        Err(e) => {
-            let hint = "write a pattern such as 'src/payments/**'".into();
-            return Ok(Err(Outcome::Refused { rule: "area".into(), message: e.to_string(), hint }));
-        }
+    let bad = |e: crate::model::records::area::AreaError| {
+        refused(RuleId::Area, e.to_string(), "write a pattern such as 'src/payments/**'")
     };
+    let asked = Areas::new(&op.choice.areas).map_err(bad)?;
     let eligibility = eligibility_text(op, session);
     let mut known = still_true(txn, session, &op.choice.hints, &eligibility)?;
     let mut taken = prefetch::offer(txn, session, op, (&own, &asked), context, None)?;
@@ -123,7 +115,7 @@ fn search(
         released: head.released,
         ranges: known,
     });
-    Ok(Ok(Searched { taken, reason, passed, hints }))
+    Ok(Searched { taken, reason, passed, hints })
 }
 
 /// What a search passed over.
@@ -133,113 +125,6 @@ struct Told {
     passed: Vec<Passed>,
     full: Vec<Queue>,
     open: Vec<Queue>,
-}
-
-/// Puts what a search found out in the place of what was known before.
-pub(super) fn merge(known: &mut Vec<SearchBookmark>, new: Vec<SearchBookmark>) {
-    known.retain(|k| !new.iter().any(|n| (&n.queue, n.priority, n.help) == (&k.queue, k.priority, k.help)));
-    known.extend(new);
-}
-
-/// Everything that decides which items are passed over, as text: the call without what may differ
-/// from call to call, and the assignment. A wish that is added to the operation is part of it.
-pub(super) fn eligibility_text(op: &TakeNext, session: &Session) -> String {
-    let mut bare = TakeNext { count: 0, ttl: 0, queues: Vec::new(), ..op.clone() };
-    bare.choice.hints = Vec::new();
-    bare.choice.explain = false;
-    let text = to_json(&(bare, &session.areas, session.shard));
-    String::from_utf8_lossy(&text).into_owned()
-}
-
-/// The compiled areas of a session.
-pub(super) fn areas_of(session: &Session) -> Result<Areas, ViewError> {
-    Areas::new(&session.areas).map_err(|e| ViewError::damaged(format!("sessions/{}.json", session.name), e))
-}
-
-/// Seconds of a lease on an item of this queue.
-pub(super) fn ttl_of(op: &TakeNext, queue: &Queue) -> u64 {
-    if op.choice.exact_ttl { op.ttl } else { queue.rules.ttl.unwrap_or(op.ttl) }
-}
-
-/// The queues to take from: as asked, else the session's, else all.
-pub(super) fn queues_of(
-    txn: &Txn<'_>,
-    op: &TakeNext,
-    session: &Session,
-    help: bool,
-) -> Result<Vec<Queue>, ViewError> {
-    let own: &[QueueName] = if help { &[] } else { &session.queues };
-    let wanted = if op.queues.is_empty() { own } else { &op.queues };
-    let mut list = Vec::new();
-    if wanted.is_empty() {
-        list = queue::all(txn)?;
-    }
-    // A session may be assigned to a queue before the first import into it.
-    for name in wanted {
-        list.extend(queue::get(txn, name)?);
-    }
-    list.retain(|queue| !op.filter.except_queues.contains(&queue.name));
-    Ok(list)
-}
-
-/// Gives an item and its files to the session, under a lease of its own.
-pub(super) fn take(
-    txn: &mut Txn<'_>,
-    session: &mut Session,
-    found: Found,
-    op: &TakeNext,
-    help: bool,
-    context: &Context,
-) -> Result<Taken, ViewError> {
-    let Found { slot, item, priority, because } = found;
-    let ttl = ttl_of(op, &queue::must_get(txn, &slot.queue)?);
-    let generation = header::next_generation(txn)?;
-    let mut attempt = 0;
-    let kind = Kind::of(&item);
-    queue::transition_of(txn, &slot, Some(&kind), ItemState::Claimed, |meta: &mut ItemMeta| {
-        // What is only kept ready is not tried yet.
-        meta.attempt += u32::from(!session.prefetch);
-        attempt = meta.attempt;
-        meta.by = Some(session.name.clone());
-        meta.lease = Some(generation);
-        meta.at = None;
-    })?;
-    let mut files = item.files.clone();
-    files.sort();
-    files.dedup();
-    for file in &files {
-        let holder = Holder {
-            session: session.name.clone(),
-            mode: Mode::Exclusive,
-            since: context.now,
-            grants: vec![Grant { lease: generation, item: Some(item.id.clone()), mode: Mode::Exclusive }],
-            reason: None,
-        };
-        claim::grant(txn, file, holder)?;
-        session.forget_losses(file);
-    }
-    session.lost.retain(|l| l.item.as_ref() != Some(&item.id));
-    let lease = Lease {
-        id: generation,
-        mode: Mode::Exclusive,
-        since: context.now,
-        renewed: context.now,
-        renewals: 0,
-        ttl,
-        clone: context.clone.clone(),
-        paths: Vec::new(),
-        item: Some(LeasedItem {
-            id: item.id.clone(),
-            slot: slot.clone(),
-            verified: None,
-            files,
-            title: Some(counters::short(&item.title, TITLE)),
-            kind: Some(kind),
-        }),
-    };
-    let expires = lease.expires();
-    session.leases.push(lease);
-    Ok(Taken { item, queue: slot.queue, priority, attempt, lease: generation, expires, because, help })
 }
 
 /// Says why there is nothing more to take.
@@ -266,29 +151,6 @@ fn explain(txn: &Txn<'_>, told: Told) -> Result<EmptyReason, ViewError> {
     })
 }
 
-/// Why an item is not for a session because of its assignment; `None`: it is, or the session
-/// may help others.
-pub(super) fn unassigned(
-    session: &Session,
-    op: &TakeNext,
-    found: &Found,
-) -> Result<Option<String>, ViewError> {
-    let item = &found.item;
-    let queue = &found.slot.queue;
-    let wanted = if op.queues.is_empty() { &session.queues } else { &op.queues };
-    if !wanted.is_empty() && !wanted.contains(queue) {
-        return Ok(Some(format!("it is in queue {queue}, which is not this session's")));
-    }
-    if !areas_of(session)?.admits(&item.files) {
-        return Ok(Some("it lies outside this session's area".into()));
-    }
-    let other = session.shard.filter(|shard| !shard.has(item));
-    Ok(other.map(|shard| {
-        let other = || format!("it does not belong to this session's shard {shard}");
-        session.without_shard().unwrap_or_else(other)
-    }))
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
@@ -296,7 +158,7 @@ mod tests {
     use super::*;
     use crate::model::apply;
     use crate::model::base::view::Kind as Stands;
-    use crate::model::base::{Blob, Entry, MemView, SessionName, View};
+    use crate::model::base::{Blob, Entry, MemView, QueueName, SessionName, View};
     use crate::model::ops::Op;
     use crate::model::ops::op::StartSession;
     use crate::model::records::header::StateHeader;

@@ -6,21 +6,14 @@
 //! up to where there was nothing for it ([`SearchHints`]), and what has to stay so for that to hold:
 //! claims in the way, and that nothing became free there since.
 
-use std::collections::BTreeSet;
-
-use serde::Deserialize;
-
-use crate::model::base::{ItemId, QueueName, RepoPath, SessionName, Txn, View, ViewError};
-use crate::model::ops::choice::{
-    Choice, ChosenBecause, NotTaken, Passed, SearchBookmark, SearchHints, SkipCounts,
-};
-use crate::model::ops::filter::Filter;
-use crate::model::records::area::Areas;
-use crate::model::records::claim::{self, Claim, Holder, Mode};
+use super::candidate::{Eligibility, Facts, Found};
+use super::hints::{Part, grow, new_range};
+use crate::model::base::{ItemId, QueueName, Txn, ViewError};
+use crate::model::ops::choice::{ChosenBecause, NotTaken, Passed, SearchBookmark, SkipCounts};
+use crate::model::records::claim::{Claim, Mode};
+use crate::model::records::conflict::blockers_of;
 use crate::model::records::queue::{self, Queue, Slot};
-use crate::model::records::session::Session;
-use crate::model::records::shard::Shard;
-use crate::model::records::{Item, ItemState, header, segment};
+use crate::model::records::{ItemState, segment};
 
 /// How many free items are looked at for one whose files the session holds already, before the
 /// first one that is free is taken. Two segments: a bound on the cost, not on the choice.
@@ -31,101 +24,6 @@ const HELD_MAX: usize = 64;
 
 /// Items that an explanation names.
 const PASSED_MAX: usize = 10;
-
-/// What may be taken.
-pub(super) struct Eligibility<'a> {
-    pub session: &'a Session,
-    /// Whose claims are not in the way; `None`: all are.
-    pub holder: Option<&'a SessionName>,
-    pub choice: &'a Choice,
-    pub filter: &'a Filter,
-    /// The session's own areas; none while it helps others.
-    pub own: &'a Areas,
-    /// The areas of this call.
-    pub asked: &'a Areas,
-    pub help: bool,
-}
-
-/// The part of an item that decides whether it may be taken.
-#[derive(Deserialize)]
-pub(super) struct Facts {
-    id: ItemId,
-    #[serde(default)]
-    category: Option<String>,
-    #[serde(default)]
-    rule: Option<String>,
-    #[serde(default)]
-    files: Vec<RepoPath>,
-    #[serde(default)]
-    run: Option<String>,
-}
-
-impl Facts {
-    pub(super) fn of(item: &Item) -> Self {
-        Facts {
-            id: item.id.clone(),
-            category: item.category.clone(),
-            rule: item.rule.clone(),
-            files: item.files.clone(),
-            run: item.run.clone(),
-        }
-    }
-}
-
-impl Eligibility<'_> {
-    /// The holds of a claim that are in the way.
-    fn against<'a>(&'a self, claim: &'a Claim) -> impl Iterator<Item = &'a Holder> {
-        let mine = |session: &SessionName| self.holder == Some(session);
-        claim.holders.iter().filter(move |h| !mine(&h.session))
-    }
-
-    /// The claims that overlap one of the files and are in the way.
-    fn in_the_way(&self, view: &dyn View, files: &[RepoPath]) -> Result<Vec<Claim>, ViewError> {
-        for file in files {
-            let mut found = claim::overlapping(view, file)?;
-            found.retain(|claim| self.against(claim).next().is_some());
-            if !found.is_empty() {
-                // One file that is held is enough.
-                return Ok(found);
-            }
-        }
-        Ok(Vec::new())
-    }
-
-    /// Why an item is not for this session, whoever holds what.
-    pub(super) fn reject(&self, facts: &Facts) -> Option<NotTaken> {
-        let one_of = |list: &[String], word: &Option<String>| {
-            list.is_empty() || word.as_ref().is_some_and(|w| list.contains(w))
-        };
-        let kind = one_of(&self.choice.categories, &facts.category)
-            && one_of(&self.choice.rules, &facts.rule)
-            && (!self.filter.run || facts.run.is_some())
-            && !self.filter.except.contains(&facts.id)
-            && self.asked.admits(&facts.files);
-        if !kind {
-            return Some(NotTaken::OtherKind);
-        }
-        let other = |shard: Shard| !shard.has_files(&facts.files, &facts.id);
-        if self.filter.shard.is_some_and(other) {
-            return Some(NotTaken::OtherShard);
-        }
-        if self.help {
-            return None;
-        }
-        if !self.own.admits(&facts.files) {
-            return Some(NotTaken::OutsideArea);
-        }
-        self.session.shard.is_some_and(other).then_some(NotTaken::OtherShard)
-    }
-}
-
-/// An item to be taken.
-pub(super) struct Found {
-    pub slot: Slot,
-    pub item: Item,
-    pub priority: u32,
-    pub because: ChosenBecause,
-}
 
 /// A search, and what it found out on the way.
 pub(super) struct Search<'a> {
@@ -140,14 +38,6 @@ pub(super) struct Search<'a> {
     pub passed: Vec<Passed>,
     /// What later searches may leave out.
     pub ranges: Vec<SearchBookmark>,
-}
-
-/// What was passed over in one segment, and why.
-#[derive(Default, Clone)]
-struct Part {
-    skipped: SkipCounts,
-    held: BTreeSet<RepoPath>,
-    by_hand: bool,
 }
 
 /// What one segment came to.
@@ -330,7 +220,7 @@ impl<'a> Search<'a> {
         let mut holders = Vec::new();
         if self.explains() {
             for file in &facts.files {
-                holders.extend(super::claim::blockers_of(txn, file, session, Mode::Exclusive)?);
+                holders.extend(blockers_of(txn, file, session, Mode::Exclusive)?);
             }
         }
         self.pass(seen, facts.id.clone(), queue, priority, NotTaken::FilesHeld { holders });
@@ -355,61 +245,4 @@ impl<'a> Search<'a> {
             self.passed.push(Passed { id, queue: queue.clone(), priority, why });
         }
     }
-}
-
-/// Notes that up to `at` there was nothing to take. `again`: a part of it was counted before.
-fn grow(range: &mut SearchBookmark, at: (u32, usize), part: &Part, again: bool) {
-    (range.before, range.index) = at.max((range.before, range.index));
-    range.by_hand |= part.by_hand;
-    if !again {
-        range.skipped.add(&part.skipped);
-    }
-    for path in &part.held {
-        if !range.held.contains(path) {
-            range.held.push(path.clone());
-        }
-    }
-}
-
-fn new_range(queue: &Queue, priority: u32, help: bool) -> SearchBookmark {
-    SearchBookmark {
-        queue: queue.name.clone(),
-        priority,
-        help,
-        before: 0,
-        index: 0,
-        returned: queue.returned,
-        held: Vec::new(),
-        by_hand: false,
-        skipped: SkipCounts::default(),
-    }
-}
-
-/// The parts of a hint that still hold.
-///
-/// # Errors
-/// When the state cannot be read.
-pub(super) fn still_true(
-    view: &dyn View,
-    session: &Session,
-    hints: &[SearchHints],
-    eligibility: &str,
-) -> Result<Vec<SearchBookmark>, ViewError> {
-    let head = header::read(view)?;
-    let same = |s: &&SearchHints| {
-        s.store == head.store && s.generation <= head.generation && s.eligibility == eligibility
-    };
-    let Some(hints) = hints.iter().find(same) else { return Ok(Vec::new()) };
-    let mut list = Vec::new();
-    for range in &hints.ranges {
-        let mut holds = !range.by_hand || hints.released == head.released;
-        for path in &range.held {
-            let claim = claim::get(view, path)?;
-            holds &= claim.is_some_and(|c| c.conflicts(&session.name, Mode::Exclusive).next().is_some());
-        }
-        if holds {
-            list.push(range.clone());
-        }
-    }
-    Ok(list)
 }

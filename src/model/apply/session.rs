@@ -1,26 +1,26 @@
 //! Starting and ending sessions.
 
-use super::leases::{free, put, renew_due};
-use super::{Context, granted};
-use crate::model::base::{Event, SessionName, Txn, ViewError};
+use super::lease_ops::{free, put, renew_due};
+use super::refusal::{Ruling, reserved_for_prefetch};
+use crate::model::base::{Context, Event, EventKind, SessionName, Txn};
 use crate::model::ops::Outcome;
 use crate::model::ops::op::{Assign, StartSession};
-use crate::model::records::session::{Session, SessionState};
+use crate::model::records::session::{self as sessions, Session, SessionState};
 use crate::model::records::shard::Shard;
-use crate::model::records::{ItemState, header, queue, session as sessions};
+use crate::model::records::{ItemState, header, queue};
 
 /// Starts a session, or resumes it.
 ///
 /// # Errors
 /// When the state cannot be read.
-pub(super) fn start(txn: &mut Txn<'_>, op: &StartSession, context: &Context) -> Result<Outcome, ViewError> {
+pub(super) fn start(txn: &mut Txn<'_>, op: &StartSession, context: &Context) -> Ruling {
     let known = sessions::get(txn, &op.name)?;
     let resumed = known.is_some();
     if known.as_ref().is_some_and(|k| k.prefetch) {
-        return Ok(reserved_for_prefetch(&op.name));
+        return Err(reserved_for_prefetch(&op.name));
     }
     if let Some(known) = known.as_ref().filter(|k| k.is_bound() && k.token != op.token && !op.abandoned) {
-        return Ok(known.held_elsewhere());
+        return Err(Outcome::bound_elsewhere(known).into());
     }
     let mut session = known.unwrap_or_else(|| new(&op.name, context));
     let before = session.clone();
@@ -54,10 +54,10 @@ pub(super) fn start(txn: &mut Txn<'_>, op: &StartSession, context: &Context) -> 
 ///
 /// # Errors
 /// When the state cannot be read.
-pub(super) fn assign(txn: &mut Txn<'_>, to: &Assign, context: &Context) -> Result<Outcome, ViewError> {
+pub(super) fn assign(txn: &mut Txn<'_>, to: &Assign, context: &Context) -> Ruling {
     let known = sessions::get(txn, &to.session)?;
     if known.as_ref().is_some_and(|k| k.prefetch) {
-        return Ok(reserved_for_prefetch(&to.session));
+        return Err(reserved_for_prefetch(&to.session));
     }
     let mut session = known.clone().unwrap_or_else(|| new(&to.session, context));
     session.queues.clone_from(&to.queues);
@@ -67,7 +67,7 @@ pub(super) fn assign(txn: &mut Txn<'_>, to: &Assign, context: &Context) -> Resul
         sessions::put(txn, &session);
         header::next_generation(txn)?;
         txn.record(
-            Event::new(context.now, Some(&to.session), "assign")
+            Event::new(context.now, Some(&to.session), EventKind::Assign)
                 .with("queues", &to.queues)
                 .with("areas", &to.areas)
                 .with("shard", to.shard),
@@ -80,12 +80,7 @@ pub(super) fn assign(txn: &mut Txn<'_>, to: &Assign, context: &Context) -> Resul
 ///
 /// # Errors
 /// When the state cannot be read.
-pub(super) fn split(
-    txn: &mut Txn<'_>,
-    prefix: &str,
-    to: &[Assign],
-    context: &Context,
-) -> Result<Outcome, ViewError> {
+pub(super) fn split(txn: &mut Txn<'_>, prefix: &str, to: &[Assign], context: &Context) -> Ruling {
     for one in to {
         let outcome = assign(txn, one, context)?;
         if outcome.is_refusal() {
@@ -145,23 +140,14 @@ pub(super) fn new_prefetch(name: &SessionName, context: &Context) -> Session {
     Session { prefetch: true, clone: context.clone.clone(), ..new(name, context) }
 }
 
-/// The refusal to work as a pool.
-pub(super) fn reserved_for_prefetch(name: &SessionName) -> Outcome {
-    Outcome::Refused {
-        rule: "reserved-name".into(),
-        message: format!("{name} is what a clone keeps ready for its sessions"),
-        hint: "choose another name for the session".into(),
-    }
-}
-
 /// Ends a session; everything it holds goes back. Ending it again changes nothing.
 ///
 /// # Errors
 /// When the state cannot be read.
-pub(super) fn end(txn: &mut Txn<'_>, name: &SessionName, context: &Context) -> Result<Outcome, ViewError> {
+pub(super) fn end(txn: &mut Txn<'_>, name: &SessionName, context: &Context) -> Ruling {
     let found = sessions::get(txn, name)?
         .ok_or_else(|| Outcome::Unknown { what: "session".into(), name: name.to_string() });
-    let mut session = granted!(found);
+    let mut session = found?;
     if session.state == SessionState::Ended {
         return Ok(Outcome::Session {
             session: Box::new(session),
@@ -171,6 +157,7 @@ pub(super) fn end(txn: &mut Txn<'_>, name: &SessionName, context: &Context) -> R
     }
     let mut released = Vec::new();
     let mut dropped = Vec::new();
+    let leases: Vec<_> = session.leases.iter().map(|l| l.id).collect();
     for lease in std::mem::take(&mut session.leases) {
         free(txn, name, &lease)?;
         released.extend(lease.paths);
@@ -189,7 +176,10 @@ pub(super) fn end(txn: &mut Txn<'_>, name: &SessionName, context: &Context) -> R
     sessions::put(txn, &session);
     header::next_generation(txn)?;
     txn.record(
-        Event::new(context.now, Some(name), "session end").with("paths", &released).with("items", &dropped),
+        Event::new(context.now, Some(name), EventKind::SessionEnd)
+            .with("paths", &released)
+            .with("items", &dropped)
+            .with("leases", leases),
     );
     Ok(Outcome::Session { session: Box::new(session), released, dropped })
 }
@@ -259,11 +249,15 @@ mod tests {
             let mut state = store();
             run(&mut state, &start("t"), &at(0, None));
             run(&mut state, &claim(100), &at(0, None));
-            let record =
-                Op::Record { session: Some(name("s")), event: "commit".into(), data: Default::default() };
+            let record = Op::Record {
+                session: Some(name("s")),
+                event: crate::model::EventKind::Commit.into(),
+                data: Default::default(),
+            };
             let context = Context { accepted: Some(at(then, None).now), ..at(now, None) };
             let (_, events) = run(&mut state, &record, &context);
-            let commit = events.iter().find(|e| e.event == "commit").expect("recorded");
+            let commit =
+                events.iter().find(|e| e.event == crate::model::EventKind::Commit).expect("recorded");
             (state, commit.time)
         };
         // It went out with another's act, when the lease was over, and had come too early to change that.

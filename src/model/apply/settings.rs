@@ -1,8 +1,8 @@
 //! The settings of a queue, and what its items must have passed to be done.
 
-use super::leases::{held_under, loss_of_item, put, renew_due};
-use super::{Context, active, granted};
-use crate::model::base::{Event, ItemId, QueueName, SessionName, Txn, ViewError};
+use super::lease_ops::{held_under, loss_of_item, lost, put, renew_due};
+use super::refusal::{Ruling, active};
+use crate::model::base::{Context, Event, EventKind, ItemId, QueueName, SessionName, Txn};
 use crate::model::ops::Outcome;
 use crate::model::records::rules::Rule;
 use crate::model::records::session::Verified;
@@ -18,13 +18,13 @@ pub(super) fn set(
     max_attempts: Option<u32>,
     rules: &[Rule],
     context: &Context,
-) -> Result<Outcome, ViewError> {
+) -> Ruling {
     let mut queue = queue::get(txn, name)?.unwrap_or_else(|| queue::Queue::new(name.clone(), context.now));
     queue.max_attempts = max_attempts.unwrap_or(queue.max_attempts).max(1);
     rules.iter().for_each(|rule| queue.rules.set(rule.clone()));
     queue::put(txn, &queue);
     header::next_generation(txn)?;
-    let mut event = Event::new(context.now, None, "queue")
+    let mut event = Event::new(context.now, None, EventKind::Queue)
         .with("queue", name.as_str())
         .with("max_attempts", queue.max_attempts);
     if !rules.is_empty() {
@@ -44,10 +44,10 @@ pub(super) fn verify(
     (id, under): (&ItemId, Option<u64>),
     verified: &Verified,
     context: &Context,
-) -> Result<Outcome, ViewError> {
-    let mut session = granted!(active(txn, name)?);
+) -> Ruling {
+    let mut session = active(txn, name)?;
     let Some(lease) = held_under(&session, id, under).map(|lease| lease.id) else {
-        return super::claim::lost(txn, vec![loss_of_item(&session, id)], name);
+        return Err(lost(txn, vec![loss_of_item(&session, id)], name)?);
     };
     for item in session.leases.iter_mut().filter(|l| l.id == lease).filter_map(|l| l.item.as_mut()) {
         item.verified = Some(Box::new(verified.clone()));
@@ -55,7 +55,7 @@ pub(super) fn verify(
     renew_due(&mut session, context);
     put(txn, &session)?;
     header::next_generation(txn)?;
-    let mut event = Event::new(context.now, Some(name), "verify")
+    let mut event = Event::new(context.now, Some(name), EventKind::Verify)
         .with("items", [id.as_str()])
         .with("ok", verified.ok)
         .with("lease", lease)

@@ -6,8 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Context, prefetch};
-use crate::model::base::{Event, QueueName, Txn, View, ViewError};
+use super::prefetch;
+use super::refusal::Ruling;
+use crate::model::base::{Context, Event, EventKind, QueueName, Txn, View, ViewError};
 use crate::model::ops::Outcome;
 use crate::model::ops::update::{Match, Selection, Update, Updated, places, preview};
 use crate::model::records::counters::{Kind, Step};
@@ -22,7 +23,7 @@ type Moving = BTreeMap<(QueueName, u32), Vec<(Item, ItemState, ItemMeta)>>;
 ///
 /// # Errors
 /// When the state cannot be read.
-pub(super) fn update(txn: &mut Txn<'_>, op: &Update, context: &Context) -> Result<Outcome, ViewError> {
+pub(super) fn update(txn: &mut Txn<'_>, op: &Update, context: &Context) -> Ruling {
     prefetch::evict_matching(txn, op, context)?;
     let mut selection = Selection::new(op);
     let mut updated = Updated::default();
@@ -127,7 +128,7 @@ fn changed(one: &Match, op: &Update, context: &Context) -> (ItemState, ItemMeta)
 
 fn event(op: &Update, updated: &Updated, context: &Context) -> Event {
     let conditions: Vec<String> = op.conditions.iter().map(ToString::to_string).collect();
-    let mut event = Event::new(context.now, op.session.as_ref(), "update")
+    let mut event = Event::new(context.now, op.session.as_ref(), EventKind::Update)
         .with("where", conditions)
         .with("changed", updated.changed);
     let change = &op.change;

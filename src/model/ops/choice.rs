@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::base::{ItemId, QueueName, RepoPath};
-use crate::model::ops::outcome::Blocker;
+use crate::model::records::conflict::Blocker;
 
 /// What one call of `next` asks for, beyond queues and number.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

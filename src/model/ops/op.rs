@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::model::base::{ItemId, QueueName, RepoPath, SessionName};
+use crate::model::base::{EventKind, EventWord, ItemId, QueueName, RepoPath, SessionName};
 use crate::model::ops::choice::Choice;
 use crate::model::ops::filter::Filter;
 use crate::model::ops::plan::PlanOp;
@@ -92,7 +92,7 @@ pub enum Op {
         /// Who.
         session: Option<SessionName>,
         /// What.
-        event: String,
+        event: EventWord,
         /// The particulars.
         data: Map<String, Value>,
     },
@@ -142,6 +142,78 @@ impl Op {
             Op::Assign(_) | Op::Split { .. } => None,
             Op::Plan(op) => op.session(),
             Op::EndSession { .. } | Op::Sweep | Op::SetQueue { .. } | Op::Landing(_) => None,
+        }
+    }
+
+    /// True when it may be carried out without the arbiter and reach it later: a session can go on with what
+    /// it holds, give it back, and record what has happened.
+    pub fn is_deferrable(&self) -> bool {
+        match self {
+            Op::Finish { .. } | Op::Release { .. } | Op::Record { .. } => true,
+            Op::StartSession(_)
+            | Op::Assign(_)
+            | Op::Split { .. }
+            | Op::EndSession { .. }
+            | Op::Claim(_)
+            | Op::Next(_)
+            | Op::PrefetchGrant(_)
+            | Op::Renew { .. }
+            | Op::Import { .. }
+            | Op::Sweep
+            | Op::SetQueue { .. }
+            | Op::Verify { .. }
+            | Op::Update(_)
+            | Op::Landing(_)
+            | Op::Plan(_) => false,
+        }
+    }
+
+    /// True when it only adds to the log: nothing that is decided later depends on it.
+    pub fn only_records(&self) -> bool {
+        match self {
+            Op::Record { .. } => true,
+            Op::StartSession(_)
+            | Op::Assign(_)
+            | Op::Split { .. }
+            | Op::EndSession { .. }
+            | Op::Claim(_)
+            | Op::Release { .. }
+            | Op::Next(_)
+            | Op::PrefetchGrant(_)
+            | Op::Finish { .. }
+            | Op::Renew { .. }
+            | Op::Import { .. }
+            | Op::Sweep
+            | Op::SetQueue { .. }
+            | Op::Verify { .. }
+            | Op::Update(_)
+            | Op::Landing(_)
+            | Op::Plan(_) => false,
+        }
+    }
+
+    /// The session that asks for paths or items; `None` for what asks for neither. A refusal of it counts as a
+    /// conflict of that session.
+    pub fn asks_for(&self) -> Option<&SessionName> {
+        match self {
+            Op::Claim(claim) => Some(&claim.session),
+            Op::Next(next) => Some(&next.session),
+            Op::StartSession(_)
+            | Op::Assign(_)
+            | Op::Split { .. }
+            | Op::EndSession { .. }
+            | Op::Release { .. }
+            | Op::PrefetchGrant(_)
+            | Op::Finish { .. }
+            | Op::Renew { .. }
+            | Op::Import { .. }
+            | Op::Sweep
+            | Op::Record { .. }
+            | Op::SetQueue { .. }
+            | Op::Verify { .. }
+            | Op::Update(_)
+            | Op::Landing(_)
+            | Op::Plan(_) => None,
         }
     }
 }
@@ -338,12 +410,12 @@ pub enum Finish {
 }
 
 impl Finish {
-    /// The event's name.
-    pub fn word(&self) -> &'static str {
+    /// The event that it makes.
+    pub fn event(&self) -> EventKind {
         match self {
-            Finish::Done => "done",
-            Finish::Fail { .. } => "fail",
-            Finish::Drop => "drop",
+            Finish::Done => EventKind::Done,
+            Finish::Fail { .. } => EventKind::Fail,
+            Finish::Drop => EventKind::Drop,
         }
     }
 }

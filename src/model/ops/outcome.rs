@@ -7,51 +7,15 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::base::{ItemId, QueueName, RepoPath, SessionName};
+use crate::model::base::{ItemId, QueueName, RepoPath, RuleId, SessionName};
 use crate::model::ops::choice::{ChosenBecause, Passed, SearchHints, SkipCounts};
 use crate::model::ops::import_survey::Survey;
 use crate::model::ops::plan::PlanChange;
 use crate::model::ops::update::Updated;
-use crate::model::records::claim::Mode;
+pub use crate::model::records::conflict::{Blocker, Held};
 use crate::model::records::landing::Intent;
-use crate::model::records::session::{Loss, Session};
+use crate::model::records::session::{Lease, Loss, Session};
 use crate::model::records::{Item, ItemState};
-
-/// A claim that was granted, or is held.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Held {
-    /// The path.
-    pub path: RepoPath,
-    /// Who holds it.
-    pub session: SessionName,
-    /// Exclusive or shared.
-    pub mode: Mode,
-    /// Under which lease.
-    pub lease: u64,
-    /// Since when.
-    pub since: Timestamp,
-    /// Until when, unless renewed; `None` when the record of the lease is gone.
-    pub expires: Option<Timestamp>,
-    /// The item that brought it.
-    pub item: Option<ItemId>,
-    /// What for.
-    pub reason: Option<String>,
-}
-
-/// A claim in the way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Blocker {
-    /// The path that was asked for.
-    pub path: RepoPath,
-    /// The claim in the way: the same path, or one above or below.
-    pub held: RepoPath,
-    /// Who holds that.
-    pub session: SessionName,
-    /// Until when, unless renewed.
-    pub expires: Option<Timestamp>,
-    /// What for.
-    pub reason: Option<String>,
-}
 
 /// An item handed out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -203,7 +167,7 @@ pub enum Outcome {
         /// Who holds it now.
         holders: Vec<Blocker>,
     },
-    /// The session was started anew elsewhere; the worktree that asks is bound to what it was before. Nothing
+    /// The session was started again elsewhere; the worktree that asks is bound to what it was before. Nothing
     /// was changed.
     Displaced {
         /// Its name.
@@ -216,7 +180,7 @@ pub enum Outcome {
     /// A rule says no. Nothing was changed.
     Refused {
         /// Which rule, as a word for programs.
-        rule: String,
+        rule: RuleId,
         /// In words.
         message: String,
         /// What to do instead.
@@ -245,16 +209,63 @@ pub enum LandingOutcome {
 }
 
 impl Outcome {
+    /// The refusal to start a session in another worktree than the one that it is bound to.
+    pub fn bound_elsewhere(session: &Session) -> Outcome {
+        Outcome::Held {
+            blockers: vec![Blocker {
+                path: RepoPath::root(),
+                held: RepoPath::root(),
+                session: session.name.clone(),
+                expires: session.leases.iter().map(Lease::expires).max(),
+                reason: session.worktree.as_ref().map(|w| format!("it is at work in {w}")),
+            }],
+        }
+    }
+
     /// True when the operation was refused and must leave no trace.
     pub fn is_refusal(&self) -> bool {
-        matches!(
-            self,
+        match self {
             Outcome::Held { .. }
-                | Outcome::Lost { .. }
-                | Outcome::Displaced { .. }
-                | Outcome::Refused { .. }
-                | Outcome::Unknown { .. }
-        )
+            | Outcome::Lost { .. }
+            | Outcome::Displaced { .. }
+            | Outcome::Refused { .. }
+            | Outcome::Unknown { .. } => true,
+            Outcome::Session { .. }
+            | Outcome::Claimed { .. }
+            | Outcome::Released { .. }
+            | Outcome::Taken { .. }
+            | Outcome::Finished { .. }
+            | Outcome::Renewed { .. }
+            | Outcome::Imported { .. }
+            | Outcome::Updated(_)
+            | Outcome::Split { .. }
+            | Outcome::Landing(_)
+            | Outcome::PlanApplied { .. }
+            | Outcome::Done => false,
+        }
+    }
+
+    /// True when the same operation could be granted later, because it was others who were in the way.
+    pub fn may_change(&self) -> bool {
+        match self {
+            Outcome::Held { .. } => true,
+            Outcome::Taken { items, .. } => items.is_empty(),
+            Outcome::Session { .. }
+            | Outcome::Claimed { .. }
+            | Outcome::Released { .. }
+            | Outcome::Finished { .. }
+            | Outcome::Renewed { .. }
+            | Outcome::Imported { .. }
+            | Outcome::Updated(_)
+            | Outcome::Split { .. }
+            | Outcome::Landing(_)
+            | Outcome::PlanApplied { .. }
+            | Outcome::Done
+            | Outcome::Lost { .. }
+            | Outcome::Displaced { .. }
+            | Outcome::Refused { .. }
+            | Outcome::Unknown { .. } => false,
+        }
     }
 }
 

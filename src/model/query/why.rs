@@ -4,11 +4,10 @@ use std::collections::{HashSet, VecDeque};
 
 use jiff::Timestamp;
 
-use crate::model::apply;
 use crate::model::base::{ItemId, SessionName, View, ViewError};
-use crate::model::ops::outcome::Blocker;
 use crate::model::records::area::Areas;
 use crate::model::records::claim::Mode;
+use crate::model::records::conflict::{Blocker, blockers_of};
 use crate::model::records::queue::{self, Queue, Slot};
 use crate::model::records::segment::ItemMeta;
 use crate::model::records::session::Session;
@@ -107,7 +106,7 @@ fn held_files(view: &dyn View, item: &Item, asking: Option<&SessionName>) -> Res
     let Some(session) = asking.or(nobody.as_ref()) else { return Ok(Vec::new()) };
     let mut held = Vec::new();
     for file in &item.files {
-        held.extend(apply::blockers_of(view, file, session, Mode::Exclusive)?);
+        held.extend(blockers_of(view, file, session, Mode::Exclusive)?);
     }
     Ok(held)
 }

@@ -4,8 +4,6 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::base::{QueueName, Txn, View, ViewError};
-use crate::model::records::queue::{self, Counts};
 use crate::model::records::{Item, ItemState};
 
 /// Seconds in one span of a [`Pace`].
@@ -95,6 +93,54 @@ impl Pace {
 /// The number of the first span of so many seconds that is as a whole in the last hour.
 pub fn first_span(now: Timestamp, seconds: i64) -> i64 {
     (now.as_second() - 3600).div_euclid(seconds) + 1
+}
+
+/// Number of items in each state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct Counts {
+    /// Free to take.
+    pub pending: u64,
+    /// Waiting for others.
+    pub blocked: u64,
+    /// In somebody's hands.
+    pub claimed: u64,
+    /// Finished.
+    pub done: u64,
+    /// Given up.
+    pub failed: u64,
+}
+
+impl Counts {
+    /// The counter of a state.
+    pub fn of(&mut self, state: ItemState) -> &mut u64 {
+        match state {
+            ItemState::Pending => &mut self.pending,
+            ItemState::Blocked => &mut self.blocked,
+            ItemState::Claimed => &mut self.claimed,
+            ItemState::Done => &mut self.done,
+            ItemState::Failed => &mut self.failed,
+        }
+    }
+
+    /// Number of items in all.
+    pub fn total(&self) -> u64 {
+        self.left() + self.done + self.failed
+    }
+
+    /// Items that are neither finished nor given up.
+    pub fn left(&self) -> u64 {
+        self.pending + self.blocked + self.claimed
+    }
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.pending += other.pending;
+        self.blocked += other.blocked;
+        self.claimed += other.claimed;
+        self.done += other.done;
+        self.failed += other.failed;
+    }
 }
 
 /// Items of one name: how many in each state, and how often an attempt at one failed.
@@ -328,39 +374,4 @@ impl SessionStats {
     pub fn untouched(&mut self) {
         self.attempts = self.attempts.saturating_sub(1);
     }
-}
-
-/// Counts the items of a queue whose record has no such counters, by reading them all.
-///
-/// # Errors
-/// When the state cannot be read.
-pub(crate) fn recount(view: &dyn View, name: &QueueName) -> Result<QueueStats, ViewError> {
-    let mut stats = QueueStats::default();
-    queue::each_item(view, name, None, |item, slot, states| {
-        if let Some(to) = states.get(slot.index) {
-            let fails = u64::from(states.meta(slot.index).fails);
-            stats.count(&Kind::of(&item), &Step { from: None, to, fails, done_at: None });
-        }
-        Ok(false)
-    })?;
-    Ok(stats)
-}
-
-/// Notes in the records of these queues that work on them has begun.
-///
-/// # Errors
-/// When the state cannot be read.
-pub(crate) fn begin<'a>(
-    txn: &mut Txn<'_>,
-    queues: impl Iterator<Item = &'a QueueName>,
-    now: Timestamp,
-) -> Result<(), ViewError> {
-    for name in queues {
-        let mut queue = queue::must_get(txn, name)?;
-        if let Some(stats) = queue.stats.as_mut().filter(|s| s.begun.is_none()) {
-            stats.begun = Some(now);
-            queue::put(txn, &queue);
-        }
-    }
-    Ok(())
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::base::{ItemId, Txn, View, ViewError, txn};
 use crate::model::records::queue::Slot;
-use crate::model::records::{Item, dependencies, queue};
+use crate::model::records::{Item, id_key, queue};
 
 /// How many members a set has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -47,11 +47,11 @@ pub fn of(item: &Item) -> Vec<ItemId> {
 }
 
 pub(crate) fn key(set: &ItemId) -> String {
-    format!("sets/{}.json", dependencies::place(set))
+    format!("sets/{}.json", id_key::place(set))
 }
 
 pub(crate) fn members_key(set: &ItemId) -> String {
-    format!("sets/{}.txt", dependencies::place(set))
+    format!("sets/{}.txt", id_key::place(set))
 }
 
 /// The counters of a set; zero when it has no members.
@@ -78,12 +78,14 @@ pub fn members(view: &dyn View, set: &ItemId) -> Result<Vec<ItemId>, ViewError> 
     text.lines().map(|l| ItemId::parse(l).map_err(|e| ViewError::damaged(key.as_str(), e))).collect()
 }
 
-/// Adds new members, all of them open. Whoever needs one of the sets waits from now on.
-pub(crate) fn add(txn: &mut Txn<'_>, new: &BTreeMap<ItemId, Vec<ItemId>>) -> Result<(), ViewError> {
+/// Adds new members, all of them open. Returns the sets that were finished before: what needs one of them
+/// has to wait again.
+pub(crate) fn add(txn: &mut Txn<'_>, new: &BTreeMap<ItemId, Vec<ItemId>>) -> Result<Vec<ItemId>, ViewError> {
+    let mut reopened = Vec::new();
     for (set, ids) in new {
         let mut counts = get(txn, set)?;
         if !counts.is_open() {
-            dependencies::reopen(txn, set)?;
+            reopened.push(set.clone());
         }
         counts.total += ids.len() as u64;
         counts.open += ids.len() as u64;
@@ -92,7 +94,7 @@ pub(crate) fn add(txn: &mut Txn<'_>, new: &BTreeMap<ItemId, Vec<ItemId>>) -> Res
         ids.iter().for_each(|id| text.extend(format!("{id}\n").bytes()));
         txn.put(members_key(set), text);
     }
-    Ok(())
+    Ok(reopened)
 }
 
 /// Notes that the item in `slot` is done. Returns the sets that are finished by it.

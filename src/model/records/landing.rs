@@ -11,8 +11,7 @@ use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
-use crate::model::Context;
-use crate::model::base::{ItemId, SessionName, View, ViewError, txn};
+use crate::model::base::{Context, ItemId, SessionName, View, ViewError, txn};
 use crate::model::records::session;
 
 /// How many pairs of squashed commits are kept. Older ones matter only to a branch that has not

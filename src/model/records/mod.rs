@@ -3,11 +3,14 @@
 pub mod area;
 pub mod claim;
 pub mod clone;
+pub mod conflict;
 pub mod cooldown;
 pub mod counters;
 pub mod dependencies;
+pub mod fence;
 pub mod groups;
 pub mod header;
+mod id_key;
 pub mod item;
 pub mod item_index;
 pub mod landing;

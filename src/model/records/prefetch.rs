@@ -5,8 +5,7 @@
 //! the clone's already, no other clone can be given the item meanwhile. What was handed out is
 //! told with the next push ([`crate::model::ops::Op::PrefetchGrant`]).
 
-use crate::model::Context;
-use crate::model::base::{SessionName, View, ViewError};
+use crate::model::base::{Context, SessionName, View, ViewError};
 use crate::model::records::session::{self, Session};
 
 /// The name under which a clone keeps items ready.

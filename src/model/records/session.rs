@@ -10,10 +10,9 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::model::Context;
-use crate::model::base::{Blob, ItemId, QueueName, RepoPath, SessionName, Txn, View, ViewError, txn};
-use crate::model::ops::Outcome;
-use crate::model::ops::outcome::Blocker;
+use crate::model::base::{
+    Blob, Context, Identity, ItemId, QueueName, RepoPath, SessionName, Txn, View, ViewError, txn,
+};
 use crate::model::records::claim::Mode;
 use crate::model::records::counters::{Kind, SessionStats};
 use crate::model::records::queue::{Queue, Slot};
@@ -242,19 +241,6 @@ impl Session {
         self.state == SessionState::Active && !self.token.is_empty()
     }
 
-    /// The refusal to start it in another worktree than the one that it is bound to.
-    pub fn held_elsewhere(&self) -> Outcome {
-        Outcome::Held {
-            blockers: vec![Blocker {
-                path: RepoPath::root(),
-                held: RepoPath::root(),
-                session: self.name.clone(),
-                expires: self.leases.iter().map(Lease::expires).max(),
-                reason: self.worktree.as_ref().map(|w| format!("it is at work in {w}")),
-            }],
-        }
-    }
-
     /// The lease of an item, if the session holds it.
     pub fn item_lease(&self, id: &ItemId) -> Option<&Lease> {
         self.leases.iter().find(|l| l.item.as_ref().is_some_and(|i| i.id == *id))
@@ -314,6 +300,13 @@ impl Session {
     /// Forgets losses of what the session holds again.
     pub(crate) fn forget_losses(&mut self, path: &RepoPath) {
         self.lost.retain(|l| l.path.as_ref() != Some(path));
+    }
+}
+
+impl Identity {
+    /// True when the session of that name is at work, and bound to another worktree.
+    pub fn is_displaced_by(&self, record: &Session) -> bool {
+        record.is_bound() && record.token != self.token
     }
 }
 

@@ -313,7 +313,7 @@ impl Summary {
     fn take(&mut self, events: Vec<Event>) {
         for event in events {
             match event.data.get("queues").and_then(|q| q.as_object()) {
-                Some(queues) if event.event == "import" => {
+                Some(queues) if event.event == crate::model::EventKind::Import => {
                     for (queue, n) in queues {
                         *self.queues.entry(queue.clone()).or_default() += n.as_u64().unwrap_or(0);
                     }
@@ -327,7 +327,7 @@ impl Summary {
         let mut events = self.other;
         if self.added > 0 {
             events.push(
-                Event::new(context.now, import.session.as_ref(), "import")
+                Event::new(context.now, import.session.as_ref(), crate::model::EventKind::Import)
                     .with("added", self.added)
                     .with("known", self.known)
                     .with("queues", self.queues),

@@ -64,7 +64,7 @@ impl Store {
         if let Some(guard) = lock::try_lock(&self.lock_path())? {
             let mut session = self.begin(&guard, &queue, None)?;
             let outcome = self.commit_batch(&mut session, &queue, op, None)?;
-            if end.is_none() || !may_change(&outcome) {
+            if end.is_none() || !outcome.may_change() {
                 return Ok(outcome);
             }
             last = Some(outcome);
@@ -93,7 +93,7 @@ impl Store {
                         return Err(error);
                     }
                 };
-                if over || end.is_none() || !may_change(&outcome) {
+                if over || end.is_none() || !outcome.may_change() {
                     drop(waiter);
                     return Ok(outcome);
                 }
@@ -246,7 +246,7 @@ impl Store {
             let waiting = queue.waiting(waiter.map(|t| t.id.as_str()))?;
             let place = waiter.map(|t| t.id.as_str());
             let (answers, outcome) = apply_batch(&mut txn, &waiting, own, place, &context)?;
-            if may_change(&outcome) || answers.iter().any(|(_, o)| may_change(o)) {
+            if outcome.may_change() || answers.iter().any(|(_, o)| o.may_change()) {
                 // Whose leases stand in the way is worth timing from now on.
                 watch.look(&view)?;
             }
@@ -303,20 +303,7 @@ impl Store {
 
 /// The session whose claim, or call for a certain item, was refused because of others.
 fn in_the_way_of<'a>(op: &'a Op, outcome: &Outcome) -> Option<&'a SessionName> {
-    match (op, outcome) {
-        (Op::Claim(claim), Outcome::Held { .. }) => Some(&claim.session),
-        (Op::Next(next), Outcome::Held { .. }) => Some(&next.session),
-        _ => None,
-    }
-}
-
-/// True when the same operation could be granted later, because it was others who were in the way.
-fn may_change(outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Held { .. } => true,
-        Outcome::Taken { items, .. } => items.is_empty(),
-        _ => false,
-    }
+    op.asks_for().filter(|_| matches!(outcome, Outcome::Held { .. }))
 }
 
 pub(in crate::store) type Answers = Vec<(String, Outcome)>;
@@ -349,7 +336,7 @@ fn apply_batch(
             let before = txn.savepoint();
             let then = queued.accepted().map(|at| Context { accepted: Some(at), ..context.clone() });
             match apply(txn, &queued.op, then.as_ref().unwrap_or(context)) {
-                Ok(outcome) if queued.patient && may_change(&outcome) => still.push(queued),
+                Ok(outcome) if queued.patient && outcome.may_change() => still.push(queued),
                 Ok(outcome) => {
                     if queued.is_posted() && outcome.is_refusal() {
                         record_refusal(txn, &queued.op, &outcome, context)?;
@@ -364,7 +351,7 @@ fn apply_batch(
         if own_waits {
             own_outcome = Some(apply(txn, own, context)?);
         }
-        own_waits = own_outcome.as_ref().is_some_and(may_change);
+        own_waits = own_outcome.as_ref().is_some_and(Outcome::may_change);
         waiting = still;
         if !txn.changed_since(point) || (waiting.is_empty() && !own_waits) {
             break;
@@ -389,6 +376,6 @@ fn record_refusal(
     data.insert("op".into(), serde_json::to_value(op).unwrap_or_default());
     data.insert("outcome".into(), serde_json::to_value(outcome).unwrap_or_default());
     let session = op.session().cloned();
-    apply(txn, &Op::Record { session, event: "refused".into(), data }, context)?;
+    apply(txn, &Op::Record { session, event: crate::model::EventKind::Refused.into(), data }, context)?;
     Ok(())
 }

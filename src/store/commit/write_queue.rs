@@ -156,7 +156,7 @@ impl WriteQueue {
 
     /// Leaves an operation in the room for whoever writes next; returns its file.
     pub fn defer(&self, op: &Op) -> Result<PathBuf, StoreError> {
-        let ending = if matches!(op, Op::Record { .. }) { POSTED } else { ACT };
+        let ending = if op.only_records() { POSTED } else { ACT };
         self.put(op, false, ending).map(|(id, _)| self.file(&id))
     }
 

@@ -5,11 +5,12 @@ mod effects;
 #[cfg(test)]
 mod tests;
 
-use super::{Context, granted};
-use crate::model::base::{Event, ItemId, RepoPath, SessionName, Txn, ViewError};
+use super::refusal::{Ruling, refused};
+use crate::model::base::{Context, Event, EventKind, ItemId, RepoPath, RuleId, SessionName, Txn, ViewError};
 use crate::model::ops::Outcome;
 use crate::model::ops::op::{BeginLanding, LandingOp};
-use crate::model::ops::outcome::{Blocker, LandingOutcome};
+use crate::model::ops::outcome::LandingOutcome;
+use crate::model::records::conflict::Blocker;
 use crate::model::records::header;
 use crate::model::records::landing::{
     self as landings, Checkpoint, Intent, LandMode, Landing, Rollback, Squashed, TargetLease, TargetLock,
@@ -21,21 +22,23 @@ use crate::model::records::session::Loss;
 ///
 /// # Errors
 /// When the state cannot be read.
-pub(super) fn landing(txn: &mut Txn<'_>, op: &LandingOp, context: &Context) -> Result<Outcome, ViewError> {
+pub(super) fn landing(txn: &mut Txn<'_>, op: &LandingOp, context: &Context) -> Ruling {
     match op {
         LandingOp::Begin(words) => begin(txn, words, context),
         LandingOp::Renew { branch, lease } => renew(txn, branch, *lease, context),
         LandingOp::Intend { branch, lease, intent } => intend(txn, branch, *lease, intent, context),
         LandingOp::Finish { branch, lease, contained } => finish(txn, branch, *lease, contained, context),
         LandingOp::End { branch, lease, handed_back } => {
-            let lock = granted!(held(txn, branch, *lease, context)?);
+            let lock = held(txn, branch, *lease, context)?;
             for back in handed_back {
                 record_hand_back(txn, &lock.lease.by, branch, back, context);
             }
             let quiet = lock.intent.is_none() && handed_back.is_empty();
             remove_lock(txn, branch)?;
             if !quiet {
-                txn.record(Event::new(context.now, Some(&lock.lease.by), "land end").with("target", branch));
+                txn.record(
+                    Event::new(context.now, Some(&lock.lease.by), EventKind::LandEnd).with("target", branch),
+                );
             }
             Ok(Outcome::Done)
         }
@@ -45,7 +48,7 @@ pub(super) fn landing(txn: &mut Txn<'_>, op: &LandingOp, context: &Context) -> R
 
 /// Takes the lease on a target branch. An intent that a dead integrator has left stays, for the new
 /// one to settle.
-fn begin(txn: &mut Txn<'_>, words: &BeginLanding, context: &Context) -> Result<Outcome, ViewError> {
+fn begin(txn: &mut Txn<'_>, words: &BeginLanding, context: &Context) -> Ruling {
     let before = landings::lock(txn, &words.branch)?;
     if let Some(lock) = before.as_ref().filter(|lock| !lock.lease.is_over(context)) {
         let path = RepoPath::parse(&words.branch).unwrap_or_else(|_| RepoPath::root());
@@ -71,25 +74,20 @@ fn begin(txn: &mut Txn<'_>, words: &BeginLanding, context: &Context) -> Result<O
 }
 
 /// The record of the branch, if `lease` is still the lease on it.
-fn held(
-    txn: &Txn<'_>,
-    branch: &str,
-    lease: u64,
-    context: &Context,
-) -> Result<Result<TargetLock, Outcome>, ViewError> {
+fn held(txn: &Txn<'_>, branch: &str, lease: u64, context: &Context) -> Ruling<TargetLock> {
     let lock = landings::lock(txn, branch)?;
     let (by, why) = match lock {
-        Some(lock) if lock.lease.id == lease => return Ok(Ok(lock)),
+        Some(lock) if lock.lease.id == lease => return Ok(lock),
         Some(lock) => (Some(lock.lease.by), format!("another integrator has taken over {branch}")),
         None => (None, format!("another integrator has taken over {branch} and come to its end")),
     };
     let path = RepoPath::parse(branch).ok();
     let loss = Loss { path, item: None, lease, at: context.now, by, why };
-    Ok(Err(Outcome::Lost { losses: vec![loss], holders: Vec::new() }))
+    Err(Outcome::Lost { losses: vec![loss], holders: Vec::new() }.into())
 }
 
-fn renew(txn: &mut Txn<'_>, branch: &str, lease: u64, context: &Context) -> Result<Outcome, ViewError> {
-    let mut lock = granted!(held(txn, branch, lease, context)?);
+fn renew(txn: &mut Txn<'_>, branch: &str, lease: u64, context: &Context) -> Ruling {
+    let mut lock = held(txn, branch, lease, context)?;
     lock.lease.renewed = context.now;
     lock.lease.renewals += 1;
     header::next_generation(txn)?;
@@ -97,14 +95,8 @@ fn renew(txn: &mut Txn<'_>, branch: &str, lease: u64, context: &Context) -> Resu
     Ok(Outcome::Done)
 }
 
-fn intend(
-    txn: &mut Txn<'_>,
-    branch: &str,
-    lease: u64,
-    intent: &Intent,
-    context: &Context,
-) -> Result<Outcome, ViewError> {
-    let mut lock = granted!(held(txn, branch, lease, context)?);
+fn intend(txn: &mut Txn<'_>, branch: &str, lease: u64, intent: &Intent, context: &Context) -> Ruling {
+    let mut lock = held(txn, branch, lease, context)?;
     lock.intent = Some(intent.clone());
     header::next_generation(txn)?;
     txn.put_json(landings::lock_key(branch), &lock);
@@ -118,17 +110,17 @@ fn finish(
     lease: u64,
     contained: &[(RepoPath, String)],
     context: &Context,
-) -> Result<Outcome, ViewError> {
-    let lock = granted!(held(txn, branch, lease, context)?);
+) -> Ruling {
+    let lock = held(txn, branch, lease, context)?;
     match lock.intent {
         Some(Intent::Land(landing)) => record_landing(txn, &landing, contained, context)?,
         Some(Intent::Rollback(rollback)) => record_rollback(txn, &rollback, context)?,
         None => {
-            return Ok(Outcome::Refused {
-                rule: "moved".into(),
-                message: format!("nothing was to be done to {branch}"),
-                hint: "git coord land".into(),
-            });
+            return Err(refused(
+                RuleId::Moved,
+                format!("nothing was to be done to {branch}"),
+                "git coord land",
+            ));
         }
     }
     remove_lock(txn, branch)?;
@@ -158,7 +150,7 @@ fn record_landing(
     super::plan::landed::landed(txn, landing)?;
     let names: Vec<&str> = landing.landed.iter().map(|m| m.branch.as_str()).collect();
     let items: Vec<&ItemId> = landing.landed.iter().flat_map(|m| &m.items).collect();
-    let event = Event::new(context.now, Some(&landing.by), "land")
+    let event = Event::new(context.now, Some(&landing.by), EventKind::Land)
         .with("landing", &landing.id)
         .with("target", &landing.target)
         .with("branches", names)
@@ -187,7 +179,7 @@ fn record_hand_back(
     back: &landings::HandedBack,
     context: &Context,
 ) {
-    let event = Event::new(context.now, Some(by), "handed back")
+    let event = Event::new(context.now, Some(by), EventKind::HandedBack)
         .with("target", target)
         .with("branch", &back.branch)
         .with("of", &back.session)
@@ -216,7 +208,7 @@ fn record_rollback(txn: &mut Txn<'_>, rollback: &Rollback, context: &Context) ->
             note_squashed(txn, &landing.landed)?;
         }
     }
-    let event = Event::new(context.now, Some(&rollback.by), "rollback")
+    let event = Event::new(context.now, Some(&rollback.by), EventKind::Rollback)
         .with("landings", &rollback.landings)
         .with("target", &rollback.target)
         .with("items", items)
@@ -226,21 +218,21 @@ fn record_rollback(txn: &mut Txn<'_>, rollback: &Rollback, context: &Context) ->
     Ok(())
 }
 
-fn checkpoint(txn: &mut Txn<'_>, new: &Checkpoint, context: &Context) -> Result<Outcome, ViewError> {
+fn checkpoint(txn: &mut Txn<'_>, new: &Checkpoint, context: &Context) -> Ruling {
     if let Some(known) = landings::checkpoint(txn, &new.name)? {
         // A repeated command, after an answer that did not arrive.
         if known.refs == new.refs {
             return Ok(Outcome::Done);
         }
-        return Ok(Outcome::Refused {
-            rule: "exists".into(),
-            message: format!("checkpoint {} exists, with other values", new.name),
-            hint: "choose another name; see: git coord checkpoint list".into(),
-        });
+        return Err(refused(
+            RuleId::Exists,
+            format!("checkpoint {} exists, with other values", new.name),
+            "choose another name; see: git coord checkpoint list",
+        ));
     }
     header::next_generation(txn)?;
     txn.put_json(landings::checkpoint_key(&new.name), new);
-    let event = Event::new(context.now, Some(&new.by), "checkpoint").with("name", &new.name);
+    let event = Event::new(context.now, Some(&new.by), EventKind::Checkpoint).with("name", &new.name);
     txn.record(event);
     Ok(Outcome::Done)
 }

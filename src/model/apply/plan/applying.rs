@@ -3,13 +3,13 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::model::base::{Event, SessionName, Txn, ViewError, to_json};
+use crate::model::base::{Event, RuleId, SessionName, Txn, ViewError, to_json};
 use crate::model::ops::Outcome;
 use crate::model::ops::plan::{ApplyPlan, PlanChange};
 use crate::model::records::header;
 use crate::model::records::plan::{self as plans, Applied, PlanFile, Stage};
 
-use super::super::Context;
+use crate::model::base::Context;
 
 /// The differences between two plans, in the order of the file.
 pub fn changes(before: Option<&PlanFile>, after: &PlanFile) -> Vec<PlanChange> {
@@ -86,7 +86,7 @@ pub(super) fn apply(txn: &mut Txn<'_>, words: &ApplyPlan, context: &Context) -> 
     }
     if version != words.based_on {
         return Ok(Outcome::Refused {
-            rule: "plan-moved".into(),
+            rule: RuleId::PlanMoved,
             message: format!("another plan was applied meanwhile: version {version}, not {}", words.based_on),
             hint: "compare with it, then apply again: git coord plan apply --dry-run".into(),
         });
@@ -94,7 +94,7 @@ pub(super) fn apply(txn: &mut Txn<'_>, words: &ApplyPlan, context: &Context) -> 
     let binding = before.filter(|a| a.archived.is_none());
     if let Some(current) = binding.as_ref().filter(|a| a.file != words.file && !words.replace) {
         return Ok(Outcome::Refused {
-            rule: "plan-exists".into(),
+            rule: RuleId::PlanExists,
             message: format!(
                 "a plan from {} is in force; {} would be a second one",
                 current.file, words.file
@@ -137,7 +137,7 @@ fn history(txn: &Txn<'_>, before: Option<&Applied>, after: &PlanFile) -> Result<
         }
         let landed = progress.stage == Stage::Landed;
         let refuse = |message: String, hint: String| {
-            let rule = if landed { "landed" } else { "launched" }.to_owned();
+            let rule = if landed { RuleId::Landed } else { RuleId::Launched };
             Ok(Some(Outcome::Refused { rule, message, hint }))
         };
         let Some(new) = after.workstream(id) else {
@@ -160,7 +160,7 @@ fn history(txn: &Txn<'_>, before: Option<&Applied>, after: &PlanFile) -> Result<
             && after.waves.get(n).map(|w| &w.merge) != Some(&old.merge)
         {
             return Ok(Some(Outcome::Refused {
-                rule: "landed".into(),
+                rule: RuleId::Landed,
                 message: format!("wave {} has landed: what it merges is history", n + 1),
                 hint: "add further waves after it".into(),
             }));

@@ -2,14 +2,12 @@
 
 mod applying;
 pub(super) mod landed;
-mod ownership;
 #[cfg(test)]
 mod tests;
 
 pub use applying::changes;
-pub use ownership::Fence;
 
-use crate::model::base::{Event, QueueName, SessionName, Txn, ViewError};
+use crate::model::base::{Event, QueueName, RuleId, SessionName, Txn, ViewError};
 use crate::model::ops::Outcome;
 use crate::model::ops::plan::PlanOp;
 use crate::model::records::plan::{
@@ -17,7 +15,7 @@ use crate::model::records::plan::{
 };
 use crate::model::records::{header, session as sessions};
 
-use super::Context;
+use crate::model::base::Context;
 
 /// Carries out an operation on the plan.
 ///
@@ -104,7 +102,7 @@ fn current(txn: &Txn<'_>) -> Result<Result<Applied, Outcome>, ViewError> {
     Ok(match plans::applied(txn)? {
         Some(applied) if applied.archived.is_none() => Ok(applied),
         _ => Err(Outcome::Refused {
-            rule: "no-plan".into(),
+            rule: RuleId::NoPlan,
             message: "a plan is not in force here".into(),
             hint: "git coord plan apply coord.toml".into(),
         }),
@@ -153,7 +151,7 @@ fn report(
         if !workstream.milestones.iter().any(|m| m.id == id) {
             let known: Vec<&str> = workstream.milestones.iter().map(|m| m.id.as_str()).collect();
             return Err(Outcome::Refused {
-                rule: "unknown-milestone".into(),
+                rule: RuleId::UnknownMilestone,
                 message: format!("{id:?} is not a milestone of {}", workstream.id.value),
                 hint: format!("its milestones are: {}", known.join(", ")),
             });
@@ -191,7 +189,7 @@ fn launch(
     let mut progress = plans::progress(txn, id)?;
     if !open.is_empty() && progress.launched.is_none() {
         return Ok(Outcome::Refused {
-            rule: "needs-open".into(),
+            rule: RuleId::NeedsOpen,
             message: format!("{id} needs {}, which has not landed", open.join(", ")),
             hint: format!(
                 "see what it waits for with: git coord plan ready; or begin all the same: git coord launch {id} --despite {}",

@@ -142,7 +142,7 @@ fn words(text: &str, based_on: u32, file: &str) -> ApplyPlan {
 
 fn rule(outcome: &Outcome) -> &str {
     match outcome {
-        Outcome::Refused { rule, .. } => rule,
+        Outcome::Refused { rule, .. } => rule.as_str(),
         other => panic!("{other:?}"),
     }
 }

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::super::Context;
-use super::super::leases::free;
-use crate::model::base::{Event, RepoPath, Txn, ViewError};
+use super::super::lease_ops::free;
+use crate::model::base::{Context, Event, EventKind, RepoPath, Txn, ViewError};
 use crate::model::ops::update::{Match, Selection, Update};
-use crate::model::records::session::{Lease, LeasedItem, Session};
-use crate::model::records::{ItemState, header, prefetch, queue, session as sessions};
+use crate::model::records::session::{self as sessions, Lease, LeasedItem, Session};
+use crate::model::records::{ItemState, header, prefetch, queue};
 
 /// Gives back what the own clone's pool holds in the way of a session's claim: it is not worked
 /// on yet.
@@ -70,7 +69,9 @@ pub(in super::super) fn evict(
     sessions::put(txn, &pool);
     header::next_generation(txn)?;
     let ids: Vec<_> = gone.iter().filter_map(|l| l.item.as_ref()).map(|i| i.id.to_string()).collect();
-    txn.record(Event::new(context.now, Some(&pool.name), "drop").with("items", ids));
+    let leases: Vec<_> = gone.iter().map(|l| l.id).collect();
+    let event = Event::new(context.now, Some(&pool.name), EventKind::Drop).with("items", ids);
+    txn.record(event.with("leases", leases));
     Ok(())
 }
 

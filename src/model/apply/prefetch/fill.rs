@@ -1,12 +1,15 @@
 //! Leasing items ahead.
 
-use super::super::leases::{is_due, put};
-use super::super::next::{areas_of, eligibility_text, merge, queues_of, take};
-use super::super::search::{Eligibility, Search, still_true};
-use super::super::{Context, session};
+use super::super::assignment::{areas_of, queues_of};
+use super::super::candidate::Eligibility;
+use super::super::grant::take;
+use super::super::hints::{eligibility_text, merge, still_true};
+use super::super::lease_ops::{is_due, put};
+use super::super::search::Search;
+use super::super::session;
 use super::back::evict;
 use super::fitting;
-use crate::model::base::{Event, Txn, ViewError};
+use crate::model::base::{Context, Event, EventKind, Txn, ViewError};
 use crate::model::ops::op::TakeNext;
 use crate::model::records::area::Areas;
 use crate::model::records::queue::Queue;
@@ -79,7 +82,7 @@ pub(in super::super) fn refill(
         header::next_generation(txn)?;
     }
     if !ids.is_empty() {
-        txn.record(Event::new(context.now, Some(&name), "ready").with("items", ids));
+        txn.record(Event::new(context.now, Some(&name), EventKind::Ready).with("items", ids));
     }
     Ok(())
 }

@@ -9,23 +9,19 @@ mod fill;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
-
-use super::leases::{free, put, renew_due};
-use super::next::{areas_of, queues_of, ttl_of};
-use super::search::{Eligibility, Facts};
-use super::{Context, active, granted};
-use crate::model::base::{Event, ItemId, Txn, View, ViewError};
+use super::assignment::{areas_of, queues_of, ttl_of};
+use super::candidate::{Eligibility, Facts};
+use super::grant::{grant_one, record_taken};
+use super::lease_ops::{put, renew_due};
+use super::refusal::{Ruling, Stop, active, unknown};
+use crate::model::base::{Context, Event, EventKind, ItemId, Txn, View, ViewError};
 use crate::model::ops::Outcome;
-use crate::model::ops::choice::ChosenBecause;
 use crate::model::ops::op::{PrefetchGrant, PrefetchedItem, TakeNext};
 use crate::model::ops::outcome::Taken;
 use crate::model::records::area::Areas;
-use crate::model::records::claim::{self, Grant, Holder, Mode};
 use crate::model::records::queue::{self, Queue};
-use crate::model::records::segment::ItemMeta;
-use crate::model::records::session::{Lease, Loss, Session};
-use crate::model::records::{ItemState, counters, header, prefetch, session as sessions};
+use crate::model::records::session::{self as sessions, Lease, Loss, Session};
+use crate::model::records::{header, prefetch};
 pub(super) use back::{evict, evict_matching, evict_overlapping};
 pub(super) use fill::{Surplus, refill};
 
@@ -109,55 +105,6 @@ pub(super) fn offer(
     Ok(taken)
 }
 
-/// Moves one lease with its item and files from a pool to a session. The lease keeps its number:
-/// it is the same grant, in other hands of the same clone. Its time begins anew with `begin`, the
-/// seconds that it lasts from then on.
-fn grant_one(
-    txn: &mut Txn<'_>,
-    pool: &mut Session,
-    session: &mut Session,
-    id: u64,
-    begin: Option<(&Context, u64)>,
-) -> Result<Option<Taken>, ViewError> {
-    let Some(at) = pool.leases.iter().position(|l| l.id == id && l.item.is_some()) else { return Ok(None) };
-    let mut lease = pool.leases.remove(at);
-    if let Some((context, ttl)) = begin {
-        lease.renew(context);
-        lease.ttl = ttl;
-    }
-    let Some(held) = &lease.item else { return Ok(None) };
-    free(txn, &pool.name, &lease)?;
-    for file in &held.files {
-        let holder = Holder {
-            session: session.name.clone(),
-            mode: Mode::Exclusive,
-            since: lease.since,
-            grants: vec![Grant { lease: id, item: Some(held.id.clone()), mode: Mode::Exclusive }],
-            reason: None,
-        };
-        claim::grant(txn, file, holder)?;
-        session.forget_losses(file);
-    }
-    session.lost.retain(|l| l.item.as_ref() != Some(&held.id));
-    queue::transition_of(txn, &held.slot, held.kind.as_ref(), ItemState::Claimed, |meta: &mut ItemMeta| {
-        meta.by = Some(session.name.clone());
-        meta.attempt += 1;
-    })?;
-    let (_, meta, priority) = queue::placement(txn, &held.slot)?;
-    let taken = Taken {
-        item: queue::item(txn, &held.slot)?,
-        queue: held.slot.queue.clone(),
-        priority,
-        attempt: meta.attempt,
-        lease: id,
-        expires: lease.expires(),
-        because: ChosenBecause::Ready,
-        help: false,
-    };
-    session.leases.push(lease);
-    Ok(Some(taken))
-}
-
 /// What the pool of the clone has for a session, without asking the remote: nothing, or as many
 /// items as asked for, and they are the session's in the transaction. `is_fresh` tells of a lease
 /// whether less than half of its time has passed by a clock that nobody sets.
@@ -170,9 +117,12 @@ pub fn grant_prefetched(
     context: &Context,
     is_fresh: &dyn Fn(&Lease) -> bool,
 ) -> Result<Vec<Taken>, ViewError> {
-    let (Ok(mut session), Ok(asked)) = (active(txn, &op.session)?, Areas::new(&op.choice.areas)) else {
-        return Ok(Vec::new());
+    let mut session = match active(txn, &op.session) {
+        Ok(session) => session,
+        Err(Stop::Refused(_)) => return Ok(Vec::new()),
+        Err(Stop::Unreadable(error)) => return Err(error),
     };
+    let Ok(asked) = Areas::new(&op.choice.areas) else { return Ok(Vec::new()) };
     for name in &op.queues {
         if queue::get(txn, name)?.is_none() {
             return Ok(Vec::new());
@@ -187,11 +137,7 @@ pub fn grant_prefetched(
 ///
 /// # Errors
 /// When the state cannot be read.
-pub(super) fn hand_out(
-    txn: &mut Txn<'_>,
-    op: &PrefetchGrant,
-    context: &Context,
-) -> Result<Outcome, ViewError> {
+pub(super) fn hand_out(txn: &mut Txn<'_>, op: &PrefetchGrant, context: &Context) -> Ruling {
     let outcome = grant_all(txn, op, Some(context))?;
     if let Outcome::Taken { .. } = outcome {
         refill(txn, &op.next, Surplus::RunsOut, context)?;
@@ -206,14 +152,10 @@ pub(super) fn hand_out(
 ///
 /// # Errors
 /// When the state cannot be read.
-pub(super) fn grant_all(
-    txn: &mut Txn<'_>,
-    op: &PrefetchGrant,
-    context: Option<&Context>,
-) -> Result<Outcome, ViewError> {
-    let mut session = granted!(active(txn, &op.next.session)?);
+pub(super) fn grant_all(txn: &mut Txn<'_>, op: &PrefetchGrant, context: Option<&Context>) -> Ruling {
+    let mut session = active(txn, &op.next.session)?;
     let Some(mut pool) = sessions::get(txn, &op.pool)? else {
-        return Ok(Outcome::Unknown { what: "session".into(), name: op.pool.to_string() });
+        return Err(unknown("session", &op.pool));
     };
     let (mut taken, mut lost) = (Vec::new(), Vec::new());
     for PrefetchedItem { id, lease } in &op.items {
@@ -263,25 +205,5 @@ fn record_lost(txn: &mut Txn<'_>, session: &mut Session, lost: &[ItemId], contex
         });
     }
     let ids: Vec<_> = lost.iter().map(ToString::to_string).collect();
-    txn.record(Event::new(context.now, Some(&session.name), "late").with("items", ids));
-}
-
-/// Counts what a session was given, and writes it and the event.
-///
-/// # Errors
-/// When the state cannot be read.
-pub(super) fn record_taken(
-    txn: &mut Txn<'_>,
-    session: &mut Session,
-    taken: &[Taken],
-    at: jiff::Timestamp,
-) -> Result<(), ViewError> {
-    let from: BTreeSet<_> = taken.iter().map(|t| &t.queue).collect();
-    counters::begin(txn, from.into_iter(), at)?;
-    session.stats.grant(taken.len() as u64, at);
-    put(txn, session)?;
-    let ids: Vec<_> = taken.iter().map(|t| t.item.id.to_string()).collect();
-    let leases: Vec<_> = taken.iter().map(|t| t.lease).collect();
-    txn.record(Event::new(at, Some(&session.name), "next").with("items", ids).with("leases", leases));
-    Ok(())
+    txn.record(Event::new(context.now, Some(&session.name), EventKind::Late).with("items", ids));
 }

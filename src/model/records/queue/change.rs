@@ -1,8 +1,10 @@
 //! Changing queues: items that come, and items that go from state to state. Counters follow.
 
-use crate::model::base::{QueueName, Txn, ViewError};
-use crate::model::records::counters::{self, Kind, Step};
-use crate::model::records::queue::read::{content, item, must_get, states};
+use jiff::Timestamp;
+
+use crate::model::base::{QueueName, Txn, View, ViewError};
+use crate::model::records::counters::{Kind, QueueStats, Step};
+use crate::model::records::queue::read::{content, each_item, item, must_get, states};
 use crate::model::records::queue::{Queue, SPAN, Slot, items_key, key, open_key, states_key};
 use crate::model::records::segment::{self, ItemMeta, States};
 use crate::model::records::{Item, ItemState};
@@ -116,7 +118,7 @@ pub(crate) fn append(
     let mut stats = match queue.stats.take() {
         Some(stats) => stats,
         // A queue of a version that did not keep them: here is the time to count.
-        None => counters::recount(txn, &queue.name)?,
+        None => recount(txn, &queue.name)?,
     };
     let mut slots = Vec::with_capacity(items.len());
     let mut rest = items;
@@ -154,4 +156,39 @@ pub(crate) fn append(
     queue.stats = Some(stats);
     put(txn, queue);
     Ok(slots)
+}
+
+/// Counts the items of a queue whose record has no such counters, by reading them all.
+///
+/// # Errors
+/// When the state cannot be read.
+fn recount(view: &dyn View, name: &QueueName) -> Result<QueueStats, ViewError> {
+    let mut stats = QueueStats::default();
+    each_item(view, name, None, |item, slot, states| {
+        if let Some(to) = states.get(slot.index) {
+            let fails = u64::from(states.meta(slot.index).fails);
+            stats.count(&Kind::of(&item), &Step { from: None, to, fails, done_at: None });
+        }
+        Ok(false)
+    })?;
+    Ok(stats)
+}
+
+/// Notes in the records of these queues that work on them has begun.
+///
+/// # Errors
+/// When the state cannot be read.
+pub(crate) fn begin<'a>(
+    txn: &mut Txn<'_>,
+    queues: impl Iterator<Item = &'a QueueName>,
+    now: Timestamp,
+) -> Result<(), ViewError> {
+    for name in queues {
+        let mut queue = must_get(txn, name)?;
+        if let Some(stats) = queue.stats.as_mut().filter(|s| s.begun.is_none()) {
+            stats.begun = Some(now);
+            put(txn, &queue);
+        }
+    }
+    Ok(())
 }

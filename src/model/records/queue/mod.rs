@@ -9,10 +9,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::base::QueueName;
-use crate::model::records::ItemState;
+pub use crate::model::records::counters::Counts;
 use crate::model::records::counters::QueueStats;
 use crate::model::records::rules::Rules;
-pub(crate) use change::{append, put, put_states, transition, transition_of, waiting_or};
+pub(crate) use change::{append, begin, put, put_states, transition, transition_of, waiting_or};
 pub(crate) use read::must_get;
 pub use read::{
     all, content, each_item, each_open_segment, get, item, open_priorities, placement, segments, states,
@@ -36,54 +36,6 @@ impl Slot {
     /// True when both are places in one segment.
     pub(crate) fn is_beside(&self, other: &Slot) -> bool {
         (self.segment, &self.queue) == (other.segment, &other.queue)
-    }
-}
-
-/// Number of items in each state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
-pub struct Counts {
-    /// Free to take.
-    pub pending: u64,
-    /// Waiting for others.
-    pub blocked: u64,
-    /// In somebody's hands.
-    pub claimed: u64,
-    /// Finished.
-    pub done: u64,
-    /// Given up.
-    pub failed: u64,
-}
-
-impl Counts {
-    /// The counter of a state.
-    pub fn of(&mut self, state: ItemState) -> &mut u64 {
-        match state {
-            ItemState::Pending => &mut self.pending,
-            ItemState::Blocked => &mut self.blocked,
-            ItemState::Claimed => &mut self.claimed,
-            ItemState::Done => &mut self.done,
-            ItemState::Failed => &mut self.failed,
-        }
-    }
-
-    /// Number of items in all.
-    pub fn total(&self) -> u64 {
-        self.left() + self.done + self.failed
-    }
-
-    /// Items that are neither finished nor given up.
-    pub fn left(&self) -> u64 {
-        self.pending + self.blocked + self.claimed
-    }
-}
-
-impl std::ops::AddAssign for Counts {
-    fn add_assign(&mut self, other: Self) {
-        self.pending += other.pending;
-        self.blocked += other.blocked;
-        self.claimed += other.claimed;
-        self.done += other.done;
-        self.failed += other.failed;
     }
 }
 

@@ -182,7 +182,8 @@ impl Store {
             session.leases.iter_mut().for_each(|l| l.clone = None);
             txn.put_json(format!("sessions/{}.json", session.name), &session);
         }
-        let event = crate::model::event::Event::new(crate::clock::now(), None, "leave");
+        let event =
+            crate::model::event::Event::new(crate::clock::now(), None, crate::model::EventKind::Leave);
         txn.record(event.with("remote", &arbiter.remote));
         let (changes, events) = txn.finish();
         let mut writer = Writer::new(self);

@@ -99,7 +99,8 @@ impl Store {
         let generation = head.generation;
         txn.put_json(header::KEY, &head);
         self.stamp(&mut txn, Some(arbiter))?;
-        let event = Event::new(clock::now(), None, "restored").with("remote", &arbiter.remote);
+        let event =
+            Event::new(clock::now(), None, crate::model::EventKind::Restored).with("remote", &arbiter.remote);
         txn.record(event.with("from", from).with("to", generation));
         let (changes, events) = txn.finish();
         let mut writer = Writer::new(self);

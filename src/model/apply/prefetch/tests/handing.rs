@@ -72,7 +72,10 @@ fn a_hand_out_to_an_ended_session_is_refused() {
     let out = world.hand_out("a1", 1);
     world.run("a1", &Op::EndSession { name: name("a1") });
     let refused = world.try_run("a1", &Op::PrefetchGrant(out.clone()));
-    assert!(matches!(&refused, Outcome::Refused { rule, .. } if rule == "session-ended"), "{refused:?}");
+    assert!(
+        matches!(&refused, Outcome::Refused { rule, .. } if rule.as_str() == "session-ended"),
+        "{refused:?}"
+    );
     assert_eq!(world.pool("aa").len(), 4);
     let mut seen = Txn::new(&world.state);
     project(&mut seen, &Op::PrefetchGrant(out.clone()), &Context::local(jiff::Timestamp::UNIX_EPOCH))
@@ -120,7 +123,10 @@ fn nobody_works_as_a_pool() {
     ];
     for op in acts {
         let refused = world.try_run("a0", &op);
-        assert!(matches!(&refused, Outcome::Refused { rule, .. } if rule == "reserved-name"), "{refused:?}");
+        assert!(
+            matches!(&refused, Outcome::Refused { rule, .. } if rule.as_str() == "reserved-name"),
+            "{refused:?}"
+        );
     }
     assert!(world.ready(&wanted("prefetch-aa", 1)).is_none());
     assert_eq!(world.session("prefetch-aa"), before);

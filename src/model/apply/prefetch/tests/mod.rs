@@ -12,6 +12,7 @@ use crate::model::ops::op::{ClaimPaths, Finish, PrefetchGrant, PrefetchedItem, S
 use crate::model::ops::update::{Change, Update};
 use crate::model::records::claim::Mode;
 use crate::model::records::header::{KEY, StateHeader};
+use crate::model::records::segment::ItemMeta;
 use crate::model::records::{ItemState, item_index};
 
 mod handing;

@@ -1,7 +1,7 @@
 //! Who may edit a path because of the plan.
 
 use crate::model::base::{RepoPath, SessionName, View, ViewError};
-use crate::model::ops::outcome::Blocker;
+use crate::model::records::conflict::Blocker;
 use crate::model::records::plan::{self as plans, Ownership};
 
 /// What the plan keeps a session from editing: paths of workstreams that have begun, are not over,
@@ -48,7 +48,7 @@ impl Fence {
     }
 
     /// What is in the way of a path, in the form of a claim that is.
-    pub(in crate::model::apply) fn blocker(&self, path: &RepoPath) -> Option<Blocker> {
+    pub(crate) fn blocker(&self, path: &RepoPath) -> Option<Blocker> {
         let (id, session) = self.owner(path)?;
         // Without a session, the workstream speaks for itself: its id is a valid name.
         let session = session.cloned().or_else(|| SessionName::parse(id).ok())?;
