@@ -44,6 +44,14 @@ impl Client {
         Ok(brought.is_some())
     }
 
+    /// The same for what is only shown: as old as `coord.refresh` allows, and without a long wait.
+    ///
+    /// # Errors
+    /// As [`Client::refresh`].
+    pub fn refresh_if_shown(&self) -> ClientResult<bool> {
+        self.refresh(Duration::from_secs(self.place.settings.refresh), SHOW_WAIT)
+    }
+
     /// The same for a judgement that has to be up to date.
     ///
     /// # Errors
@@ -99,8 +107,7 @@ impl Client {
     /// # Errors
     /// From the store.
     pub fn sweep(&self) -> ClientResult<bool> {
-        let age = Duration::from_secs(self.place.settings.refresh);
-        let reached = self.refresh(age, SHOW_WAIT)?;
+        let reached = self.refresh_if_shown()?;
         if self.place.offline || self.store.arbiter()?.is_some() {
             // With a remote, taking back is a push: left to those who have something to push.
             return Ok(reached);

@@ -34,13 +34,10 @@ pub struct ApplyArgs {
 
 /// Runs `plan apply`.
 pub fn apply(app: &App, args: &ApplyArgs) -> CliResult<Answer> {
-    let store = app.store()?;
-    app.refresh(
-        &store,
-        std::time::Duration::ZERO,
-        std::time::Duration::from_secs(app.settings.remote_timeout),
-    )?;
-    let before = applied(&store)?;
+    let client = app.client()?;
+    let store = &client.store;
+    client.refresh_now()?;
+    let before = applied(store)?;
     let read = read(app, args.file.as_deref(), before.as_ref())?.good()?;
     if read.plan.plan.is_none() {
         return Err(CliError::failed("bad-input", format!("{} does not have a [plan]", read.file))
@@ -52,14 +49,14 @@ pub fn apply(app: &App, args: &ApplyArgs) -> CliResult<Answer> {
         (version, plan_changes(binding.map(|a| &a.plan), &read.plan))
     } else {
         let words = ApplyPlan {
-            by: app.session_if_any()?,
+            by: app.place.session_if_any()?,
             based_on: version,
             replace: args.replace,
             file: read.file.clone(),
             plan: read.plan.clone(),
             source: read.text.clone(),
         };
-        match app.submit(&store, &Op::Plan(PlanOp::Apply(Box::new(words))), None)? {
+        match client.submit(&Op::Plan(PlanOp::Apply(Box::new(words))), None)? {
             Outcome::PlanApplied { version, changes } => (version, changes),
             other => return Err(CliError::from_refusal(other)),
         }

@@ -50,14 +50,14 @@ pub struct ArchiveArgs {}
 
 /// Runs `plan pause` and `plan resume`.
 pub fn pause(app: &App, workstream: &str, paused: bool) -> CliResult<Answer> {
-    let (workstream, by) = (workstream.to_owned(), app.session_if_any()?);
+    let (workstream, by) = (workstream.to_owned(), app.place.session_if_any()?);
     let text = format!("{} {workstream}", if paused { "paused" } else { "resumed" });
     carry_out(app, PlanOp::Pause { workstream, paused, by }, text)
 }
 
 /// Runs `plan drop`.
 pub fn drop_workstream(app: &App, args: &DropArgs) -> CliResult<Answer> {
-    let (workstream, by) = (args.workstream.clone(), app.session_if_any()?);
+    let (workstream, by) = (args.workstream.clone(), app.place.session_if_any()?);
     let text = format!("dropped {workstream}; its branch stays");
     carry_out(app, PlanOp::Drop { workstream, by }, text)
 }
@@ -66,17 +66,17 @@ pub fn drop_workstream(app: &App, args: &DropArgs) -> CliResult<Answer> {
 pub fn grant(app: &App, args: &GrantArgs) -> CliResult<Answer> {
     let (workstream, path) = (args.workstream.clone(), args.path.clone());
     let text = format!("{workstream} may edit {path}");
-    carry_out(app, PlanOp::Grant { workstream, path, by: app.session_if_any()? }, text)
+    carry_out(app, PlanOp::Grant { workstream, path, by: app.place.session_if_any()? }, text)
 }
 
 /// Runs `plan archive`.
 pub fn archive(app: &App) -> CliResult<Answer> {
-    carry_out(app, PlanOp::Archive { by: app.session_if_any()? }, "the plan is archived".to_owned())
+    carry_out(app, PlanOp::Archive { by: app.place.session_if_any()? }, "the plan is archived".to_owned())
 }
 
 fn carry_out(app: &App, op: PlanOp, text: String) -> CliResult<Answer> {
-    let store = app.store()?;
-    app.submit(&store, &Op::Plan(op), None)?;
-    let version = super::current(app, &store)?.applied.version;
+    let client = app.client()?;
+    client.submit(&Op::Plan(op), None)?;
+    let version = super::current(&client)?.applied.version;
     Ok(Answer::new(json!({ "version": version }), text))
 }

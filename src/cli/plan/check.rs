@@ -32,7 +32,7 @@ pub fn check(app: &App, args: &CheckArgs) -> CliResult<Answer> {
         return late(app);
     }
     // A plan may be checked before anything is set up.
-    let applied = match Store::open(&app.repo.common_dir, app.store_options()) {
+    let applied = match Store::open(&app.place.repo.common_dir, app.place.store_options()) {
         Ok(store) => applied(&store)?,
         Err(StoreError::Absent { .. }) => None,
         Err(error) => return Err(error.into()),
@@ -59,10 +59,10 @@ pub fn check(app: &App, args: &CheckArgs) -> CliResult<Answer> {
 /// Reads a plan, by default that at the top of the repository.
 pub(super) fn read(app: &App, file: Option<&Path>, applied: Option<&Applied>) -> CliResult<PlanText> {
     let path = match file {
-        Some(file) => app.repo.root.join(app.repo.prefix.to_native()).join(file),
-        None => app.repo.root.join("coord.toml"),
+        Some(file) => app.place.repo.root.join(app.place.repo.prefix.to_native()).join(file),
+        None => app.place.repo.root.join("coord.toml"),
     };
-    Ok(planning::read_file(&app.repo, &path, applied)?)
+    Ok(planning::read_file(&app.place.repo, &path, applied)?)
 }
 
 /// The plan in force, if there is one.
@@ -72,8 +72,8 @@ pub(super) fn applied(store: &Store) -> CliResult<Option<Applied>> {
 
 /// What is late in the plan in force.
 fn late(app: &App) -> CliResult<Answer> {
-    let store = app.store()?;
-    let state = super::current(app, &store)?;
+    let client = app.client()?;
+    let state = super::current(&client)?;
     let standing = state.standing(crate::clock::now());
     let rows: Vec<(String, u32)> = state
         .plan()

@@ -14,8 +14,8 @@ use clap::Subcommand;
 use crate::cli::app::App;
 use crate::cli::error::CliResult;
 use crate::cli::output::{Answer, Ui};
+use crate::client::Client;
 use crate::planning::{self, State};
-use crate::store::Store;
 
 /// Plan workstreams, their waves and gates
 #[derive(Debug, Subcommand)]
@@ -53,11 +53,7 @@ pub fn run(app: &App, ui: Ui, command: &PlanCommand) -> CliResult<Answer> {
 }
 
 /// The plan in force, as the remote has it where one decides.
-pub(super) fn current(app: &App, store: &Store) -> CliResult<State> {
-    app.refresh(
-        store,
-        std::time::Duration::from_secs(app.settings.refresh),
-        std::time::Duration::from_secs(2),
-    )?;
-    Ok(planning::current(store)?)
+pub(super) fn current(client: &Client) -> CliResult<State> {
+    client.refresh_if_shown()?;
+    Ok(planning::current(&client.store)?)
 }

@@ -13,8 +13,8 @@ pub struct ReadyArgs {}
 
 /// Runs `plan ready`.
 pub fn ready(app: &App) -> CliResult<Answer> {
-    let store = app.store()?;
-    let state = super::current(app, &store)?;
+    let client = app.client()?;
+    let state = super::current(&client)?;
     let readiness = state.standing(crate::clock::now()).readiness();
     let title = |id: &str| state.plan().workstream(id).map(|w| w.title.clone()).unwrap_or_default();
     let mut lines: Vec<String> =

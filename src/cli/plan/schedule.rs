@@ -32,8 +32,8 @@ fn parse_what_if(text: &str) -> Result<(String, Estimate), String> {
 
 /// Runs `plan schedule`.
 pub fn schedule(app: &App, args: &ScheduleArgs) -> CliResult<Answer> {
-    let store = app.store()?;
-    let state = super::current(app, &store)?;
+    let client = app.client()?;
+    let state = super::current(&client)?;
     let what_if: BTreeMap<String, Estimate> = args.what_if.iter().cloned().collect();
     if let Some(id) = what_if.keys().find(|id| state.plan().workstream(id).is_none()) {
         return Err(CliError::from(PlanError::Unknown { what: "workstream", name: id.clone() }));

@@ -37,8 +37,8 @@ pub struct ExportArgs {}
 
 /// Runs `plan show`.
 pub fn show(app: &App, args: &ShowArgs) -> CliResult<Answer> {
-    let store = app.store()?;
-    let state = super::current(app, &store)?;
+    let client = app.client()?;
+    let state = super::current(&client)?;
     if let Some(graph) = args.graph {
         let text = draw(&state, graph);
         return Ok(Answer::new(json!({ "graph": text, "version": state.applied.version }), own_lines(&text)));
@@ -161,8 +161,9 @@ fn key(w: &Workstream) -> String {
 
 /// Runs `plan export`.
 pub fn export(app: &App) -> CliResult<Answer> {
-    let store = app.store()?;
-    let state = super::current(app, &store)?;
+    let client = app.client()?;
+    let store = &client.store;
+    let state = super::current(&client)?;
     let source = store.read(|view| plans::source(view))?;
     let text = source.ok_or_else(|| CliError::from(PlanError::None))?;
     let data = json!({ "source": Value::String(text.clone()), "version": state.applied.version });

@@ -20,9 +20,10 @@ pub struct StatusArgs {
 
 /// Runs `plan status`.
 pub fn status(app: &App, _ui: Ui, args: &StatusArgs) -> CliResult<Answer> {
-    let store = app.store()?;
-    super::current(app, &store)?;
-    let mut status = planning::status(&app.repo, &store, crate::clock::now())?;
+    let client = app.client()?;
+    let store = &client.store;
+    super::current(&client)?;
+    let mut status = planning::status(&app.place.repo, store, crate::clock::now())?;
     if args.critical {
         let matters = |w: &WorkstreamRow| {
             w.critical || w.late.is_some() || w.blocked.is_some() || w.handed_back.is_some()
