@@ -64,6 +64,7 @@ fn claim(session: &SessionName, path: &RepoPath) -> Op {
         mode: Mode::Exclusive,
         ttl: 1800,
         reason: None,
+        fresh: None,
     })
 }
 

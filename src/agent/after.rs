@@ -60,6 +60,7 @@ fn claim(desk: &mut Desk, free: Vec<RepoPath>) -> Result<Vec<Blocker>, Failure> 
         mode: Mode::Exclusive,
         ttl: desk.settings.ttl.min(600),
         reason: Some("changed by a command".into()),
+        fresh: None,
     });
     match desk.store.submit(&op, None)? {
         Outcome::Held { blockers } => return Ok(blockers),

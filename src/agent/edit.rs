@@ -105,6 +105,7 @@ fn claim(desk: &mut Desk, program: &str, mut free: Vec<RepoPath>) -> Result<Opti
             mode: Mode::Exclusive,
             ttl: TTL.min(desk.settings.ttl),
             reason: Some(reason(desk, program)),
+            fresh: None,
         });
         let outcome = desk.store.submit(&op, None);
         refused = match outcome {

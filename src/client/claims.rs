@@ -102,6 +102,7 @@ pub fn claim(client: &Client, request: &ClaimRequest) -> ClientResult<Claims> {
         mode: request.mode,
         ttl: request.ttl.unwrap_or(client.place.settings.ttl),
         reason: request.reason.clone(),
+        fresh: None,
     });
     let outcome = client.submit(&op, request.wait)?;
     client.store.touch_session(&session);

@@ -25,7 +25,8 @@ pub use base::{
     view,
 };
 pub use ops::{
-    Op, Outcome, choice, condition, filter, import_survey, op, outcome, plan as plan_op, reimport, update,
+    Op, Outcome, choice, condition, filter, import_survey, op, outcome, plan as plan_op, reimport,
+    unlanded as unlanded_op, update,
 };
 pub use query::{item_json, metrics, split, why};
 pub use records::conflict::{blockers_of, expiry};
@@ -33,5 +34,5 @@ pub use records::fence::Fence;
 pub(crate) use records::severity;
 pub use records::{
     Item, ItemState, NewItem, area, claim, clone, cooldown, counters, dependencies, groups, header,
-    item_index, landing, need_syntax, plan, prefetch, queue, rules, segment, session, shard,
+    item_index, landing, need_syntax, plan, prefetch, queue, rules, segment, session, shard, unlanded,
 };

@@ -160,6 +160,7 @@ pub fn commands_of(op: &Op) -> Vec<&str> {
         | Op::Update(_)
         // What a plan has in commands is approved like the gates of coord.toml: by a person.
         | Op::Landing(_)
+        | Op::Unlanded(_)
         | Op::Plan(_) => Vec::new(),
     }
 }

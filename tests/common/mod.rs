@@ -300,6 +300,7 @@ pub fn claim_op(session: &str, paths: &[&str], ttl: u64) -> Op {
         mode: Mode::Exclusive,
         ttl,
         reason: None,
+        fresh: None,
     })
 }
 

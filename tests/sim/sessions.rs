@@ -322,7 +322,7 @@ impl Sim {
             24..=48 => {
                 let paths = (0..dice.between(1, 2)).map(|_| path(dice.pick::<&str>(&PATHS))).collect();
                 let mode = if dice.chance(250) { Mode::Shared } else { Mode::Exclusive };
-                Op::Claim(ClaimPaths { session, paths, mode, ttl, reason: None })
+                Op::Claim(ClaimPaths { session, paths, mode, ttl, reason: None, fresh: None })
             }
             49..=63 if !at.paths.is_empty() => {
                 let one = dice.chance(800).then(|| vec![dice.pick(&at.paths).clone()]);

@@ -28,7 +28,14 @@ fn claimed(clone: Option<&str>) -> MemView {
 
 fn claim(file: &str) -> Op {
     let paths = vec![path(file)];
-    Op::Claim(ClaimPaths { session: name("ada"), paths, mode: Mode::Exclusive, ttl: 1800, reason: None })
+    Op::Claim(ClaimPaths {
+        session: name("ada"),
+        paths,
+        mode: Mode::Exclusive,
+        ttl: 1800,
+        reason: None,
+        fresh: None,
+    })
 }
 
 fn act(state: &mut MemView, clone: Option<&str>, now: i64, op: &Op) {

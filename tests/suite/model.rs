@@ -184,8 +184,14 @@ fn carry_out(machine: &mut Machine, step: &Step) {
         }
         Step::Claim { session, paths, shared, ttl } => {
             let mode = if *shared { Mode::Shared } else { Mode::Exclusive };
-            let claim =
-                ClaimPaths { session: who(session), paths: all(paths), mode, ttl: *ttl, reason: None };
+            let claim = ClaimPaths {
+                session: who(session),
+                paths: all(paths),
+                mode,
+                ttl: *ttl,
+                reason: None,
+                fresh: None,
+            };
             machine.oracle.sweep(Some(SESSIONS[*session]));
             let outcome = machine.apply(&Op::Claim(claim.clone()), Some(&claim.session));
             match outcome {

@@ -128,6 +128,7 @@ pub fn next(client: &Client, request: &NextRequest) -> ClientResult<NextItems> {
             item: request.item.clone(),
             explain: request.explain,
             exact_ttl: request.ttl.is_some(),
+            fresh: None,
             // An explanation names what was passed over, so it has to be looked at.
             hints: if request.explain { Vec::new() } else { known.clone() },
         },

@@ -192,7 +192,7 @@ fn check_may_rebind(
 
 /// The error of a session that is bound elsewhere.
 fn at_work(known: &Session, clone: Option<&str>) -> ClientError {
-    let blockers = match Outcome::bound_elsewhere(&known) {
+    let blockers = match Outcome::bound_elsewhere(known) {
         Outcome::Held { blockers } => blockers,
         _ => Vec::new(),
     };

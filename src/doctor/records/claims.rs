@@ -74,11 +74,11 @@ impl Plan {
             }
         }
         let known: BTreeSet<&RepoPath> = wanted.iter().map(|c| &c.path).collect();
-        for claim in found.values().filter(|c| !known.contains(&c.path)) {
+        for claim in found.values().filter(|c| !c.holders.is_empty() && !known.contains(&c.path)) {
             let [key, _] = claim::keys_of(&claim.path);
             let message = format!("{} is claimed for {}, who has no lease of it", claim.path, names(claim));
             self.findings.push(Finding::at_key("claim", key, message));
-            self.wanted.push(Claim { path: claim.path.clone(), holders: Vec::new() });
+            self.wanted.push(Claim { holders: Vec::new(), ..claim.clone() });
         }
     }
 
@@ -138,5 +138,5 @@ fn merge(found: Option<&Claim>, wanted: &Claim) -> Claim {
             holders.push(want.clone());
         }
     }
-    Claim { path: wanted.path.clone(), holders }
+    Claim { path: wanted.path.clone(), holders, unlanded: found.unlanded.clone() }
 }

@@ -2,6 +2,7 @@
 
 use super::lease_ops::{loss_of_path, lost, put, renew_due};
 use super::refusal::{Ruling, active, refused};
+use super::unlanded::must_be_fresh;
 use crate::model::base::{Context, Event, EventKind, RepoPath, RuleId, SessionName, Txn, ViewError};
 use crate::model::ops::Outcome;
 use crate::model::ops::op::ClaimPaths;
@@ -24,6 +25,7 @@ pub(super) fn claim(txn: &mut Txn<'_>, op: &ClaimPaths, context: &Context) -> Ru
     if !blockers.is_empty() {
         return Err(Outcome::Held { blockers }.into());
     }
+    must_be_fresh(txn, &op.session, op.paths.iter(), op.fresh.as_ref())?;
     renew_due(&mut session, context);
     let (known, new): (Vec<&RepoPath>, Vec<&RepoPath>) =
         op.paths.iter().partition(|p| session.path_lease(p).is_some_and(|l| covers_mode(l, op.mode)));

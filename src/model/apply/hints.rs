@@ -86,6 +86,7 @@ pub(super) fn merge(known: &mut Vec<SearchBookmark>, new: Vec<SearchBookmark>) {
 pub(super) fn eligibility_text(op: &TakeNext, session: &Session) -> String {
     let mut bare = TakeNext { count: 0, ttl: 0, queues: Vec::new(), ..op.clone() };
     bare.choice.hints = Vec::new();
+    bare.choice.fresh = None;
     bare.choice.explain = false;
     let text = to_json(&(bare, &session.areas, session.shard));
     String::from_utf8_lossy(&text).into_owned()

@@ -28,12 +28,14 @@ mod refusal;
 mod search;
 mod session;
 mod settings;
+mod unlanded;
 mod update;
 
 use jiff::Timestamp;
 
 use self::refusal::{Ruling, outcome_of};
 use crate::model::base::{Context, Event, SessionName, Txn, ViewError};
+use crate::model::ops::unlanded::UnlandedOp;
 use crate::model::ops::{Op, Outcome};
 use crate::model::records::{NewItem, header, session as sessions};
 pub use import::Intake;
@@ -57,7 +59,7 @@ pub fn apply(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Result<Outcome, V
         alive.clear();
     }
     let seen = match op {
-        Op::Record { .. } => happened(context),
+        Op::Record { .. } | Op::Unlanded(UnlandedOp::Committed(_)) => happened(context),
         _ => context.now,
     };
     guarded(txn, &alive, seen, context, |txn| match displaced {
@@ -185,6 +187,7 @@ fn dispatch(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Ruling {
         }
         Op::Update(update) => update::update(txn, update, context),
         Op::Landing(step) => landing::landing(txn, step, context),
+        Op::Unlanded(op) => unlanded::unlanded(txn, op, happened(context), context),
         Op::Plan(op) => Ok(plan::plan(txn, op, context)?),
     }
 }

@@ -7,6 +7,7 @@ use super::hints::{eligibility_text, merge, still_true};
 use super::lease_ops::renew_due;
 use super::refusal::{Ruling, active, refused, unknown};
 use super::search::Search;
+use super::unlanded::must_be_fresh;
 use super::{named, prefetch};
 use crate::model::base::{Context, RuleId, Txn, ViewError};
 use crate::model::ops::Outcome;
@@ -46,6 +47,8 @@ pub(super) fn next(txn: &mut Txn<'_>, op: &TakeNext, context: &Context) -> Rulin
         }
         None => search(txn, &mut session, op, context)?,
     };
+    let files = taken.iter().flat_map(|t| &t.item.files);
+    must_be_fresh(txn, &op.session, files, op.choice.fresh.as_ref())?;
     if !taken.is_empty() {
         record_taken(txn, &mut session, &taken, context.now)?;
         prefetch::refill(txn, op, prefetch::Surplus::GoesBack, context)?;

@@ -236,7 +236,14 @@ mod tests {
 
     fn claim(ttl: u64) -> Op {
         let paths = vec![RepoPath::parse("a").expect("valid")];
-        Op::Claim(ClaimPaths { session: name("s"), paths, mode: Mode::Exclusive, ttl, reason: None })
+        Op::Claim(ClaimPaths {
+            session: name("s"),
+            paths,
+            mode: Mode::Exclusive,
+            ttl,
+            reason: None,
+            fresh: None,
+        })
     }
 
     fn record(state: &MemView) -> Session {

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::base::{ItemId, QueueName, RepoPath};
+use crate::model::ops::unlanded::Freshness;
 use crate::model::records::conflict::Blocker;
 
 /// What one call of `next` asks for, beyond queues and number.
@@ -22,6 +23,9 @@ pub struct Choice {
     pub explain: bool,
     /// The length of the leases was named: a queue's own rule does not change it.
     pub exact_ttl: bool,
+    /// What the branch has of the newest versions; `None`: it does not matter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fresh: Option<Freshness>,
     /// What earlier searches of this session found out, for one set of eligibility each.
     pub hints: Vec<SearchHints>,
 }

@@ -8,6 +8,7 @@ pub mod op;
 pub mod outcome;
 pub mod plan;
 pub mod reimport;
+pub mod unlanded;
 pub mod update;
 
 pub use op::Op;

@@ -11,6 +11,7 @@ use crate::model::base::{EventKind, EventWord, ItemId, QueueName, RepoPath, Sess
 use crate::model::ops::choice::Choice;
 use crate::model::ops::filter::Filter;
 use crate::model::ops::plan::PlanOp;
+use crate::model::ops::unlanded::{Freshness, UnlandedOp};
 use crate::model::ops::update::Update;
 use crate::model::records::NewItem;
 use crate::model::records::claim::Mode;
@@ -124,6 +125,8 @@ pub enum Op {
     Landing(LandingOp),
     /// An operation on the plan.
     Plan(PlanOp),
+    /// An operation on unlanded versions of paths.
+    Unlanded(UnlandedOp),
 }
 
 impl Op {
@@ -141,6 +144,7 @@ impl Op {
             Op::Import { session, .. } | Op::Record { session, .. } => session.as_ref(),
             Op::Assign(_) | Op::Split { .. } => None,
             Op::Plan(op) => op.session(),
+            Op::Unlanded(op) => op.session(),
             Op::EndSession { .. } | Op::Sweep | Op::SetQueue { .. } | Op::Landing(_) => None,
         }
     }
@@ -149,7 +153,7 @@ impl Op {
     /// it holds, give it back, and record what has happened.
     pub fn is_deferrable(&self) -> bool {
         match self {
-            Op::Finish { .. } | Op::Release { .. } | Op::Record { .. } => true,
+            Op::Finish { .. } | Op::Release { .. } | Op::Record { .. } | Op::Unlanded(_) => true,
             Op::StartSession(_)
             | Op::Assign(_)
             | Op::Split { .. }
@@ -188,7 +192,8 @@ impl Op {
             | Op::Verify { .. }
             | Op::Update(_)
             | Op::Landing(_)
-            | Op::Plan(_) => false,
+            | Op::Plan(_)
+            | Op::Unlanded(_) => false,
         }
     }
 
@@ -213,7 +218,8 @@ impl Op {
             | Op::Verify { .. }
             | Op::Update(_)
             | Op::Landing(_)
-            | Op::Plan(_) => None,
+            | Op::Plan(_)
+            | Op::Unlanded(_) => None,
         }
     }
 }
@@ -348,6 +354,9 @@ pub struct ClaimPaths {
     pub ttl: u64,
     /// What for.
     pub reason: Option<String>,
+    /// What the branch has of the newest versions; `None`: it does not matter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fresh: Option<Freshness>,
 }
 
 /// See [`Op::Next`].

@@ -15,6 +15,7 @@ use crate::model::ops::update::Updated;
 pub use crate::model::records::conflict::{Blocker, Held};
 use crate::model::records::landing::Intent;
 use crate::model::records::session::{Lease, Loss, Session};
+use crate::model::records::unlanded::Missing;
 use crate::model::records::{Item, ItemState};
 
 /// An item handed out.
@@ -177,6 +178,11 @@ pub enum Outcome {
         /// On which host.
         host: Option<String>,
     },
+    /// The branch lacks the newest versions of what it asks for ([`RuleId::Stale`]). Nothing was changed.
+    Stale {
+        /// What it lacks.
+        missing: Vec<Missing>,
+    },
     /// A rule says no. Nothing was changed.
     Refused {
         /// Which rule, as a word for programs.
@@ -228,6 +234,7 @@ impl Outcome {
             Outcome::Held { .. }
             | Outcome::Lost { .. }
             | Outcome::Displaced { .. }
+            | Outcome::Stale { .. }
             | Outcome::Refused { .. }
             | Outcome::Unknown { .. } => true,
             Outcome::Session { .. }
@@ -263,6 +270,7 @@ impl Outcome {
             | Outcome::Done
             | Outcome::Lost { .. }
             | Outcome::Displaced { .. }
+            | Outcome::Stale { .. }
             | Outcome::Refused { .. }
             | Outcome::Unknown { .. } => false,
         }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::base::view::Kind;
 use crate::model::base::{ItemId, RepoPath, SessionName, Txn, View, ViewError, txn};
+use crate::model::records::unlanded::Unlanded;
 
 /// What a claim allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -60,11 +61,25 @@ pub struct Holder {
 pub struct Claim {
     /// The path.
     pub path: RepoPath,
-    /// Its holders: one, or several that share.
+    /// Its holders: one, or several that share; none when only unlanded versions are left.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holders: Vec<Holder>,
+    /// Its newest versions that are on a session's branch only: one, or several where freshness is off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unlanded: Vec<Unlanded>,
 }
 
 impl Claim {
+    /// A record of nothing yet.
+    pub fn of(path: RepoPath) -> Self {
+        Claim { path, holders: Vec::new(), unlanded: Vec::new() }
+    }
+
+    /// True when it says nothing: then it is not stored.
+    pub fn is_empty(&self) -> bool {
+        self.holders.is_empty() && self.unlanded.is_empty()
+    }
+
     /// The hold of `session`, if it has one.
     pub fn holder(&self, session: &SessionName) -> Option<&Holder> {
         self.holders.iter().find(|h| h.session == *session)
@@ -183,14 +198,14 @@ fn walk(view: &dyn View, key: &str, found: &mut Vec<Claim>) -> Result<(), ViewEr
     Ok(())
 }
 
-/// Writes a record; one without holders is removed.
+/// Writes a record; an empty one is removed.
 ///
 /// # Errors
 /// When the state cannot be read.
 pub fn put(txn: &mut Txn<'_>, claim: &Claim) -> Result<(), ViewError> {
     let key = key(&claim.path);
     let kind = txn.kind(&key)?;
-    if claim.holders.is_empty() {
+    if claim.is_empty() {
         txn.remove(if kind == Kind::Tree { format!("{key}/{SELF}") } else { key });
         return Ok(());
     }
@@ -229,7 +244,7 @@ fn make_way(txn: &mut Txn<'_>, path: &RepoPath) -> Result<(), ViewError> {
 /// # Errors
 /// When the state cannot be read.
 pub fn grant(txn: &mut Txn<'_>, path: &RepoPath, new: Holder) -> Result<(), ViewError> {
-    let mut claim = get(txn, path)?.unwrap_or_else(|| Claim { path: path.clone(), holders: Vec::new() });
+    let mut claim = get(txn, path)?.unwrap_or_else(|| Claim::of(path.clone()));
     match claim.holders.iter_mut().find(|h| h.session == new.session) {
         Some(holder) => {
             if new.mode == Mode::Exclusive {
@@ -339,7 +354,7 @@ mod tests {
 
     #[test]
     fn shared_claims_hinder_only_writers() {
-        let claim = Claim { path: path("a"), holders: vec![holder("r", Mode::Shared)] };
+        let claim = Claim { holders: vec![holder("r", Mode::Shared)], ..Claim::of(path("a")) };
         let other = SessionName::parse("o").expect("valid");
         assert_eq!(claim.conflicts(&other, Mode::Shared).count(), 0);
         assert_eq!(claim.conflicts(&other, Mode::Exclusive).count(), 1);

@@ -23,5 +23,6 @@ pub mod segment;
 pub mod session;
 pub mod severity;
 pub mod shard;
+pub mod unlanded;
 
 pub use item::{Item, ItemState, NewItem};

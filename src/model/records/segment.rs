@@ -43,6 +43,12 @@ pub struct ItemMeta {
     /// Why it failed last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// The commits that were made for it, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commits: Vec<String>,
+    /// When it has landed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub landed: Option<Timestamp>,
     /// Not offered before this time, after a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,

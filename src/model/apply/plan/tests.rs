@@ -70,8 +70,14 @@ impl World {
 
     fn claim(&mut self, session: &str, path: &str) -> Outcome {
         let paths = vec![RepoPath::parse(path).unwrap()];
-        let claim =
-            ClaimPaths { session: name(session), paths, mode: Mode::Exclusive, ttl: 60, reason: None };
+        let claim = ClaimPaths {
+            session: name(session),
+            paths,
+            mode: Mode::Exclusive,
+            ttl: 60,
+            reason: None,
+            fresh: None,
+        };
         self.run(Op::Claim(claim))
     }
 

@@ -69,9 +69,16 @@ pub struct Queue {
     /// span since 1970. The last hour is kept.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub lately: BTreeMap<i64, u64>,
+    /// Items that have landed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub landed: u64,
     /// Further counters; `None` in a record of a version that did not keep them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stats: Option<QueueStats>,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// Seconds in one span of [`Queue::lately`].
@@ -91,6 +98,7 @@ impl Queue {
             tails: BTreeMap::new(),
             counts: Counts::default(),
             lately: BTreeMap::new(),
+            landed: 0,
             stats: Some(QueueStats::default()),
         }
     }

@@ -114,6 +114,7 @@ fn nobody_works_as_a_pool() {
         mode: Mode::Exclusive,
         ttl: TTL,
         reason: None,
+        fresh: None,
     };
     let acts = [
         Op::Next(wanted("prefetch-aa", 1)),

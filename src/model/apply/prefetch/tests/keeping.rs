@@ -23,7 +23,14 @@ fn a_claim_makes_the_own_pool_give_way_and_no_other() {
     assert_eq!(world.pool("aa"), ["i01", "i02", "i03", "i04"]);
     let claim = |session: &str, file: &str| {
         let paths = vec![path(file)];
-        Op::Claim(ClaimPaths { session: name(session), paths, mode: Mode::Exclusive, ttl: TTL, reason: None })
+        Op::Claim(ClaimPaths {
+            session: name(session),
+            paths,
+            mode: Mode::Exclusive,
+            ttl: TTL,
+            reason: None,
+            fresh: None,
+        })
     };
     let held = world.try_run("b0", &claim("b0", "f/1"));
     let Outcome::Held { blockers } = &held else { panic!("{held:?}") };
