@@ -2,7 +2,7 @@
 //!
 //! Each step of the write path calls [`crash_point!`](crate::crash_point). With the variable
 //! `GIT_COORD_CRASH_AT=N` the process aborts at the N-th point that it reaches. Tests try
-//! N = 1, 2, 3 … until a run passes. Release builds contain no crash points, unless the feature
+//! N = 1, 2, 3 … until a run passes, or name a point instead of a number. Release builds contain no crash points, unless the feature
 //! `crash-points` is on.
 
 /// Marks a point between two steps that must both be survivable.
@@ -25,9 +25,10 @@ pub fn reached(name: &str) {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
     static REACHED: AtomicU64 = AtomicU64::new(0);
-    static CHOSEN: OnceLock<Option<u64>> = OnceLock::new();
-    let chosen = CHOSEN.get_or_init(|| std::env::var("GIT_COORD_CRASH_AT").ok()?.parse().ok());
-    if Some(REACHED.fetch_add(1, Ordering::SeqCst) + 1) == *chosen {
+    static CHOSEN: OnceLock<Option<String>> = OnceLock::new();
+    let chosen = CHOSEN.get_or_init(|| std::env::var("GIT_COORD_CRASH_AT").ok());
+    let count = REACHED.fetch_add(1, Ordering::SeqCst) + 1;
+    if chosen.as_ref().is_some_and(|chosen| chosen == name || *chosen == count.to_string()) {
         eprintln!("crash point: {name}");
         std::process::abort();
     }

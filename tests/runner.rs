@@ -17,6 +17,7 @@ mod suite {
     mod backlog;
     mod clocks;
     mod clones;
+    mod conflicts;
     mod crash_room;
     mod crashes;
     mod damage;
@@ -31,7 +32,9 @@ mod suite {
     mod joining;
     mod joining_faults;
     mod landing;
+    mod landing_crashes;
     mod landing_modes;
+    mod landing_remote;
     mod layers;
     mod leases;
     mod leaving;
@@ -48,6 +51,7 @@ mod suite {
     mod reimport;
     mod remote;
     mod rewrites;
+    mod rollbacks;
     mod room;
     mod rules;
     mod run;

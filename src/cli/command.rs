@@ -49,6 +49,11 @@ pub enum Command {
     Land(land::LandArgs),
     #[command(subcommand)]
     Plan(plan::PlanCommand),
+    Landed(land::LandedArgs),
+    Conflicts(land::ConflictsArgs),
+    #[command(subcommand)]
+    Checkpoint(land::CheckpointCommand),
+    Rollback(land::RollbackArgs),
     Renew(renew::RenewArgs),
     Check(check::CheckArgs),
     Progress(progress::ProgressArgs),

@@ -38,13 +38,17 @@ pub struct Style {
 }
 
 /// One commit to be made.
-struct NewCommit<'a> {
-    tree: &'a str,
-    parents: &'a [&'a str],
-    message: &'a str,
-    at: Timestamp,
+pub(super) struct NewCommit<'a> {
+    /// Its tree.
+    pub tree: &'a str,
+    /// Its parents.
+    pub parents: &'a [&'a str],
+    /// Its message.
+    pub message: &'a str,
+    /// Its time.
+    pub at: Timestamp,
     /// Name, address and date of an author other than the integrator.
-    author: Option<[&'a str; 3]>,
+    pub author: Option<[&'a str; 3]>,
 }
 
 /// Whether a branch could be put on top of the chain.
@@ -65,23 +69,13 @@ impl Integrator<'_> {
         let mut chain =
             Chain { from: from.to_owned(), to: from.to_owned(), landed: Vec::new(), handed_back: Vec::new() };
         for one in work {
-            // The branch before may have brought this one along.
-            if self.workshop.contains(&chain.to, &one.tip)? {
-                let commit = chain.landed.last().map_or_else(|| chain.to.clone(), |m| m.commit.clone());
-                chain.landed.push(member(one, commit, Vec::new()));
-                continue;
-            }
-            let put = match style.mode {
-                LandMode::Merge => self.merged(&chain.to, one, style, &[&chain.to, &one.tip])?,
-                LandMode::Squash => self.merged(&chain.to, one, style, &[&chain.to])?,
-                LandMode::Rebase => self.rebased(&chain.to, one, style)?,
-                LandMode::FfOnly => self.forwarded(&chain.to, one, style)?,
-            };
-            match put {
+            match self.put(&chain, one, style)? {
                 Put::On(commit, resolved) => {
                     chain.landed.push(member(one, commit.clone(), resolved));
                     chain.to = commit;
-                    if matches!(style.mode, LandMode::Squash | LandMode::Rebase) {
+                    if matches!(style.mode, LandMode::Squash | LandMode::Rebase)
+                        && !self.workshop.contains(&chain.to, &one.tip)?
+                    {
                         // The next member may have these commits: from here on it counts as having them.
                         self.stand_for(&chain.to, &one.tip)?;
                     }
@@ -90,6 +84,35 @@ impl Integrator<'_> {
             }
         }
         Ok(chain)
+    }
+
+    /// Puts one branch on top of the chain.
+    fn put(&self, chain: &Chain, one: &Work, style: &Style) -> Result<Put, LandError> {
+        let mut at = chain.to.clone();
+        for reverted in &one.reinstate {
+            let name = one.session.as_ref().map_or(one.branch.as_str(), |s| s.as_str());
+            let message = format!(
+                "Reinstate landing {} of {name}\n\nCoord-Landing: {}\nCoord-Merges: {}\n",
+                reverted.landing, style.landing, reverted.tip
+            );
+            let before = format!("{}^1", reverted.revert);
+            at = match self.inverse(&at, &reverted.revert, &before, &message, style.at) {
+                Err(LandError::Rule { message, .. }) => {
+                    return Ok(Put::Back(back(one, "conflict", message, Vec::new())));
+                }
+                other => other?,
+            };
+        }
+        // The branch before may have brought this one along.
+        if self.workshop.contains(&at, &one.tip)? {
+            return Ok(Put::On(at, Vec::new()));
+        }
+        match style.mode {
+            LandMode::Merge => self.merged(&at, one, style, &[&at, &one.tip]),
+            LandMode::Squash => self.merged(&at, one, style, &[&at]),
+            LandMode::Rebase => self.rebased(&at, one, style),
+            LandMode::FfOnly => self.forwarded(&at, one, style),
+        }
     }
 
     fn stand_for(&self, commit: &str, tip: &str) -> Result<(), LandError> {
@@ -104,7 +127,7 @@ impl Integrator<'_> {
         }
         let message = self.message(one, style, onto)?;
         let new = NewCommit { tree: &merged.tree, parents, message: &message, at: style.at, author: None };
-        Ok(Put::On(self.commit(&new)?, Vec::new()))
+        Ok(Put::On(self.write_commit(&new)?, Vec::new()))
     }
 
     fn forwarded(&self, onto: &str, one: &Work, style: &Style) -> Result<Put, LandError> {
@@ -117,12 +140,6 @@ impl Integrator<'_> {
 
     /// Puts the branch's own commits on top, one by one, with their authors.
     fn rebased(&self, onto: &str, one: &Work, style: &Style) -> Result<Put, LandError> {
-        if !self.workshop.takes_merge_base() {
-            return Err(LandError::Unknown {
-                message: "--rebase needs git 2.40 or newer: git merge-tree takes no merge base before".into(),
-                hint: "land with --squash, or update git".into(),
-            });
-        }
         let range = format!("{onto}..{}", one.tip);
         let words = ["rev-list", "--reverse", "--topo-order", "--no-merges", &range];
         let list = self.workshop.git().args(words).text()?;
@@ -148,14 +165,14 @@ impl Integrator<'_> {
                 at: style.at,
                 author: Some(author),
             };
-            at = self.commit(&new)?;
+            at = self.write_commit(&new)?;
         }
         Ok(Put::On(at, Vec::new()))
     }
 
     /// Makes a commit in the workshop, with the identity, encoding and signature of the user's
     /// repository.
-    fn commit(&self, new: &NewCommit<'_>) -> Result<String, LandError> {
+    pub(super) fn write_commit(&self, new: &NewCommit<'_>) -> Result<String, LandError> {
         let date = format!("@{} +0000", new.at.as_second());
         let mut git = self.workshop.host_git().for_user().env("GIT_COMMITTER_DATE", &date);
         match new.author {

@@ -4,17 +4,19 @@
 //! with it. A branch that is not where its session says, or whose worktree has changes that no claim
 //! explains, is handed back: others have lost work by landing what a stale ref named.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::git::Worktree;
 use crate::model::landing::HandedBack;
 use crate::model::session::{self, Session};
-use crate::model::{ItemId, ItemState, RepoPath, SessionName, View, ViewError, item_index, queue};
+use crate::model::{ItemId, ItemState, RepoPath, SessionName, item_index, queue};
 
 use super::LandError;
+use super::finished::{finished, reachable, titles, unfinished};
 use super::integrator::Integrator;
 use super::merge::path;
+use super::rollback::Reverted;
 use super::target::{Target, changes};
 
 /// A branch that may land.
@@ -32,6 +34,9 @@ pub struct Work {
     pub items: Vec<ItemId>,
     /// The titles of these items.
     pub titles: Vec<String>,
+    /// Landings of this branch that were reverted: git takes their commits for merged, so the reverts
+    /// are reverted first.
+    pub(super) reinstate: Vec<Reverted>,
 }
 
 /// Work that is not finished, and waits.
@@ -45,6 +50,9 @@ pub struct Waiting {
     pub items: Vec<ItemId>,
     /// Number of commits that wait.
     pub commits: usize,
+    /// The remote that does not have the branch, which is in another clone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing_on: Option<String>,
 }
 
 /// What was found.
@@ -76,14 +84,6 @@ struct Candidate {
     until: BTreeSet<ItemId>,
 }
 
-/// A commit that the target lacks.
-struct Commit {
-    id: String,
-    parents: Vec<String>,
-    time: i64,
-    items: Vec<ItemId>,
-}
-
 /// What git knows of branches and worktrees.
 struct Places {
     branches: HashMap<String, String>,
@@ -108,10 +108,11 @@ impl Integrator<'_> {
         for name in &asked.names {
             self.resolve(name, &sessions, &places, target, (&mut list, &mut found))?;
         }
+        let reverted = self.reverted(&target.branch)?;
         let mut seen = HashSet::new();
         for candidate in list {
             if candidate.branch != target.branch && seen.insert(candidate.branch.clone()) {
-                self.judge(&candidate, target, &mut found)?;
+                self.judge(&candidate, target, &reverted, &mut found)?;
             }
         }
         found.work.sort_by(|a, b| (a.time, &a.branch).cmp(&(b.time, &b.branch)));
@@ -196,10 +197,20 @@ impl Integrator<'_> {
             let Some(remote) = self.remote.as_deref().filter(|_| !candidate.branch.is_empty()) else {
                 return Ok(());
             };
-            if candidate.branch != target.branch
-                && let Some(tip) = self.fetch(remote, &candidate.branch)?
-            {
-                list.push(Candidate { tip, ..candidate });
+            if candidate.branch == target.branch {
+                return Ok(());
+            }
+            match self.fetch(remote, &candidate.branch)? {
+                Some(tip) => list.push(Candidate { tip, ..candidate }),
+                // Sessions push their branches when they finish something, if they are asked to.
+                None if record.done > 0 => found.waiting.push(Waiting {
+                    session: Some(record.name.clone()),
+                    branch: candidate.branch,
+                    items: Vec::new(),
+                    commits: 0,
+                    missing_on: Some(remote.to_owned()),
+                }),
+                None => {}
             }
             return Ok(());
         }
@@ -252,9 +263,17 @@ impl Integrator<'_> {
     }
 
     /// Looks for the last commit of finished work of a branch.
-    fn judge(&self, candidate: &Candidate, target: &Target, found: &mut Found) -> Result<(), LandError> {
+    fn judge(
+        &self,
+        candidate: &Candidate,
+        target: &Target,
+        reverted: &[Reverted],
+        found: &mut Found,
+    ) -> Result<(), LandError> {
         let commits = self.commits(&target.tip, &candidate.tip)?;
-        if commits.is_empty() {
+        let reinstate: Vec<Reverted> =
+            reverted.iter().filter(|one| one.branch == candidate.branch).cloned().collect();
+        if commits.is_empty() && reinstate.is_empty() {
             return Ok(());
         }
         let session = candidate.session.as_ref().map(|s| s.name.clone());
@@ -278,42 +297,23 @@ impl Integrator<'_> {
                 branch: candidate.branch.clone(),
                 items: open.iter().cloned().collect(),
                 commits: commits.len() - landing.len(),
+                missing_on: None,
             });
         }
-        let Some(last) = good else { return Ok(()) };
+        let last = good.map(|commit| (commit.id.clone(), commit.time));
+        let last = last.or_else(|| reinstate.last().map(|one| (one.tip.clone(), 0)));
+        let Some((tip, time)) = last else { return Ok(()) };
         let mut items: Vec<ItemId> = Vec::new();
-        for item in landing.iter().flat_map(|commit| &commit.items) {
+        let again = reinstate.iter().flat_map(|one| &one.items);
+        for item in again.chain(landing.iter().flat_map(|commit| &commit.items)) {
             if !items.contains(item) {
                 items.push(item.clone());
             }
         }
         let (items, titles) = self.store.read(|view| titles(view, &items))?.into_iter().unzip();
-        let (tip, time) = (last.id.clone(), last.time);
-        found.work.push(Work { session, branch: candidate.branch.clone(), tip, time, items, titles });
+        let branch = candidate.branch.clone();
+        found.work.push(Work { session, branch, tip, time, items, titles, reinstate });
         Ok(())
-    }
-
-    /// The commits that the target lacks, parents first.
-    fn commits(&self, target: &str, tip: &str) -> Result<Vec<Commit>, LandError> {
-        let format =
-            "--format=tformat:%H%x00%P%x00%ct%x00%(trailers:key=Coord-Item,valueonly,unfold,separator=%x1f)";
-        let range = format!("{target}..{tip}");
-        let text =
-            self.workshop.git().args(["log", "--topo-order", "--reverse", format, &range, "--"]).text()?;
-        let read = |line: &str| {
-            let mut words = line.split('\0');
-            Some(Commit {
-                id: words.next()?.to_owned(),
-                parents: words.next()?.split_whitespace().map(str::to_owned).collect(),
-                time: words.next()?.parse().ok()?,
-                items: words
-                    .next()?
-                    .split('\u{1f}')
-                    .filter_map(|item| ItemId::parse(item.trim()).ok())
-                    .collect(),
-            })
-        };
-        Ok(text.lines().filter_map(read).collect())
     }
 
     /// Files with changes that no claim of the session explains, in its worktree; `None` when there is
@@ -333,114 +333,4 @@ impl Integrator<'_> {
 
 fn shown(worktree: &Option<PathBuf>) -> String {
     worktree.as_ref().map(|dir| dir.display().to_string()).unwrap_or_default()
-}
-
-/// The items that these commits name and that are not done.
-fn unfinished(view: &dyn View, commits: &[Commit]) -> Result<BTreeSet<ItemId>, ViewError> {
-    let named: BTreeSet<&ItemId> = commits.iter().flat_map(|commit| &commit.items).collect();
-    let mut open = BTreeSet::new();
-    for item in named {
-        // An item that is not known here is of another store: nobody will finish it here.
-        let Some(slot) = item_index::find(view, item)? else { continue };
-        if queue::placement(view, &slot)?.0 != ItemState::Done {
-            open.insert(item.clone());
-        }
-    }
-    Ok(open)
-}
-
-/// The items that are known, with their titles.
-fn titles(view: &dyn View, items: &[ItemId]) -> Result<Vec<(ItemId, String)>, ViewError> {
-    let mut list = Vec::new();
-    for item in items {
-        if let Some(slot) = item_index::find(view, item)? {
-            list.push((item.clone(), queue::item(view, &slot)?.title));
-        }
-    }
-    Ok(list)
-}
-
-/// The newest commit on the way of first parents down from `tip` whose whole history is finished, and
-/// which is the last of one of `until`, if any are named.
-fn finished<'c>(
-    commits: &'c [Commit],
-    open: &BTreeSet<ItemId>,
-    tip: &str,
-    until: &BTreeSet<ItemId>,
-) -> Option<&'c Commit> {
-    let mut tainted: HashSet<&str> = HashSet::new();
-    let by_id: BTreeMap<&str, &Commit> = commits.iter().map(|c| (c.id.as_str(), c)).collect();
-    for commit in commits {
-        let bad_parent = commit.parents.iter().any(|p| tainted.contains(p.as_str()));
-        if bad_parent || commit.items.iter().any(|item| open.contains(item)) {
-            tainted.insert(&commit.id);
-        }
-    }
-    let mut at = by_id.get(tip).copied();
-    while let Some(commit) = at {
-        let wanted = until.is_empty() || commit.items.iter().any(|item| until.contains(item));
-        if wanted && !tainted.contains(commit.id.as_str()) {
-            return Some(commit);
-        }
-        at = commit.parents.first().and_then(|parent| by_id.get(parent.as_str()).copied());
-    }
-    None
-}
-
-/// The commits that `last` brings with it.
-fn reachable<'c>(commits: &'c [Commit], last: &'c Commit) -> Vec<&'c Commit> {
-    let mut wanted: HashSet<&str> = HashSet::from([last.id.as_str()]);
-    for commit in commits.iter().rev() {
-        if wanted.contains(commit.id.as_str()) {
-            wanted.extend(commit.parents.iter().map(String::as_str));
-        }
-    }
-    commits.iter().filter(|commit| wanted.contains(commit.id.as_str())).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn commit(id: &str, parents: &[&str], items: &[&str]) -> Commit {
-        Commit {
-            id: id.into(),
-            parents: parents.iter().map(|p| (*p).to_owned()).collect(),
-            time: 0,
-            items: items.iter().map(|i| ItemId::parse(i).expect("valid")).collect(),
-        }
-    }
-
-    fn ids(list: &[&str]) -> BTreeSet<ItemId> {
-        list.iter().map(|i| ItemId::parse(i).expect("valid")).collect()
-    }
-
-    #[test]
-    fn what_follows_unfinished_work_waits_with_it() {
-        let list = [commit("1", &["0"], &["a"]), commit("2", &["1"], &["b"]), commit("3", &["2"], &["c"])];
-        let last = |open: &[&str], until: &[&str]| {
-            finished(&list, &ids(open), "3", &ids(until)).map(|c| c.id.as_str())
-        };
-        assert_eq!(last(&[], &[]), Some("3"));
-        assert_eq!(last(&["b"], &[]), Some("1"));
-        assert_eq!(last(&["a"], &[]), None);
-        assert_eq!(last(&[], &["b"]), Some("2"));
-        assert_eq!(last(&["a"], &["b"]), None);
-    }
-
-    #[test]
-    fn unfinished_work_that_was_merged_in_counts() {
-        // 3 merges another branch with an unfinished commit into this one.
-        let list = [
-            commit("1", &["0"], &["a"]),
-            commit("x", &["0"], &["theirs"]),
-            commit("3", &["1", "x"], &[]),
-            commit("4", &["3"], &["b"]),
-        ];
-        let last = finished(&list, &ids(&["theirs"]), "4", &ids(&[])).map(|c| c.id.as_str());
-        assert_eq!(last, Some("1"));
-        let all = finished(&list, &ids(&[]), "4", &ids(&[])).expect("all is finished");
-        assert_eq!(reachable(&list, all).len(), 4);
-        assert_eq!(reachable(&list, &list[0]).len(), 1);
-    }
 }

@@ -27,6 +27,12 @@ impl Workshop {
     pub fn merge(&self, ours: &str, theirs: &str, base: Option<&str>) -> Result<Merged, LandError> {
         let mut git = self.merging().args(["merge-tree", "--write-tree", "-z"]);
         if let Some(base) = base {
+            if !self.takes_merge_base() {
+                let base = self.bare_commit(base, None)?;
+                let (ours, theirs) =
+                    (self.bare_commit(ours, Some(&base))?, self.bare_commit(theirs, Some(&base))?);
+                return self.merge(&ours, &theirs, None);
+            }
             git = git.arg(format!("--merge-base={base}"));
         }
         let output = git.args([ours, theirs]).output()?;
@@ -37,6 +43,22 @@ impl Workshop {
         };
         let mut words = output.stdout.split(|b| *b == 0);
         body(&mut words, clean).ok_or_else(|| LandError::unreadable(theirs, b"merge-tree printed no tree"))
+    }
+
+    /// A commit with the tree of another and this parent: git before 2.40 finds the base itself.
+    fn bare_commit(&self, of: &str, parent: Option<&str>) -> Result<String, LandError> {
+        let mut git = self.git();
+        for who in ["AUTHOR", "COMMITTER"] {
+            git = git
+                .env(format!("GIT_{who}_NAME"), "git-coord")
+                .env(format!("GIT_{who}_EMAIL"), "coord@invalid");
+            git = git.env(format!("GIT_{who}_DATE"), "@0 +0000");
+        }
+        git = git.args(["commit-tree", &self.tree(of)?]);
+        if let Some(parent) = parent {
+            git = git.args(["-p", parent]);
+        }
+        Ok(git.stdin("merge").text()?)
     }
 }
 

@@ -11,7 +11,8 @@
 //! commits conflicts with its own lines.
 //!
 //! git 2.39 lacks `--attr-source` (2.41) and `merge-tree --merge-base` (2.40): the target's attributes
-//! are then written into `info/attributes`, and what needs an explicit merge base says so.
+//! are then written into `info/attributes`, and a merge with an explicit base is one of three commits made
+//! for it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -72,8 +73,18 @@ impl Workshop {
         &self.host
     }
 
+    /// The version of git.
+    pub(super) fn version(&self) -> (u32, u32) {
+        self.version
+    }
+
+    /// The user's settings that change the result of a merge, as `key=value`.
+    pub(super) fn settings(&self) -> &[String] {
+        &self.settings
+    }
+
     /// True when merges can be given their merge base.
-    pub fn takes_merge_base(&self) -> bool {
+    pub(super) fn takes_merge_base(&self) -> bool {
         self.version >= MERGE_BASE
     }
 

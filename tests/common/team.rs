@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::clones::Hub;
 use super::{Call, TestEnv};
 
 /// Lines of each file at the beginning: edits of different lines merge cleanly.
@@ -21,15 +22,34 @@ impl Team {
 
     /// The same in a repository that is set up.
     pub fn in_env(env: TestEnv, sessions: &[&str]) -> Self {
+        let team = Team { env };
+        team.write_files();
+        sessions.iter().for_each(|session| team.start(session));
+        team
+    }
+
+    fn write_files(&self) {
+        let Team { env } = self;
         let text: String = (1..=LINES).map(|n| format!("line {n}\n")).collect();
         for file in ["a", "b", "c", "d"] {
             std::fs::write(env.root.join(file), &text).unwrap();
         }
         env.git(&["add", "."]);
         env.git(&["commit", "-q", "--no-verify", "-m", "files"]);
-        let team = Team { env };
-        sessions.iter().for_each(|session| team.start(session));
-        team
+    }
+
+    /// Two clones of one remote, which decides, each with one session.
+    pub fn apart(one: &str, other: &str) -> (Self, Self, Hub) {
+        let mut hub = Hub::new(2);
+        let (second, first) = (hub.clones.pop().unwrap(), hub.clones.pop().unwrap());
+        let first = Team { env: first };
+        first.write_files();
+        first.env.git(&["push", "-q", "--no-verify", "origin", "main"]);
+        second.git(&["pull", "-q"]);
+        let second = Team { env: second };
+        first.start(one);
+        second.start(other);
+        (first, second, hub)
     }
 
     /// Starts a session in a worktree and on a branch of its name.

@@ -1,8 +1,14 @@
 //! `land`, `landed`, `conflicts`, `checkpoint` and `rollback`.
 
+mod conflicts;
 mod error;
+mod landed;
+mod rollback;
 mod verb;
 
+pub use conflicts::{ConflictsArgs, conflicts};
+pub use landed::{LandedArgs, landed};
+pub use rollback::{CheckpointCommand, RollbackArgs, checkpoint, rollback};
 pub use verb::{LandArgs, land};
 
 use std::time::Duration;

@@ -146,6 +146,10 @@ fn lines(report: &Report, dry_run: bool) -> Vec<String> {
 
 fn waiting(waiting: &Waiting) -> String {
     let who = waiting.session.as_ref().map_or(waiting.branch.as_str(), |s| s.as_str());
+    if let Some(remote) = &waiting.missing_on {
+        let name = paint(STRONG, who);
+        return format!("{} {name}: its branch {} is not on {remote}", paint(FAINT, "waits"), waiting.branch);
+    }
     let many = text::count(waiting.commits, "commit");
     let items = items(&waiting.items);
     format!("{} {}: {many} for{items}, not done yet", paint(FAINT, "waits"), paint(STRONG, who))

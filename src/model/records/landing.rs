@@ -301,8 +301,12 @@ pub fn leases(view: &dyn View) -> Result<Vec<TargetLease>, ViewError> {
 /// # Errors
 /// When the state cannot be read.
 pub fn get(view: &dyn View, id: &str) -> Result<Option<Landing>, ViewError> {
-    let number = id.strip_prefix('L').and_then(|n| n.parse::<u64>().ok());
-    if number.is_none() { Ok(None) } else { txn::read_json(view, &landing_key(id)) }
+    if is_id(id) { txn::read_json(view, &landing_key(id)) } else { Ok(None) }
+}
+
+/// True for a name that landings have: `L` and a number.
+pub fn is_id(name: &str) -> bool {
+    name.strip_prefix('L').is_some_and(|n| n.parse::<u64>().is_ok())
 }
 
 /// All landings, oldest first.
