@@ -99,7 +99,7 @@ impl Integrator<'_> {
         };
         let mut list: Vec<CheckpointLine> =
             made.iter().map(line).chain(landings.iter().map(before)).collect();
-        list.sort_by(|a, b| b.at.cmp(&a.at));
+        list.sort_by_key(|one| std::cmp::Reverse(one.at));
         Ok(list)
     }
 }

@@ -44,6 +44,9 @@ pub struct Answer {
     pub not_landed: Vec<Standing>,
 }
 
+/// The landing and commit that brought an item, or why it is not in.
+type Recorded = Result<(String, String), String>;
+
 /// What git says of the items that commits name.
 #[derive(Default)]
 struct Named {
@@ -120,7 +123,7 @@ impl Integrator<'_> {
         &self,
         rev: &str,
         landings: &[landing::Landing],
-    ) -> Result<HashMap<ItemId, Result<(String, String), String>>, LandError> {
+    ) -> Result<HashMap<ItemId, Recorded>, LandError> {
         let mut known = HashMap::new();
         for one in landings {
             for member in &one.landed {
@@ -188,7 +191,7 @@ impl Integrator<'_> {
 fn judge(
     mut standing: Standing,
     state: ItemState,
-    by_record: &HashMap<ItemId, Result<(String, String), String>>,
+    by_record: &HashMap<ItemId, Recorded>,
     named: &Named,
     answer: &mut Answer,
 ) {

@@ -71,14 +71,14 @@ fn parents(git: Git, target: &str, tips: &[String]) -> Result<HashMap<String, Ve
 fn reach(parents: &HashMap<String, Vec<String>>, tip: &str) -> (HashSet<String>, Vec<String>) {
     let (mut commits, mut boundary, mut todo) = (HashSet::new(), Vec::new(), vec![tip.to_owned()]);
     while let Some(commit) = todo.pop() {
-        match parents.get(&commit) {
-            None if !boundary.contains(&commit) => boundary.push(commit),
-            None => {}
-            Some(list) => {
-                if commits.insert(commit) {
-                    todo.extend(list.iter().cloned());
-                }
+        let Some(list) = parents.get(&commit) else {
+            if !boundary.contains(&commit) {
+                boundary.push(commit);
             }
+            continue;
+        };
+        if commits.insert(commit) {
+            todo.extend(list.iter().cloned());
         }
     }
     boundary.sort_unstable();
