@@ -22,10 +22,12 @@ mod suite {
     mod crashes;
     mod damage;
     mod demo;
+    mod ended_leases;
     mod environment;
     mod faults;
     mod formats;
     mod guard;
+    mod hook_watch;
     mod house;
     mod imports;
     mod input;
@@ -47,6 +49,7 @@ mod suite {
     mod pool;
     mod pool_faults;
     mod posted;
+    mod push_check;
     mod races;
     mod reimport;
     mod remote;

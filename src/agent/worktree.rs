@@ -81,6 +81,7 @@ fn start(store: &Store, repo: &HostRepo) -> Result<Session, SessionError> {
         worktree: Some(worktree.clone()),
         branch: branch(repo),
         host: Some(host_name()),
+        folds_names: repo.folds_names(),
         ..StartSession::new(name.clone())
     });
     let Outcome::Session { session, .. } = store.submit(&op, None)? else {

@@ -10,7 +10,6 @@ use crate::guard::Fault;
 use crate::guard::{self, Coverage};
 use crate::model::RepoPath;
 use crate::model::outcome::Blocker;
-use crate::model::session::Session;
 use crate::store::remote::read_from;
 
 use crate::cli::app::App;
@@ -71,8 +70,8 @@ fn check_range(app: &App, range: &str, from: Option<&str>) -> CliResult<Answer> 
             let client = app.client()?;
             let store = &client.store;
             client.refresh_now()?;
-            let branch_has = |s: &Session, commit: &str| guard::push::branch_has(&app.place.repo, s, commit);
-            guard::check_commits(store, &commits, app.place.session_if_any()?.as_ref(), &branch_has)?
+            let known = guard::Known::in_clone(&app.place.repo);
+            guard::check_commits(store, &commits, app.place.session_if_any()?.as_ref(), &known)?
         }
         Some(remote) => {
             let sha256 = app.place.repo.is_sha256()?;
@@ -83,8 +82,8 @@ fn check_range(app: &App, range: &str, from: Option<&str>) -> CliResult<Answer> 
                     .hint("let a clone make it the arbiter: git coord init --remote origin"));
             };
             // Whoever runs this is nobody in particular: sessions have no worktree here.
-            let branch_has = |s: &Session, commit: &str| guard::push::branch_has(&app.place.repo, s, commit);
-            guard::check_commits(&store, &commits, None, &branch_has)?
+            let known = guard::Known::in_clone(&app.place.repo);
+            guard::check_commits(&store, &commits, None, &known)?
         }
     };
     let paths: usize = commits.iter().map(|c| c.paths.len()).sum();

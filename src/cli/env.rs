@@ -50,11 +50,13 @@ impl Env {
             no_editor: std::env::var_os("GIT_EDITOR").is_some_and(|v| v == ":"),
             displaced: std::env::var_os("GIT_COORD_HOOK_DISPLACED").is_some(),
             global_config: match path("GIT_CONFIG_GLOBAL") {
-                Some(file) => vec![file],
+                Some(file) => vec!["/etc/gitconfig".into(), file],
                 None => {
+                    let system = ["/etc/gitconfig".into()].into_iter();
                     let xdg = path("XDG_CONFIG_HOME").or_else(|| Some(path("HOME")?.join(".config")));
                     let of_xdg = xdg.map(|dir| dir.join("git/config"));
-                    path("HOME").map(|home| home.join(".gitconfig")).into_iter().chain(of_xdg).collect()
+                    let home = path("HOME").map(|home| home.join(".gitconfig"));
+                    system.chain(home).chain(of_xdg).collect()
                 }
             },
             no_color: std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()),

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::git::changes::{self, Edits};
 use crate::guard::carry::Rewritten;
-use crate::guard::{self, RefRefusal};
+use crate::guard::{self, RefRefusal, trailers};
 use crate::hook::{self, Hook, git_call};
 use crate::model::session::Session;
 use crate::model::{Op, RepoPath, SessionName};
@@ -55,6 +55,37 @@ pub fn run(app: &App, args: &HookArgs) -> CliResult<Answer> {
     let Some(which) = Hook::parse(&args.name) else {
         return Err(CliError::usage(format!("there is no hook {:?}", args.name)));
     };
+    // git writes to a hook once; what other tools have there reads it too.
+    let reads = matches!(which, Hook::PrePush | Hook::PostRewrite);
+    let input = if reads { read_input()? } else { String::new() };
+    let others = || {
+        let ran = hook::run_others(&app.place.repo, which, &args.args, input.as_bytes());
+        ran.map_err(|e| CliError::failed("hooks", e.to_string()))
+    };
+    match which {
+        // What it stages is to be judged too.
+        Hook::PreCommit => others().and_then(|()| own(app, which, &args.args, &input)),
+        Hook::PrePush => own(app, which, &args.args, &input).and_then(|answer| others().map(|()| answer)),
+        _ => {
+            let answer = own(app, which, &args.args, &input)?;
+            Ok(match others() {
+                Ok(()) => answer,
+                Err(e) => answer.note(e.message.after("git coord: ")),
+            })
+        }
+    }
+}
+
+fn read_input() -> CliResult<String> {
+    let mut input = String::new();
+    std::io::stdin()
+        .read_to_string(&mut input)
+        .map_err(|e| CliError::failed("io", format!("cannot read what git gives to the hook: {e}")))?;
+    Ok(input)
+}
+
+/// What git-coord itself does in a hook.
+fn own(app: &App, which: Hook, args: &[OsString], input: &str) -> CliResult<Answer> {
     let client = match Client::open(app.place.clone(), app.listener()) {
         Err(ClientError::Store(StoreError::Absent { .. })) => return Ok(Answer::default()),
         other => other,
@@ -64,7 +95,7 @@ pub fn run(app: &App, args: &HookArgs) -> CliResult<Answer> {
     {
         hook::install(&app.place.repo, &program).map_err(CliError::from)?;
     }
-    let arg = |n: usize| args.args.get(n).map(OsString::as_os_str).unwrap_or_default();
+    let arg = |n: usize| args.get(n).map(OsString::as_os_str).unwrap_or_default();
     match which {
         Hook::PreCommit => guard_commit(app, &client?, &[]),
         Hook::PreMergeCommit => guard_commit(app, &client?, &app.env.merging),
@@ -75,10 +106,10 @@ pub fn run(app: &App, args: &HookArgs) -> CliResult<Answer> {
             message::prepare(app, &client?, Path::new(arg(0)), (&source, like_head))
         }
         Hook::CommitMsg => message::finish(app, &client?, Path::new(arg(0))),
-        Hook::PrePush => guard_push(app, &client?, &arg(0).to_string_lossy(), arg(1)),
+        Hook::PrePush => guard_push(app, &client?, (&arg(0).to_string_lossy(), arg(1)), input),
         Hook::PostCommit => only_record(client.map_err(CliError::from).and_then(|c| record_commit(app, &c))),
         Hook::PostRewrite => {
-            only_record(client.map_err(CliError::from).and_then(|c| record_rewrite(app, &c)))
+            only_record(client.map_err(CliError::from).and_then(|c| record_rewrite(app, &c, input)))
         }
         Hook::PostCheckout => only_record(greet(app, &arg(0).to_string_lossy())),
         // Not parsed: it has a name of its own, and no worktree; see `server`.
@@ -93,7 +124,7 @@ fn only_record(result: CliResult<Answer>) -> CliResult<Answer> {
 
 /// The branch that a commit goes to; `None` for a detached HEAD.
 fn branch(app: &App) -> CliResult<Option<String>> {
-    Ok(app.place.repo.git().args(["symbolic-ref", "-q", "--short", "HEAD"]).optional()?)
+    Ok(crate::git::branch(&app.place.repo)?)
 }
 
 /// `pre-commit` and `pre-merge-commit`.
@@ -139,12 +170,8 @@ pub fn judge(client: &Client, session: Option<&Session>, paths: &[RepoPath]) -> 
 }
 
 /// `pre-push`.
-fn guard_push(app: &App, client: &Client, remote: &str, url: &OsStr) -> CliResult<Answer> {
-    let mut input = String::new();
-    std::io::stdin()
-        .read_to_string(&mut input)
-        .map_err(|e| CliError::failed("io", format!("cannot read what is pushed: {e}")))?;
-    let pushed = changes::parse_push(&input)?;
+fn guard_push(app: &App, client: &Client, (remote, url): (&str, &OsStr), input: &str) -> CliResult<Answer> {
+    let pushed = changes::parse_push(input)?;
     let pusher = pusher(app, client)?;
     let protects = |branch: &str| app.place.settings.protects(branch);
     if let Some(refusal) = guard::check_refs(&pushed, pusher.is_some().then_some(&protects)) {
@@ -162,9 +189,8 @@ fn guard_push(app: &App, client: &Client, remote: &str, url: &OsStr) -> CliResul
     client.send_deferred()?;
     // What was committed while this clone did not look may stand under a lease that is lost.
     client.refresh_now()?;
-    let branch_has =
-        |session: &Session, commit: &str| guard::push::branch_has(&app.place.repo, session, commit);
-    let faults = guard::check_commits(&client.store, &arrival.commits, pusher.as_ref(), &branch_has)?;
+    let known = guard::Known::in_clone(&app.place.repo);
+    let faults = guard::check_commits(&client.store, &arrival.commits, pusher.as_ref(), &known)?;
     if !faults.is_empty() {
         return Err(range_refusal(&faults));
     }
@@ -225,21 +251,17 @@ fn record_commit(app: &App, client: &Client) -> CliResult<Answer> {
     if (state("rebase-merge") || state("rebase-apply")) && !state("rebase-merge/stopped-sha") {
         return Ok(Answer::default());
     }
-    let format = "--format=%H%n%s%n%(trailers:key=Coord-Item,valueonly,separator=%x2C)%n\
-                  %(trailers:key=Coord-Lease,valueonly,separator=%x2C)";
-    let text =
-        app.place.repo.git().args(["log", "-1", "--no-show-signature", format, "HEAD", "--"]).text()?;
-    let mut lines = text.lines();
-    let commit = lines.next().unwrap_or_default().to_owned();
-    let subject = lines.next().unwrap_or_default().to_owned();
-    let mut words = || -> Vec<String> {
-        lines.next().unwrap_or_default().split(',').filter(|w| !w.is_empty()).map(str::to_owned).collect()
+    let Some(head) = crate::git::head_commit(&app.place.repo)? else { return Ok(Answer::default()) };
+    let commit = head.id.clone();
+    let trailers = trailers::in_message(&head.message);
+    let words = |key: &str| -> Vec<String> {
+        trailers.iter().filter(|(k, _)| k == key).map(|(_, value)| value.clone()).collect()
     };
-    let (items, leases) = (words(), words());
+    let (items, leases) = (words(trailers::ITEM), words(trailers::LEASE));
     let mut data = Map::new();
     data.insert("commit".into(), json!(commit));
-    data.insert("text".into(), json!(subject));
-    if let Some(branch) = branch(app)? {
+    data.insert("text".into(), json!(head.subject()));
+    if let Some(branch) = &head.branch {
         data.insert("branch".into(), json!(branch));
     }
     if !items.is_empty() {
@@ -278,12 +300,8 @@ fn note_error(error: &NoteError) -> CliError {
 
 /// `post-rewrite`: notes go along when an amend or rebase replaces commits, and what the new ones carry on
 /// is recorded.
-fn record_rewrite(app: &App, client: &Client) -> CliResult<Answer> {
+fn record_rewrite(app: &App, client: &Client, input: &str) -> CliResult<Answer> {
     let Some(session) = client.session_at_work()? else { return Ok(Answer::default()) };
-    let mut input = String::new();
-    std::io::stdin()
-        .read_to_string(&mut input)
-        .map_err(|e| CliError::failed("io", format!("cannot read what was rewritten: {e}")))?;
     let pairs: Vec<(&str, &str)> = input
         .lines()
         .filter_map(|line| {
@@ -291,9 +309,7 @@ fn record_rewrite(app: &App, client: &Client) -> CliResult<Answer> {
             Some((words.next()?, words.next()?))
         })
         .collect();
-    for (from, to) in &pairs {
-        notes::copy(&app.place.repo, &session.name, from, to).map_err(|e| note_error(&e))?;
-    }
+    notes::copy_all(&app.place.repo, &session.name, &pairs).map_err(|e| note_error(&e))?;
     record_carried(app, client, &session, &pairs)?;
     Ok(Answer::default())
 }

@@ -20,12 +20,23 @@ pub enum HooksCommand {
     Status,
 }
 
+/// The tools whose hooks run with ours, in words.
+pub fn others_text(app: &App) -> CliResult<Vec<String>> {
+    let tools = hook::others(&app.place.repo)?;
+    let words = tools.into_iter().map(|(tool, hooks)| {
+        let hooks: Vec<&str> = hooks.iter().map(|h| h.name()).collect();
+        format!("    {tool}: run in {}", hooks.join(", "))
+    });
+    Ok(words.collect())
+}
+
 /// Runs `hooks …`.
 pub fn run(app: &App, command: &HooksCommand) -> CliResult<Answer> {
     match command {
         HooksCommand::Install => {
             let list = install(app)?;
-            Ok(Answer::new(json!({ "hooks": installed_json(&list) }), installed_text(&list)))
+            let text = [installed_text(&list), others_text(app)?].concat();
+            Ok(Answer::new(json!({ "hooks": installed_json(&list) }), text))
         }
         HooksCommand::Uninstall => uninstall(app),
         HooksCommand::Status => status(app),
@@ -135,6 +146,7 @@ fn status(app: &App) -> CliResult<Answer> {
         })
         .collect();
     let active = list.iter().all(HookStatus::is_active);
+    let others = others_text(app)?;
     let data = json!({ "hooks": rows, "active": active, "worktree": app.place.repo.root });
     let mut lines: Vec<String> = list
         .iter()
@@ -144,6 +156,7 @@ fn status(app: &App) -> CliResult<Answer> {
             format!("{:19} {}{chained}", s.hook.name(), state_text(s))
         })
         .collect();
+    lines.extend(others);
     if !active {
         lines.insert(0, "not all hooks run here".to_owned());
         return Err(CliError::refused(lines)

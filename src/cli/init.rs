@@ -74,6 +74,7 @@ pub fn init(app: &App, args: &InitArgs) -> CliResult<Answer> {
         lines.push("no remote arbitrates now: the state is kept in this clone".to_owned());
     }
     lines.extend(hooks::installed_text(&hooks));
+    lines.extend(hooks::others_text(app)?);
     let data = json!({ "hooks": hooks::installed_json(&hooks), "remote": remote, "created": fresh });
     let answer = Answer::new(data, lines);
     Ok(match app.place.session_if_any() {

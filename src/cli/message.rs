@@ -80,6 +80,22 @@ pub fn finish(app: &App, client: &Client, file: &Path) -> CliResult<Answer> {
     message.write(app, &session, paths, (git_call::amends().unwrap_or(false), Vec::new()))
 }
 
+/// A setting of git. Hardly anybody has these, and git takes longer to say so than all else that the hook
+/// does: it is asked when a file of its configuration has the word, or includes others.
+fn setting(app: &App, name: &str) -> CliResult<Option<String>> {
+    let word = name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase();
+    let local = [app.place.repo.common_dir.join("config"), app.place.repo.git_dir.join("config.worktree")];
+    let mut files = local.iter().chain(&app.env.global_config);
+    let has = |file: &PathBuf| {
+        let text = std::fs::read(file).unwrap_or_default().to_ascii_lowercase();
+        [word.as_bytes(), b"[include"].iter().any(|word| text.windows(word.len()).any(|w| w == *word))
+    };
+    if !files.any(has) {
+        return Ok(None);
+    }
+    Ok(app.place.repo.git().args(["config", "--get", name]).optional()?)
+}
+
 /// A message in the making.
 struct Message {
     file: PathBuf,
@@ -98,7 +114,7 @@ impl Message {
 
     /// What begins lines that git will take out, if it will.
     fn comment(&self, app: &App) -> CliResult<Option<String>> {
-        let setting = |name: &str| app.place.repo.git().args(["config", "--get", name]).optional();
+        let setting = |name: &str| setting(app, name);
         // What was not written in an editor has no comments, unless the user wants them taken out.
         if app.env.no_editor && setting("commit.cleanup")?.is_none_or(|c| c != "strip") {
             return Ok(None);

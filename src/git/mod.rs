@@ -2,6 +2,7 @@
 
 pub mod changes;
 mod cmd;
+mod head;
 mod limit;
 mod remote_git;
 mod repo;
@@ -9,5 +10,7 @@ mod repo;
 pub(crate) mod testrepo;
 
 pub use cmd::{Git, GitError, GitOutput, OLDEST_GIT, redirecting, version};
+pub(crate) use head::has_ref_files;
+pub use head::{HeadCommit, branch, head_commit};
 pub use remote_git::{RemoteGit, is_address, listed};
 pub use repo::{GitEnv, HostRepo, RepoError, Worktree, resolve_existing};

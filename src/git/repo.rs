@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::model::path::{composed, folded};
 use crate::model::{PathError, RepoPath};
 
 use super::cmd::{Git, GitError};
@@ -20,6 +21,10 @@ pub struct HostRepo {
     /// True when nothing in `root` leads to the git folder: only the environment says that they belong
     /// together (`git --git-dir=… --work-tree=…`), and git has to be given both.
     pub named: bool,
+    /// `core.ignoreCase`: a path is the one on the disk that differs in case only.
+    pub ignore_case: bool,
+    /// `core.precomposeUnicode`: git has all paths in composed form.
+    pub precompose: bool,
 }
 
 /// What git exported to a hook: it decides before any discovery.
@@ -114,7 +119,13 @@ impl HostRepo {
             Err(_) => RepoPath::root(),
         };
         let named = env.git_dir.is_some() && !leads_to(&root, &git_dir);
-        Ok(HostRepo { root, git_dir, common_dir, prefix, named })
+        let (ignore_case, precompose) = names(&common_dir);
+        Ok(HostRepo { root, git_dir, common_dir, prefix, named, ignore_case, precompose })
+    }
+
+    /// True where names that differ in case or Unicode form may be one file.
+    pub fn folds_names(&self) -> bool {
+        self.ignore_case || self.precompose
     }
 
     /// True when its objects are named by SHA-256.
@@ -146,7 +157,27 @@ impl HostRepo {
     /// # Errors
     /// When it is outside the worktree or inside git's folder.
     pub fn repo_path(&self, arg: &Path) -> Result<RepoPath, PathError> {
-        self.below_links(self.path_of(arg)?)
+        self.as_spelled(self.below_links(self.path_of(arg)?)?)
+    }
+
+    /// The same file as git has it: composed, and in the case that it has on the disk.
+    fn as_spelled(&self, path: RepoPath) -> Result<RepoPath, PathError> {
+        if !self.ignore_case && !self.precompose {
+            return Ok(path);
+        }
+        let mut dir = self.root.clone();
+        let mut spelled = RepoPath::root();
+        for component in path.components() {
+            let mut name = if self.precompose { composed(component) } else { component.to_owned() };
+            if self.ignore_case
+                && let Some(found) = in_folder(&dir, &name)
+            {
+                name = found;
+            }
+            dir.push(&name);
+            spelled = spelled.join(&name);
+        }
+        Ok(spelled)
     }
 
     /// The same file without symbolic links on the way: git has no files below one, so a claim of such a
@@ -232,6 +263,31 @@ fn parse_worktrees(out: &[u8]) -> Vec<Worktree> {
         }
     }
     list
+}
+
+/// `core.ignoreCase` and `core.precomposeUnicode`, which `git init` writes where the file system is like that.
+fn names(common_dir: &Path) -> (bool, bool) {
+    let Ok(text) = std::fs::read(common_dir.join("config")) else { return (false, false) };
+    let lower = text.to_ascii_lowercase();
+    let has = |word: &[u8]| lower.windows(word.len()).any(|w| w == word);
+    // Hardly any repository elsewhere has either; parsing the file would cost more than the command.
+    if !has(b"ignorecase") && !has(b"precomposeunicode") {
+        return (false, false);
+    }
+    let metadata = gix::config::file::Metadata::from(gix::config::Source::Local);
+    let Ok(file) = gix::config::File::from_bytes_no_includes(&text, metadata, Default::default()) else {
+        return (false, false);
+    };
+    let is_set = |key: &str| matches!(file.boolean(key), Ok(Some(true)));
+    (is_set("core.ignoreCase"), is_set("core.precomposeUnicode"))
+}
+
+/// The entry of a folder with this name, or else one that differs from it in case only.
+fn in_folder(dir: &Path, name: &str) -> Option<String> {
+    let names: Vec<String> =
+        std::fs::read_dir(dir).ok()?.flatten().filter_map(|e| e.file_name().into_string().ok()).collect();
+    let same = |found: &&String| folded(found) == folded(name);
+    names.iter().find(|found| *found == name).or_else(|| names.iter().find(same)).cloned()
 }
 
 /// True when git, started in a worktree, finds this git folder.

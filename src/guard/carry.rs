@@ -9,7 +9,7 @@ use crate::model::RepoPath;
 use crate::model::session::Session;
 use crate::store::{Store, StoreError};
 
-use super::range::Judge;
+use super::range::{History, Judge};
 
 /// A commit and those that it replaces.
 #[derive(Debug)]
@@ -18,6 +18,23 @@ pub struct Rewritten<'a> {
     pub new: &'a CommitChanges,
     /// The old ones; several when it joins them.
     pub old: Vec<&'a CommitChanges>,
+}
+
+/// Who holds what is of no account here.
+struct Nothing;
+
+impl History for Nothing {
+    fn branch_has(&self, _: &Session, _: &str) -> bool {
+        false
+    }
+
+    fn brought_by(&self, _: &str, _: &str) -> Option<Vec<RepoPath>> {
+        None
+    }
+
+    fn is_between(&self, _: &str, _: &str, _: &str) -> bool {
+        false
+    }
 }
 
 /// Those of the new commits that have nothing in them but what is held by `session`, or was made under the
@@ -33,7 +50,7 @@ pub fn carried_on<'a>(
 ) -> Result<Vec<(&'a str, Vec<u64>)>, StoreError> {
     let commits: Vec<CommitChanges> =
         rewritten.iter().flat_map(|r| r.old.iter().copied().chain([r.new])).cloned().collect();
-    let judge = Judge::of(store, &commits, None, &|_, _| false)?;
+    let judge = Judge::of(store, &commits, None, &Nothing)?;
     let carries = |one: &Rewritten<'_>, path: &RepoPath| {
         session.may_edit(path)
             || one

@@ -8,10 +8,11 @@
 pub mod carry;
 pub mod coverage;
 mod evidence;
+mod landed;
 pub mod push;
 pub mod range;
 pub mod trailers;
 
 pub use coverage::{Coverage, check_paths, check_unbound};
-pub use push::{RefRefusal, check_refs, check_taken_off};
-pub use range::{BranchHas, Fault, check_commits};
+pub use push::{Known, RefRefusal, check_refs, check_taken_off};
+pub use range::{Fault, History, check_commits};

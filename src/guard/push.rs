@@ -2,12 +2,14 @@
 
 use crate::git::changes::{Pushed, TakenOff};
 use crate::git::{Git, HostRepo};
-use crate::model::SessionName;
 use crate::model::outcome::Blocker;
 use crate::model::session::{self, Session, SessionState};
+use crate::model::{RepoPath, SessionName};
 use crate::store::{Store, StoreError};
 
 use super::coverage;
+use super::landed::Landed;
+use super::range::History;
 
 /// Why a ref may not be pushed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +50,8 @@ pub fn check_taken_off(
 ) -> Result<Vec<(String, Vec<Blocker>)>, StoreError> {
     store.read(|view| {
         let mut refused = Vec::new();
-        for lost in taken_off {
+        let landed = Landed::read(view)?;
+        for lost in taken_off.iter().filter(|lost| !landed.moves(&lost.branch, &lost.to)) {
             let owner = session::all(view)?
                 .into_iter()
                 .find(|s| s.state == SessionState::Active && s.branch.as_ref() == Some(&lost.branch));
@@ -67,25 +70,61 @@ pub fn check_taken_off(
     })
 }
 
-/// Whether the branch of a session has a commit, as this clone knows it: here, as a remote has it, or where
-/// its worktree is.
-pub fn branch_has(repo: &HostRepo, session: &Session, commit: &str) -> bool {
-    let known = |branch: &String| has(repo.git(), &["refs/heads/", "refs/remotes/*/"], branch, commit);
-    let at_work = |worktree: &String| {
-        let git = Git::new(worktree.as_ref()).as_judge();
-        let asked = git.args(["merge-base", "--is-ancestor", commit, "HEAD"]).output();
-        asked.is_ok_and(|out| out.status == Some(0))
-    };
-    session.branch.as_ref().is_some_and(known) || session.worktree.as_ref().is_some_and(at_work)
+/// A repository in which commits are judged.
+pub struct Known<'a> {
+    git: Box<dyn Fn() -> Git + 'a>,
+    /// Folders of refs in which the branch of a session may be.
+    folders: &'static [&'static str],
+    /// True where worktrees of sessions may be.
+    is_clone: bool,
 }
 
-/// The same in a bare repository, by a git there.
-pub fn branch_has_here(git: Git, session: &Session, commit: &str) -> bool {
-    session.branch.as_ref().is_some_and(|branch| has(git, &["refs/heads/"], branch, commit))
+impl std::fmt::Debug for Known<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Known").field("folders", &self.folders).finish_non_exhaustive()
+    }
 }
 
-fn has(git: Git, folders: &[&str], branch: &str, commit: &str) -> bool {
-    let refs = folders.iter().map(|folder| format!("{folder}{branch}"));
-    let asked = git.as_judge().args(["for-each-ref", "--format=%(refname)", "--contains", commit]).args(refs);
-    asked.run().is_ok_and(|out| !out.is_empty())
+impl<'a> Known<'a> {
+    /// A clone: branches are here, as a remote has them, or where a worktree is.
+    pub fn in_clone(repo: &'a HostRepo) -> Self {
+        let folders = &["refs/heads/", "refs/remotes/*/"];
+        Known { git: Box::new(|| repo.git().as_judge()), folders, is_clone: true }
+    }
+
+    /// A bare repository, by a git there.
+    pub fn in_bare(git: impl Fn() -> Git + 'a) -> Self {
+        Known { git: Box::new(move || git().as_judge()), folders: &["refs/heads/"], is_clone: false }
+    }
+
+    fn is_ancestor(&self, git: Git, commit: &str, of: &str) -> bool {
+        git.args(["merge-base", "--is-ancestor", commit, of]).output().is_ok_and(|out| out.status == Some(0))
+    }
+}
+
+impl History for Known<'_> {
+    fn branch_has(&self, session: &Session, commit: &str) -> bool {
+        let known = |branch: &String| {
+            let refs = self.folders.iter().map(|folder| format!("{folder}{branch}"));
+            let words = ["for-each-ref", "--format=%(refname)", "--contains", commit];
+            (self.git)().args(words).args(refs).run().is_ok_and(|out| !out.is_empty())
+        };
+        let at_work = |worktree: &String| {
+            self.is_clone && self.is_ancestor(Git::new(worktree.as_ref()).as_judge(), commit, "HEAD")
+        };
+        session.branch.as_ref().is_some_and(known) || session.worktree.as_ref().is_some_and(at_work)
+    }
+
+    fn brought_by(&self, tip: &str, onto: &str) -> Option<Vec<RepoPath>> {
+        let range = format!("{onto}...{tip}");
+        let words =
+            ["diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-relative", &range, "--"];
+        let out = (self.git)().args(words).run().ok()?;
+        let paths = out.split(|b| *b == 0).filter(|p| !p.is_empty());
+        paths.map(|p| RepoPath::from_bytes(p).ok()).collect()
+    }
+
+    fn is_between(&self, commit: &str, from: &str, to: &str) -> bool {
+        self.is_ancestor((self.git)(), commit, to) && !self.is_ancestor((self.git)(), commit, from)
+    }
 }

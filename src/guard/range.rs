@@ -8,6 +8,8 @@
 //!   was made under it ([`super::evidence`]);
 //! - by an area of the session, as long as nobody else holds the path.
 //!
+//! What a recorded landing has made is fine ([`super::landed`]).
+//!
 //! A commit that names no session was made outside the coordination; it is at fault only where it changes
 //! what a session holds now. And no change is at fault for holders who have it in their branch: it was
 //! there before they began, or they have taken it over.
@@ -22,6 +24,7 @@ use crate::store::{Store, StoreError};
 
 use super::coverage;
 use super::evidence::Evidence;
+use super::landed::Landed;
 
 /// A commit that was not made as it should.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -42,8 +45,17 @@ pub struct Fault {
     pub ended_leases: Vec<String>,
 }
 
-/// Whether the branch of a session has a commit, as far as is known where commits are judged.
-pub type BranchHas<'a> = dyn Fn(&Session, &str) -> bool + 'a;
+/// What is known of commits where they are judged.
+pub trait History {
+    /// True when the branch of a session is known to have a commit.
+    fn branch_has(&self, session: &Session, commit: &str) -> bool;
+
+    /// The paths that `tip` changes since it left the history of `onto`; `None` when that is not known here.
+    fn brought_by(&self, tip: &str, onto: &str) -> Option<Vec<RepoPath>>;
+
+    /// True when `to` has a commit and `from` does not.
+    fn is_between(&self, commit: &str, from: &str, to: &str) -> bool;
+}
 
 /// Judges commits; those that are fine are not in the result.
 ///
@@ -55,12 +67,18 @@ pub fn check_commits(
     store: &Store,
     commits: &[CommitChanges],
     pusher: Option<&SessionName>,
-    branch_has: &BranchHas<'_>,
+    history: &dyn History,
 ) -> Result<Vec<Fault>, StoreError> {
-    let judge = Judge::of(store, commits, pusher, branch_has)?;
+    let judge = Judge::of(store, commits, pusher, history)?;
     store.read(|view| {
         let faults = commits.iter().map(|c| judge.commit(view, c)).collect::<Result<Vec<_>, _>>()?;
-        Ok(faults.into_iter().flatten().collect())
+        let mut faults: Vec<Fault> = faults.into_iter().flatten().collect();
+        if !faults.is_empty() {
+            let landed = Landed::read(view)?;
+            let find = |fault: &Fault| commits.iter().find(|c| c.id == fault.commit);
+            faults.retain(|fault| !find(fault).is_some_and(|commit| landed.has_made(commit, history)));
+        }
+        Ok(faults)
     })
 }
 
@@ -69,7 +87,7 @@ pub(super) struct Judge<'a> {
     sessions: BTreeMap<String, Session>,
     evidence: Evidence,
     pusher: Option<&'a SessionName>,
-    branch_has: &'a BranchHas<'a>,
+    history: &'a dyn History,
 }
 
 impl<'a> Judge<'a> {
@@ -78,7 +96,7 @@ impl<'a> Judge<'a> {
         store: &Store,
         commits: &[CommitChanges],
         pusher: Option<&'a SessionName>,
-        branch_has: &'a BranchHas<'a>,
+        history: &'a dyn History,
     ) -> Result<Self, StoreError> {
         let names: BTreeSet<SessionName> =
             commits.iter().flat_map(|c| &c.sessions).filter_map(|n| SessionName::parse(n).ok()).collect();
@@ -91,7 +109,7 @@ impl<'a> Judge<'a> {
             }
             Ok(found)
         })?;
-        let mut judge = Judge { sessions, evidence: Evidence::default(), pusher, branch_has };
+        let mut judge = Judge { sessions, evidence: Evidence::default(), pusher, history };
         // What is held speaks for itself: the log, which may be long, need not be read.
         let open: Vec<&CommitChanges> = commits.iter().filter(|c| !judge.is_held(c)).collect();
         judge.evidence = Evidence::read(store, &open)?;
@@ -186,7 +204,7 @@ impl<'a> Judge<'a> {
         commit: &CommitChanges,
     ) -> Result<bool, ViewError> {
         let session = session::get(view, &holder.session)?;
-        Ok(session.is_some_and(|session| (self.branch_has)(&session, &commit.id)))
+        Ok(session.is_some_and(|session| self.history.branch_has(&session, &commit.id)))
     }
 
     /// Says which of the leases of a commit do not count.

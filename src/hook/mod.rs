@@ -20,6 +20,7 @@ pub mod git_call;
 mod hook_file;
 mod hooks_dir;
 mod install;
+mod others;
 mod server;
 mod shim;
 mod status;
@@ -36,6 +37,7 @@ use std::time::{Duration, Instant};
 use crate::git::GitError;
 
 pub use install::{Change, Installed, install};
+pub use others::{OtherError, others, run_others};
 pub use server::{ServerHook, install_server, server_status, uninstall_server};
 pub use shim::{Tool, VERSION};
 pub use status::{HookStatus, State, status};

@@ -9,7 +9,7 @@
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::path::{Path, PathBuf};
 
-use crate::git::{Git, HostRepo};
+use crate::git::HostRepo;
 
 use super::hook_file::{self, Found, HookFile};
 use super::shim::{self, Tool};
@@ -139,7 +139,8 @@ fn executable(path: &Path) -> bool {
 fn probe(repo: &HostRepo, hook: Hook) -> Result<Result<(), String>, HookError> {
     // A word that nothing else prints by chance.
     let token = format!("{:016x}", std::collections::hash_map::RandomState::new().build_hasher().finish());
-    let out = Git::new(&repo.root)
+    let out = repo
+        .git()
         .env("GIT_COORD_HOOK_PROBE", &token)
         .args(["hook", "run", "--ignore-missing", hook.name()])
         .output()?;

@@ -63,17 +63,25 @@ pub fn append(repo: &HostRepo, session: &SessionName, commit: &str, line: &str) 
     })
 }
 
-/// Copies a session's note to the commit that has taken another's place.
+/// Copies a session's notes to the commits that have taken others' places: pairs of old and new. All in one
+/// step, as a rebase replaces many.
 ///
 /// # Errors
 /// When the user's repository cannot be read or written.
-pub fn copy(repo: &HostRepo, session: &SessionName, from: &str, to: &str) -> Result<(), NoteError> {
-    let Some(text) = read(repo, session, from)? else { return Ok(()) };
-    edit(repo, session, to, |before| match before {
-        // The hook after the commit may have written a note of its own already.
-        Some(own) if own.starts_with(&text) => None,
-        Some(own) => Some([text.as_slice(), own].concat()),
-        None => Some(text.clone()),
+pub fn copy_all(repo: &HostRepo, session: &SessionName, pairs: &[(&str, &str)]) -> Result<(), NoteError> {
+    let Some((first, _)) = pairs.first() else { return Ok(()) };
+    let notes = Notes::open(repo, first)?;
+    update(repo, session, &notes, |mut root| {
+        for (from, to) in pairs {
+            let Some(text) = root.map(|root| notes.note(root, from)).transpose()?.flatten() else { continue };
+            root = notes.changed(root, to, |before| match before {
+                // The hook after the commit may have written a note of its own already.
+                Some(own) if own.starts_with(&text) => None,
+                Some(own) => Some([text.as_slice(), own].concat()),
+                None => Some(text.clone()),
+            })?;
+        }
+        Ok(root)
     })
 }
 
@@ -83,13 +91,7 @@ pub fn copy(repo: &HostRepo, session: &SessionName, from: &str, to: &str) -> Res
 /// When the user's repository cannot be read.
 pub fn read(repo: &HostRepo, session: &SessionName, commit: &str) -> Result<Option<Vec<u8>>, NoteError> {
     let Some(root) = tip(repo, session)? else { return Ok(None) };
-    let notes = Notes::open(repo, commit)?;
-    let (fan, rest) = commit.split_at(2);
-    let Some(folder) = notes.entry(root, fan)? else { return Ok(None) };
-    match notes.entry(folder, rest)? {
-        Some(blob) => notes.data(blob).map(Some),
-        None => Ok(None),
-    }
+    Notes::open(repo, commit)?.note(root, commit)
 }
 
 /// Takes over what is in another version of a session's notes and not in its own; true when its
@@ -165,24 +167,25 @@ fn edit(
     change: impl Fn(Option<&[u8]>) -> Option<Vec<u8>>,
 ) -> Result<(), NoteError> {
     let notes = Notes::open(repo, commit)?;
+    update(repo, session, &notes, |root| notes.changed(root, commit, &change))
+}
+
+/// Moves a session's notes to what `change` makes of them, again when somebody else was faster.
+fn update(
+    repo: &HostRepo,
+    session: &SessionName,
+    notes: &Notes,
+    change: impl Fn(Option<ObjectId>) -> Result<Option<ObjectId>, NoteError>,
+) -> Result<(), NoteError> {
     for _ in 0..MAX_TRIES {
-        let old = tip(repo, session)?;
-        let (fan, rest) = commit.split_at(2);
-        let folder = old.map(|root| notes.entry(root, fan)).transpose()?.flatten();
-        let before = match folder.map(|f| notes.entry(f, rest)).transpose()?.flatten() {
-            Some(blob) => Some(notes.data(blob)?),
-            None => None,
-        };
-        let Some(text) = change(before.as_deref()) else { return Ok(()) };
-        let blob = notes.write_blob(&text)?;
-        let folder = notes.with_entry(folder, rest, EntryKind::Blob, blob)?;
-        let root = notes.with_entry(old, fan, EntryKind::Tree, folder)?;
+        let old = notes.tip(repo, session)?;
+        let Some(root) = change(old)?.filter(|root| Some(*root) != old) else { return Ok(()) };
         let Some(said) = set(repo, session, old, root)? else { return Ok(()) };
-        if tip(repo, session)? == old {
-            return Err(NoteError::Objects { commit: commit.to_owned(), reason: said });
+        if notes.tip(repo, session)? == old {
+            return Err(NoteError::Objects { commit: notes.commit.clone(), reason: said });
         }
     }
-    Err(NoteError::Contended { commit: commit.to_owned(), reference: reference(session) })
+    Err(NoteError::Contended { commit: notes.commit.clone(), reference: reference(session) })
 }
 
 /// Lines of a note.
@@ -204,6 +207,41 @@ impl Notes {
 
     fn fail(&self) -> impl FnOnce(gix::Error) -> NoteError + '_ {
         move |e| NoteError::Objects { commit: self.commit.clone(), reason: e.to_string() }
+    }
+
+    /// The tip of a session's notes. Read in this process where refs are files: whoever moves it names the
+    /// value that it was expected to have.
+    fn tip(&self, repo: &HostRepo, session: &SessionName) -> Result<Option<ObjectId>, NoteError> {
+        if !crate::git::has_ref_files(&self.repo) {
+            return tip(repo, session);
+        }
+        match self.repo.try_find_reference(&reference(session)) {
+            Ok(found) => Ok(found.and_then(|r| r.target().try_id().map(ToOwned::to_owned))),
+            Err(_) => tip(repo, session),
+        }
+    }
+
+    /// The note on a commit.
+    fn note(&self, root: ObjectId, commit: &str) -> Result<Option<Vec<u8>>, NoteError> {
+        let (fan, rest) = commit.split_at(2);
+        let Some(folder) = self.entry(root, fan)? else { return Ok(None) };
+        self.entry(folder, rest)?.map(|blob| self.data(blob)).transpose()
+    }
+
+    /// The tree with the note on a commit changed; the same one when `change` wants nothing.
+    fn changed(
+        &self,
+        root: Option<ObjectId>,
+        commit: &str,
+        change: impl Fn(Option<&[u8]>) -> Option<Vec<u8>>,
+    ) -> Result<Option<ObjectId>, NoteError> {
+        let (fan, rest) = commit.split_at(2);
+        let before = root.map(|root| self.note(root, commit)).transpose()?.flatten();
+        let Some(text) = change(before.as_deref()) else { return Ok(root) };
+        let folder = root.map(|root| self.entry(root, fan)).transpose()?.flatten();
+        let blob = self.write_blob(&text)?;
+        let folder = self.with_entry(folder, rest, EntryKind::Blob, blob)?;
+        self.with_entry(root, fan, EntryKind::Tree, folder).map(Some)
     }
 
     fn entries(&self, tree: ObjectId) -> Result<Vec<Entry>, NoteError> {

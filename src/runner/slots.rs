@@ -257,6 +257,7 @@ fn start(
         worktree: Some(tree.root.to_string_lossy().into_owned()),
         branch: Some(tree.branch.clone()),
         host: Some(host_name()),
+        folds_names: home.is_some_and(HostRepo::folds_names),
         ..StartSession::new(name.clone())
     });
     match store.submit(&op, None)? {

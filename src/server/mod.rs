@@ -20,10 +20,9 @@ use gix::ObjectId;
 
 use crate::git::changes::{self, ChangesError};
 use crate::git::{Git, GitEnv, GitError};
-use crate::guard::{self, Fault};
+use crate::guard::{self, Fault, Known};
 use crate::model::header::{self, StateHeader};
 use crate::model::outcome::Blocker;
-use crate::model::session::Session;
 use crate::model::{View, ViewError, clone, queue, read_json, session};
 use crate::store::{STATE_REF, Store, StoreError, TempStore};
 
@@ -251,9 +250,8 @@ impl Bare {
         let (_temp, store) = self.store_at(tip)?;
         // What is no state holds no claims, either.
         store.read(|view| header::read(view))?;
-        let branch_has =
-            |session: &Session, commit: &str| guard::push::branch_has_here(self.git(), session, commit);
-        let faults = guard::check_commits(&store, &arrival.commits, None, &branch_has)?;
+        let known = Known::in_bare(|| self.git());
+        let faults = guard::check_commits(&store, &arrival.commits, None, &known)?;
         if !faults.is_empty() {
             return Ok(Decision::Commits(faults));
         }

@@ -145,6 +145,7 @@ fn begin(client: &Client, request: &StartRequest, home: &HostRepo) -> ClientResu
         worktree: Some(home.root.to_string_lossy().into_owned()),
         branch: current_branch(home)?,
         host: Some(host_name()),
+        folds_names: home.folds_names(),
         queues: request.queues.clone(),
         areas: request.areas.clone(),
         shard: request.shard,

@@ -13,6 +13,7 @@ use gix::index::extension::Tree as CachedTree;
 use gix::index::{Entry, State};
 use gix::objs::FindExt;
 
+use super::super::head;
 use super::super::repo::HostRepo;
 
 /// gix cannot answer for certain. Why does not matter: git is asked, and its message is the one
@@ -26,7 +27,7 @@ const MAX_DEPTH: usize = 1024;
 
 /// Paths whose index entry differs from every one of `bases` (commits, trees, [`super::HEAD`]), sorted.
 pub(super) fn with_gix(repo: &HostRepo, index: &Path, bases: &[String]) -> Result<Vec<Vec<u8>>, AskGit> {
-    let git = open(repo)?;
+    let git = head::open(repo).ok_or(AskGit)?;
     let state = read_index(index, git.object_hash())?;
     let mut common: Option<Vec<Vec<u8>>> = None;
     for base in bases {
@@ -43,23 +44,9 @@ pub(super) fn with_gix(repo: &HostRepo, index: &Path, bases: &[String]) -> Resul
     Ok(common.unwrap_or_default())
 }
 
-fn open(repo: &HostRepo) -> Result<gix::Repository, AskGit> {
-    // Isolated: only the repository's own configuration is read. The user's and the system's
-    // have nothing that bears on trees and the index.
-    let options = gix::open::Options::isolated()
-        .open_path_as_is(true)
-        .config_overrides(["gitoxide.objects.noReplace=true"])
-        // HostRepo::discover has asked git about other people's repositories.
-        .with(gix::sec::Trust::Full);
-    gix::open_opts(&repo.git_dir, options).map_err(|_| AskGit)
-}
-
 /// The tree of the commit at HEAD; `None` on a branch without commits.
 fn head_tree(repo: &HostRepo, git: &gix::Repository) -> Result<Option<gix::ObjectId>, AskGit> {
-    let config = git.config_snapshot();
-    let format = config.string("extensions.refStorage");
-    let files = format.as_ref().is_none_or(|f| f.eq_ignore_ascii_case(b"files"));
-    let commit = if files {
+    let commit = if head::has_ref_files(git) {
         let mut head = git.head().map_err(|_| AskGit)?;
         if head.is_unborn() {
             return Ok(None);

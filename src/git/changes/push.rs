@@ -89,6 +89,8 @@ pub struct TakenOff {
     pub branch: String,
     /// True for one that everybody builds on.
     pub is_main: bool,
+    /// Where it goes.
+    pub to: String,
     /// The paths that are changed by losing commits.
     pub paths: Vec<RepoPath>,
 }
@@ -200,7 +202,7 @@ impl Arrival {
         let mut paths = differ.map(RepoPath::from_bytes).collect::<Result<Vec<_>, _>>()?;
         paths.retain(|path| lost.contains(path));
         if !paths.is_empty() {
-            self.taken_off.push(TakenOff { branch: branch.to_owned(), is_main, paths });
+            self.taken_off.push(TakenOff { branch: branch.to_owned(), is_main, to: new.to_owned(), paths });
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use crate::model::ops::Outcome;
 use crate::model::ops::op::{Assign, StartSession};
 use crate::model::records::session::{self as sessions, Session, SessionState};
 use crate::model::records::shard::Shard;
-use crate::model::records::{ItemState, header, queue};
+use crate::model::records::{ItemState, claim, header, queue};
 
 /// Starts a session, or resumes it.
 ///
@@ -21,6 +21,9 @@ pub(super) fn start(txn: &mut Txn<'_>, op: &StartSession, context: &Context) -> 
     }
     if let Some(known) = known.as_ref().filter(|k| k.is_bound() && k.token != op.token && !op.abandoned) {
         return Err(Outcome::bound_elsewhere(known).into());
+    }
+    if op.folds_names {
+        claim::fold_names(txn)?;
     }
     let mut session = known.unwrap_or_else(|| new(&op.name, context));
     let before = session.clone();

@@ -222,6 +222,22 @@ impl TryFrom<String> for RepoPath {
     }
 }
 
+/// A name as file systems compare it that do not tell case and Unicode forms apart (APFS, NTFS, ext4 with
+/// `casefold`).
+pub(crate) fn folded(name: &str) -> String {
+    use unicode_normalization::UnicodeNormalization as _;
+    if name.is_ascii() {
+        return name.to_ascii_lowercase();
+    }
+    name.nfd().flat_map(char::to_lowercase).nfc().collect()
+}
+
+/// A name in the form that git gives to names where `core.precomposeUnicode` is set (NFC).
+pub(crate) fn composed(name: &str) -> String {
+    use unicode_normalization::UnicodeNormalization as _;
+    if name.is_ascii() { name.to_owned() } else { name.nfc().collect() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -307,6 +307,10 @@ pub struct StartSession {
     pub help_others: Option<bool>,
     /// True when the worktree that holds the session now is known to be gone.
     pub abandoned: bool,
+    /// True where file systems take names that differ in case or Unicode form for one: from then on they
+    /// are in each other's way for all who share the state.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub folds_names: bool,
 }
 
 impl StartSession {
@@ -323,6 +327,7 @@ impl StartSession {
             shard: None,
             help_others: None,
             abandoned: false,
+            folds_names: false,
         }
     }
 }

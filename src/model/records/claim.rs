@@ -8,6 +8,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::model::base::path::folded;
 use crate::model::base::view::Kind;
 use crate::model::base::{ItemId, RepoPath, SessionName, Txn, View, ViewError, txn};
 use crate::model::records::unlanded::Unlanded;
@@ -148,11 +149,31 @@ fn at(view: &dyn View, key: &str) -> Result<Option<Claim>, ViewError> {
     }
 }
 
+/// Says that clones share this state whose file systems take names that differ in case or Unicode form for
+/// one. The entry has no content; it is there or not.
+pub(crate) const FOLDED: &str = "folded";
+
+/// Makes names that differ in case or Unicode form only stand in each other's way from now on.
+pub(crate) fn fold_names(txn: &mut Txn<'_>) -> Result<(), ViewError> {
+    if txn.kind(FOLDED)? == Kind::Missing {
+        txn.put(FOLDED, *b"\n");
+    }
+    Ok(())
+}
+
 /// All records that overlap `path`: of folders above it, of itself, of everything below it.
 ///
 /// # Errors
 /// When the state cannot be read.
 pub fn overlapping(view: &dyn View, path: &RepoPath) -> Result<Vec<Claim>, ViewError> {
+    if view.kind(FOLDED)? != Kind::Missing {
+        let components: Vec<String> = path.components().map(|c| folded(&escape(c))).collect();
+        let mut found = Vec::new();
+        if view.kind("claims")? == Kind::Tree {
+            overlapping_folded(view, "claims", &components, &mut found)?;
+        }
+        return Ok(found);
+    }
     let mut found = Vec::new();
     let mut key = String::from("claims");
     let mut components = path.components();
@@ -176,6 +197,29 @@ pub fn overlapping(view: &dyn View, path: &RepoPath) -> Result<Vec<Claim>, ViewE
             },
         }
     }
+}
+
+/// The same below the folder `key`, where any entry counts whose name is the same once folded.
+fn overlapping_folded(
+    view: &dyn View,
+    key: &str,
+    components: &[String],
+    found: &mut Vec<Claim>,
+) -> Result<(), ViewError> {
+    let Some((component, rest)) = components.split_first() else { return walk(view, key, found) };
+    for entry in view.list(key)? {
+        let child = format!("{key}/{}", entry.name);
+        if entry.name == SELF {
+            found.extend(txn::read_json::<Claim>(view, &child)?);
+        } else if folded(&entry.name) == *component {
+            if entry.is_tree {
+                overlapping_folded(view, &child, rest, found)?;
+            } else {
+                found.extend(txn::read_json::<Claim>(view, &child)?);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// All records.
@@ -350,6 +394,24 @@ mod tests {
         for plain in ["src", ".hidden", "Cargo.lock", "-dash", "ä b", "x.lock"] {
             assert_eq!(escape(plain), plain);
         }
+    }
+
+    #[test]
+    fn where_names_are_folded_one_file_has_one_holder() {
+        let base = MemView::default();
+        let mut txn = Txn::new(&base);
+        for p in ["src/Main.rs", "Docs", "caf\u{e9}/x"] {
+            grant(&mut txn, &path(p), holder("s", Mode::Exclusive)).expect("memory");
+        }
+        let found = |txn: &Txn<'_>, p: &str| paths(&overlapping(txn, &path(p)).expect("memory"));
+        assert!(found(&txn, "src/main.rs").is_empty(), "two files elsewhere");
+        fold_names(&mut txn).expect("memory");
+        assert_eq!(found(&txn, "src/main.rs"), ["src/Main.rs"]);
+        assert_eq!(found(&txn, "SRC"), ["src/Main.rs"], "what is below");
+        assert_eq!(found(&txn, "docs/a"), ["Docs"], "what is above");
+        assert_eq!(found(&txn, "cafe\u{301}/X"), ["caf\u{e9}/x"]);
+        assert_eq!(paths(&all(&txn).expect("memory")).len(), 3);
+        assert!(found(&txn, "src/other.rs").is_empty());
     }
 
     #[test]

@@ -283,17 +283,25 @@ pub fn lock(view: &dyn View, branch: &str) -> Result<Option<TargetLock>, ViewErr
     txn::read_json(view, &lock_key(branch))
 }
 
+/// The records of all target branches at which somebody is at work, or has died.
+///
+/// # Errors
+/// When the state cannot be read.
+pub fn locks(view: &dyn View) -> Result<Vec<TargetLock>, ViewError> {
+    let mut list = Vec::new();
+    for entry in view.list("branches")? {
+        let key = format!("branches/{}", entry.name);
+        list.extend(txn::read_json::<TargetLock>(view, &key)?);
+    }
+    Ok(list)
+}
+
 /// The leases on all target branches.
 ///
 /// # Errors
 /// When the state cannot be read.
 pub fn leases(view: &dyn View) -> Result<Vec<TargetLease>, ViewError> {
-    let mut list = Vec::new();
-    for entry in view.list("branches")? {
-        let key = format!("branches/{}", entry.name);
-        list.extend(txn::read_json::<TargetLock>(view, &key)?.map(|lock| lock.lease));
-    }
-    Ok(list)
+    Ok(locks(view)?.into_iter().map(|lock| lock.lease).collect())
 }
 
 /// A landing by its id; `None` when there is none.
