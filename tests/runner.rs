@@ -29,6 +29,7 @@ mod suite {
     mod guard;
     mod hook_watch;
     mod house;
+    mod identity;
     mod imports;
     mod input;
     mod joining;

@@ -9,6 +9,7 @@ use crate::guard::trailers;
 use crate::hook::git_call;
 use crate::model::RepoPath;
 use crate::model::session::Session;
+use crate::store::STORE_DIR;
 
 use crate::cli::app::App;
 use crate::cli::error::{CliError, CliResult};
@@ -102,8 +103,14 @@ struct Message {
     text: Vec<u8>,
 }
 
-/// What a template said, from before the editor until git has its message. In the git folder of the worktree.
-const TEMPLATE: &str = "coord-template";
+/// Where it is kept what a template said, from before the editor until git has its message.
+fn template_file(app: &App) -> PathBuf {
+    let repo = &app.place.repo;
+    let main = repo.git_dir == repo.common_dir;
+    let worktree =
+        if main { "main".into() } else { repo.git_dir.file_name().unwrap_or_default().to_string_lossy() };
+    repo.common_dir.join(STORE_DIR).join(format!("template-{worktree}"))
+}
 
 impl Message {
     fn read(app: &App, file: &Path) -> Self {
@@ -130,7 +137,7 @@ impl Message {
 
     /// git takes a template that nobody has changed for a message that nobody has written.
     fn remember_template(&self, app: &App, is_template: bool) -> CliResult<()> {
-        let path = app.place.repo.git_dir.join(TEMPLATE);
+        let path = template_file(app);
         let io = |e: std::io::Error| CliError::failed("io", format!("{}: {e}", path.display()));
         if is_template {
             return std::fs::write(&path, &self.text).map_err(io);
@@ -142,7 +149,7 @@ impl Message {
     }
 
     fn is_template(&self, app: &App) -> CliResult<bool> {
-        let Ok(template) = std::fs::read(app.place.repo.git_dir.join(TEMPLATE)) else { return Ok(false) };
+        let Ok(template) = std::fs::read(template_file(app)) else { return Ok(false) };
         self.remember_template(app, false)?;
         let comment = self.comment(app)?;
         let comment = comment.as_deref();

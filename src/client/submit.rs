@@ -20,6 +20,7 @@ impl Client {
     /// # Errors
     /// [`ClientError::Refused`], and errors of the store.
     pub fn submit(&self, op: &Op, wait: Option<u64>) -> ClientResult<Outcome> {
+        self.check_identity(op)?;
         let outcome = if self.place.offline && op.is_deferrable() {
             let outcome = self.store.defer(op)?;
             if self.store.arbiter()?.is_some() && !outcome.is_refusal() {
@@ -31,6 +32,16 @@ impl Client {
         };
         self.upkeep_if_wanted();
         granted(outcome)
+    }
+
+    /// A worktree whose session was started anew elsewhere does nothing in its name.
+    fn check_identity(&self, op: &Op) -> ClientResult<()> {
+        let named = match op {
+            Op::StartSession(_) => None,
+            Op::EndSession { name } => Some(name),
+            other => other.session(),
+        };
+        named.map_or(Ok(()), |name| self.record_of(name).map(drop))
     }
 
     /// Writes an event to the log. With a remote, the next push sends it: an event that has happened
