@@ -63,6 +63,7 @@ mod suite {
     mod run_faults;
     mod run_filters;
     mod run_leases;
+    mod run_neighbours;
     mod run_output;
     mod run_slots;
     mod run_stop;

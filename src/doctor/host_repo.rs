@@ -26,10 +26,13 @@ pub fn git_dirs(common_dir: &Path) -> Vec<PathBuf> {
 /// Looks at the files that bind worktrees to sessions. `sessions`: `None` when they could not be
 /// read; then nobody can say whether a session is known.
 pub fn bindings(repo: &HostRepo, sessions: Option<&Sessions>, repair: bool, report: &mut Report) {
+    // A session whose worktree was moved goes on working, and its record names the old folder.
+    let mut bound: Vec<(SessionName, String)> = Vec::new();
     for dir in git_dirs(&repo.common_dir) {
         let finding = match Binding::read_in(&dir) {
             Ok(None) => continue,
             Ok(Some(binding)) => {
+                bound.push((binding.session.clone(), binding.token.clone()));
                 let name = &binding.session;
                 match sessions.map(|s| s.get(name)) {
                     Some(None) => {
@@ -53,8 +56,9 @@ pub fn bindings(repo: &HostRepo, sessions: Option<&Sessions>, repair: bool, repo
     }
     for session in sessions.into_iter().flat_map(BTreeMap::values) {
         let gone = session.worktree.as_ref().is_some_and(|w| !Path::new(w).exists());
+        let moved = bound.iter().any(|(name, token)| *name == session.name && *token == session.token);
         let here = session.host.as_deref() == Some(&host_name());
-        if gone && here && session.state == SessionState::Active {
+        if gone && !moved && here && session.state == SessionState::Active {
             let place = session.worktree.as_deref().unwrap_or_default();
             let holds = match session.leases.len() {
                 0 => String::new(),

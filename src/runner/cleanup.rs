@@ -13,6 +13,7 @@ use crate::store::{Store, StoreOptions};
 use super::slot_worktree::{ASIDE, look};
 use super::slots::{BRANCHES, POOL_DIR};
 use super::worktree_setup::is_half_made;
+use super::{pristine, submodules};
 
 /// What there is of the pool, and what is to become of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,8 +54,10 @@ pub fn remains(repo: &HostRepo) -> Result<Remains, GitError> {
             Some("it is no worktree any more")
         } else if tree.locked.is_some() {
             Some("it is locked: git worktree unlock")
-        } else if !look(&tree.path)?.clean {
+        } else if !pristine::is_clean(&tree.path)? {
             Some("it has changes that are not committed")
+        } else if !submodules::are_elsewhere(&tree.path)? {
+            Some("a submodule in it has work that is nowhere else")
         } else {
             None
         };
@@ -66,11 +69,11 @@ pub fn remains(repo: &HostRepo) -> Result<Remains, GitError> {
             None => found.worktrees.push(tree.path),
         }
     }
-    let prefix = format!("refs/heads/{BRANCHES}");
-    let out =
-        repo.git().args(["for-each-ref", "--format=%(objectname) %(refname:lstrip=2)", &prefix]).text()?;
+    let prefixes = BRANCHES.map(|prefix| format!("refs/heads/{prefix}*"));
+    let git = repo.git().args(["for-each-ref", "--format=%(objectname) %(refname:lstrip=2)"]);
+    let out = git.args(prefixes).text()?;
     for (commit, branch) in out.lines().filter_map(|l| l.split_once(' ')) {
-        let slot = branch.strip_prefix(BRANCHES).and_then(|n| n.strip_prefix("run-"));
+        let slot = BRANCHES.iter().find_map(|prefix| branch.strip_prefix(prefix)?.strip_prefix("run-"));
         let number = slot.map(|n| n.split_once(ASIDE).map_or(n, |(number, _)| number));
         if number.is_none_or(|n| n.is_empty() || !n.bytes().all(|b| b.is_ascii_digit())) {
             continue;
@@ -102,10 +105,10 @@ fn is_busy(repo: &HostRepo, name: &str) -> bool {
 
 /// True when a branch or tag outside the pool has this commit.
 fn is_elsewhere(repo: &HostRepo, commit: &str) -> Result<bool, GitError> {
-    let pool = format!("refs/heads/{BRANCHES}run-");
+    let pool = BRANCHES.map(|prefix| format!("refs/heads/{prefix}run-"));
     let git = repo.git().args(["for-each-ref", "--format=%(refname)", "--contains", commit]);
     let refs = git.args(["refs/heads", "refs/remotes", "refs/tags"]).text()?;
-    if refs.lines().any(|name| !name.starts_with(&pool)) {
+    if refs.lines().any(|name| !pool.iter().any(|prefix| name.starts_with(prefix))) {
         return Ok(true);
     }
     // A detached HEAD is no branch.
@@ -126,6 +129,12 @@ pub fn remove(repo: &HostRepo, found: &Remains) -> Result<(), GitError> {
             let _ = std::fs::remove_dir(path);
             // Twice: also what is locked.
             git.args(["-f", "-f"])
+        } else if submodules::any(path) || !look(path)?.clean {
+            // git refuses these in any case: looked at by us, a moment ago and now.
+            if !pristine::is_clean(path)? || !submodules::are_elsewhere(path)? {
+                continue;
+            }
+            git.arg("-f")
         } else {
             git
         };
@@ -145,7 +154,8 @@ pub fn remove(repo: &HostRepo, found: &Remains) -> Result<(), GitError> {
         let _ = std::fs::remove_dir(entry.path());
     }
     let _ = std::fs::remove_dir(pool);
-    let _ = std::fs::remove_dir(repo.common_dir.join("refs/heads").join(BRANCHES));
-    let _ = std::fs::remove_dir(repo.common_dir.join("logs/refs/heads").join(BRANCHES));
+    for folder in ["refs/heads", "logs/refs/heads"] {
+        let _ = std::fs::remove_dir(repo.common_dir.join(folder).join(BRANCHES[0]));
+    }
     Ok(())
 }

@@ -9,6 +9,7 @@ use crate::git::Git;
 use crate::model::outcome::Taken;
 
 use super::attempt::Attempt;
+use super::pristine::{self, Listed};
 use super::slot_worktree::{SlotWorktree, WorktreeStatus, parse_status, status};
 use super::supervised_git::listen;
 use super::{RunnerError, SESSION, Workspace};
@@ -54,18 +55,64 @@ impl Attempt<'_> {
         {
             return Ok(Committed::Nothing);
         }
+        let changed = match self.changed(tree)? {
+            Ok(changed) => changed,
+            Err(committed) => return Ok(committed),
+        };
+        if changed.is_empty() {
+            return Ok(Committed::Nothing);
+        }
         let message = self.hold.desk.store.run_dir().join(format!("{}.message", self.hold.desk.slot.session));
         let text = format!("{}\n", subject(self.hold.taken));
         std::fs::write(&message, text).map_err(RunnerError::io("write", &message))?;
-        let made = self.commit_all(tree, &message);
-        let _ = std::fs::remove_file(&message);
+        let paths = message.with_extension("paths");
+        std::fs::write(&paths, &changed).map_err(RunnerError::io("write", &paths))?;
+        let made = self.commit_all(tree, &paths, &message);
+        for file in [&message, &paths] {
+            let _ = std::fs::remove_file(file);
+        }
         made
     }
 
-    fn commit_all(&self, tree: &SlotWorktree<'_>, message: &Path) -> Result<Committed, RunnerError> {
+    /// What the command has changed, as git reads paths with `--pathspec-file-nul`; without what is
+    /// never clean in this repository.
+    fn changed(&self, tree: &SlotWorktree<'_>) -> Result<Result<Vec<u8>, Committed>, RunnerError> {
+        let nothing = Path::new("/dev/null");
+        let status = match self.step(&pristine::status(&tree.root), tree, nothing)? {
+            Ok(status) => status,
+            Err(committed) => return Ok(Err(committed)),
+        };
+        let listed = Listed::of(&status);
+        let contents = match listed.question() {
+            None => Vec::new(),
+            Some(question) => {
+                let session = &self.hold.desk.slot.session;
+                let file = self.hold.desk.store.run_dir().join(format!("{session}.objects"));
+                std::fs::write(&file, question).map_err(RunnerError::io("write", &file))?;
+                let answer = self.step(&pristine::contents(&tree.root), tree, &file)?;
+                let _ = std::fs::remove_file(&file);
+                match answer {
+                    Ok(contents) => contents,
+                    Err(committed) => return Ok(Err(committed)),
+                }
+            }
+        };
+        let changed = listed.changed(&tree.root, &contents);
+        if changed.len() == listed.len() && !changed.is_empty() {
+            return Ok(Ok(b":/\0".to_vec()));
+        }
+        Ok(Ok(changed.iter().flat_map(|path| [b":(top,literal)", *path, b"\0"].concat()).collect()))
+    }
+
+    fn commit_all(
+        &self,
+        tree: &SlotWorktree<'_>,
+        paths: &Path,
+        message: &Path,
+    ) -> Result<Committed, RunnerError> {
         let git = || Git::new(&tree.root).for_user().env(SESSION, self.hold.desk.slot.session.as_str());
         let steps = [
-            (git().args(["add", "-A"]), Path::new("/dev/null")),
+            (git().args(["add", "-A", "--pathspec-from-file=-", "--pathspec-file-nul"]), paths),
             (git().args(["commit", "-q", "-F", "-"]), message),
         ];
         for (git, stdin) in steps {

@@ -6,7 +6,7 @@ use crate::binding::BindingError;
 use crate::exec::ExecError;
 use crate::git::{GitError, RepoError};
 use crate::hook::HookError;
-use crate::model::{ItemId, Outcome, SessionName};
+use crate::model::{Outcome, SessionName};
 use crate::store::StoreError;
 use crate::store::remote::RemoteError;
 
@@ -37,9 +37,6 @@ pub enum RunnerError {
     /// Another process works as this session.
     #[error("another git coord work or run is at work as session {0}")]
     Busy(SessionName),
-    /// An item is lost again and again.
-    #[error("item {0} was lost three times while its command ran")]
-    Lost(ItemId),
     /// Somebody has ended the session of a slot.
     #[error("session {0} was ended by somebody else")]
     Ended(SessionName),

@@ -119,11 +119,7 @@ impl Attempt<'_> {
                 Some((_, ItemState::Failed)) => AttemptResult::Failed,
                 _ => AttemptResult::Retry,
             },
-            // The command had finished it itself, and what it did until then counts.
-            (Outcome::Lost { .. }, _) if self.hold.left_by_us()? == Some(ItemState::Done) => {
-                AttemptResult::Done
-            }
-            (Outcome::Lost { .. }, _) => AttemptResult::Lost,
+            (Outcome::Lost { .. }, _) => return self.ended_by_itself(),
             // The session was ended meanwhile, which gave the item back.
             (Outcome::Refused { rule: RuleId::SessionEnded, .. }, _) => AttemptResult::Lost,
             (other, _) => return Err(RunnerError::Refused(Box::new(other))),
@@ -131,12 +127,25 @@ impl Attempt<'_> {
         let reason = match (result, how) {
             (AttemptResult::Done, _) => None,
             (_, Finish::Fail { reason, .. }) => Some(reason),
-            (AttemptResult::Lost, _) => {
-                Some("the item was not its session's any more when it ended".to_owned())
-            }
+            (AttemptResult::Lost, _) => Some("the item was not its session's when it ended".to_owned()),
             _ => None,
         };
         Ok((result, reason))
+    }
+
+    /// What the command made of its own item: it may have finished it, or given it back as failed.
+    fn ended_by_itself(&self) -> Result<(AttemptResult, Option<String>), RunnerError> {
+        let lost = "the item was not its session's when it ended";
+        Ok(match self.hold.left_by_us()? {
+            // What it did until then counts.
+            Some(left) if left.state == ItemState::Done => (AttemptResult::Done, None),
+            Some(left) if left.attempts == self.hold.taken.attempt => {
+                let given_up = left.state == ItemState::Failed;
+                (if given_up { AttemptResult::Failed } else { AttemptResult::Retry }, left.why)
+            }
+            Some(_) => (AttemptResult::Lost, Some("the command gave its item back".to_owned())),
+            None => (AttemptResult::Lost, Some(lost.to_owned())),
+        })
     }
 
     fn submit_finish(&self, how: &Finish) -> Result<Outcome, RunnerError> {

@@ -8,11 +8,11 @@ use crate::exec::logs::Logs;
 use crate::model::op::Finish;
 use crate::model::outcome::Taken;
 use crate::model::session::{self, Lease, Session};
-use crate::model::{ItemState, Op, Outcome};
+use crate::model::{Op, Outcome};
 use crate::store::Store;
 use crate::trust::Trust;
 
-use super::ownership::left_by;
+use super::ownership::{Left, left_by};
 use super::scheduler::Scheduler;
 use super::slots::Slot;
 use super::{RunContext, RunSpec, RunnerError};
@@ -145,8 +145,8 @@ impl Hold<'_> {
         Ok(self.left_by_us()?.is_some())
     }
 
-    /// The state that this session has left the item in, see [`left_by`].
-    pub(super) fn left_by_us(&self) -> Result<Option<ItemState>, RunnerError> {
+    /// How this session has left the item, see [`left_by`].
+    pub(super) fn left_by_us(&self) -> Result<Option<Left>, RunnerError> {
         left_by(self.desk.store, &self.desk.slot.session, &self.taken.item.id, self.taken.lease)
     }
 }

@@ -82,7 +82,7 @@ impl InFlight {
         tree: &SlotWorktree<'_>,
     ) -> Result<(), RunnerError> {
         if let Some(Held { item, lease, before: Some(before) }) = self.read() {
-            if left_by(store, name, &item, lease)? == Some(ItemState::Done) {
+            if left_by(store, name, &item, lease)?.is_some_and(|left| left.state == ItemState::Done) {
                 tree.keep(&before)?;
             } else if tree.has(&before)? {
                 tree.go_back(&before)?;
@@ -92,19 +92,35 @@ impl InFlight {
         Ok(())
     }
 
-    /// Gives back what a dead process of this session had in hand.
+    /// Counts the attempt of a run that died as failed: its command may have killed the run, and would
+    /// do so for ever.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub(super) fn fail(&self, store: &Store, name: &SessionName) -> Result<(), RunnerError> {
+        let reason = "the run was killed while its command ran".to_owned();
+        self.finish(store, name, Finish::Fail { reason, last: false })
+    }
+
+    /// Gives back an item untouched.
     ///
     /// # Errors
     /// When the store cannot be read or written.
     pub(super) fn give_back(&self, store: &Store, name: &SessionName) -> Result<(), RunnerError> {
+        self.finish(store, name, Finish::Drop)?;
+        self.clear();
+        Ok(())
+    }
+
+    /// Ends an attempt that this session holds still. The file stays: the branch may be unsettled.
+    fn finish(&self, store: &Store, name: &SessionName, how: Finish) -> Result<(), RunnerError> {
         let Some(held) = self.read() else { return Ok(()) };
         let record = store.read(|view| session::get(view, name))?;
         if record.and_then(|r| Some(r.item_lease(&held.item)?.id)) == Some(held.lease) {
             let (items, lease) = (vec![held.item], Some(held.lease));
-            let op = Op::Finish { session: name.clone(), items, how: Finish::Drop, lease };
+            let op = Op::Finish { session: name.clone(), items, how, lease };
             store.submit(&op, None)?;
         }
-        self.clear();
         Ok(())
     }
 }

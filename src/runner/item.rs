@@ -126,7 +126,7 @@ impl ItemRun<'_> {
         let desk = self.hold.desk;
         let (Some(tree), Some(before)) = (&desk.slot.tree, before) else { return Ok(()) };
         let unknown = !error.changed_nothing() || desk.store.has_in_doubt_push();
-        if unknown || self.hold.left_by_us()? == Some(ItemState::Done) {
+        if unknown || self.hold.left_by_us()?.is_some_and(|left| left.state == ItemState::Done) {
             return Ok(());
         }
         self.make_worktree(before, &mut || Ok(None))?;

@@ -28,11 +28,14 @@ mod inflight;
 mod item;
 mod ownership;
 mod passed_over;
+mod pristine;
 mod report;
 mod scheduler;
 pub mod slot_worktree;
 pub mod slots;
 mod spec;
+mod stash;
+mod submodules;
 mod supervised_git;
 mod worker;
 mod worktree_setup;
@@ -125,8 +128,8 @@ pub fn run(
     closed?;
     let left = counts(&store, &spec.queues)?;
     let (passed, took, stopped) = (scheduler.passed(), started.elapsed(), stop.is_set());
-    let untrusted = scheduler.untrusted();
-    Ok(Summary { attempts, slots: shown?, ended, left, passed, untrusted, took, stopped })
+    let (untrusted, lost) = (scheduler.untrusted(), scheduler.lost());
+    Ok(Summary { attempts, slots: shown?, ended, left, passed, untrusted, lost, took, stopped })
 }
 
 /// Lets every slot work in a thread of its own, and passes on what they tell. Returns the attempts, and

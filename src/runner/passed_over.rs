@@ -1,6 +1,7 @@
-//! Items that a run passes over, because a command of theirs is not approved on this clone.
+//! Items that a run passes over: a command of theirs is not approved on this clone, or they were lost
+//! again and again.
 //!
-//! One such item stops nothing: it is given back, and left to clones that trust it.
+//! One such item stops nothing: it is given back, and left to others.
 
 use std::io;
 
@@ -21,6 +22,8 @@ pub(super) struct PassedOver {
     commands: Vec<Untrusted>,
     items: Vec<ItemId>,
     queues: Vec<QueueName>,
+    /// Items that were lost again and again while their commands ran.
+    lost: Vec<ItemId>,
 }
 
 /// What stands in the way of an item.
@@ -48,6 +51,17 @@ impl PassedOver {
         if self.commands.iter().all(|known| known.hash != command.hash) {
             self.commands.push(command);
         }
+    }
+
+    /// Passes over an item that was lost again and again.
+    pub(super) fn leave_out(&mut self, item: ItemId) {
+        self.items.push(item.clone());
+        self.lost.push(item);
+    }
+
+    /// Those items.
+    pub(super) fn lost(&self) -> &[ItemId] {
+        &self.lost
     }
 
     /// True when a run does not go on.

@@ -109,6 +109,8 @@ pub struct SlotReport {
     pub branch: Option<String>,
     /// Commits on that branch which are not in the base.
     pub commits: u64,
+    /// Commits of the base that its branch has not: later items work on older code.
+    pub behind: u64,
     /// Branches with commits of done items that do not go on from that branch, and that the base has not.
     pub aside: Vec<String>,
 }
@@ -128,6 +130,8 @@ pub struct Summary {
     pub passed: Option<SkipCounts>,
     /// Commands that did not run, because they are not approved on this clone.
     pub untrusted: Vec<Untrusted>,
+    /// Items that were lost three times while their commands ran, and then left to others.
+    pub lost: Vec<ItemId>,
     /// How long it took.
     pub took: Duration,
     /// True when it was stopped.

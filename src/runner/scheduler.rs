@@ -147,6 +147,16 @@ impl<'a> Scheduler<'a> {
         state.passed_over.add(taken, objection);
     }
 
+    /// Leaves an item that was lost again and again to others.
+    pub(super) fn leave_out(&self, item: ItemId) {
+        self.state().passed_over.leave_out(item);
+    }
+
+    /// Those items.
+    pub(super) fn lost(&self) -> Vec<ItemId> {
+        self.state().passed_over.lost().to_vec()
+    }
+
     /// The items and queues that are passed over.
     pub(super) fn except(&self) -> (Vec<ItemId>, Vec<QueueName>) {
         self.state().passed_over.except()

@@ -8,6 +8,7 @@ use crate::git::{Git, GitError};
 
 use super::RunnerError;
 use super::supervised_git::SupervisedGit;
+use super::{stash, submodules};
 
 /// Why git has locked a worktree that it has not made to its end. It takes the lock away then.
 pub(super) const HALF_MADE: &str = "initializing";
@@ -82,7 +83,7 @@ pub fn look(root: &Path) -> Result<WorktreeStatus, GitError> {
 /// The git that tells where a worktree stands, for [`parse_status`].
 pub(super) fn status(root: &Path) -> Git {
     let git = Git::new(root).args(["status", "--porcelain=v2", "--branch", "--no-ahead-behind"]);
-    git.arg("--untracked-files=normal")
+    git.args(["--untracked-files=normal", "--ignore-submodules=none"])
 }
 
 impl SlotWorktree<'_> {
@@ -125,6 +126,7 @@ impl SlotWorktree<'_> {
             };
             removed.map_err(RunnerError::io("remove", &path))?;
         }
+        stash::drop_of_branch(&self.home, &self.common_dir, &self.branch)?;
         Ok(())
     }
 
@@ -202,8 +204,11 @@ impl SlotWorktree<'_> {
     /// # Errors
     /// When git fails.
     pub fn ahead(&self) -> Result<u64, GitError> {
-        let range = format!("{}..refs/heads/{}", self.base, self.branch);
-        let text = self.git_home().args(["rev-list", "--count", &range, "--"]).text()?;
+        self.count(&format!("{}..refs/heads/{}", self.base, self.branch))
+    }
+
+    fn count(&self, range: &str) -> Result<u64, GitError> {
+        let text = self.git_home().args(["rev-list", "--count", range, "--"]).text()?;
         text.parse().map_err(|_| GitError::Answer { command: "rev-list --count".into(), answer: text })
     }
 
@@ -224,11 +229,30 @@ impl SlotWorktree<'_> {
     /// # Errors
     /// When git fails.
     pub fn catch_up(&self, commit: String) -> Result<String, RunnerError> {
-        if commit == self.base || !self.leads_to(&commit, &self.base)? {
+        if commit == self.base || !(self.leads_to(&commit, &self.base)? || self.adds_nothing(&commit)?) {
             return Ok(commit);
         }
         self.go_back(&self.base)?;
         Ok(self.base.clone())
+    }
+
+    /// True when merging a commit into the base would change nothing: its work came there by a squash
+    /// or a rebase.
+    fn adds_nothing(&self, commit: &str) -> Result<bool, GitError> {
+        let merged = self.git_home().args(["merge-tree", "--write-tree", &self.base, commit]).output()?;
+        if merged.status != Some(0) {
+            return Ok(false);
+        }
+        let tree = self.git_home().args(["rev-parse", &format!("{}^{{tree}}", self.base)]).text()?;
+        Ok(String::from_utf8_lossy(&merged.stdout).trim() == tree)
+    }
+
+    /// The number of commits that the base has and the branch has not.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn behind(&self) -> Result<u64, GitError> {
+        self.count(&format!("refs/heads/{}..{}", self.branch, self.base))
     }
 
     /// Throws away everything since `commit`, also commits.
@@ -247,6 +271,12 @@ impl SlotWorktree<'_> {
         let checkout = ["-c", NO_HOOKS, "checkout", "-q", "-f", "--ignore-other-worktrees"];
         self.chores.run(&self.git().args(checkout).args(["-B", &self.branch, commit, "--"]))?;
         self.chores.run(&self.git().args(["clean", "-ffdq"]))?;
+        if submodules::any(&self.root) {
+            let [clean, update] = submodules::clean(&self.root);
+            self.chores.run(&clean)?;
+            // A commit that is not here any more has to be fetched by the command that wants it.
+            let _ = self.chores.run(&update);
+        }
         Ok(())
     }
 

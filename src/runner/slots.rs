@@ -26,8 +26,9 @@ use super::{RunnerError, SlotReport};
 /// Folder of the pool in the shared git folder.
 pub const POOL_DIR: &str = "coord-pool";
 
-/// What the names of the pool's branches begin with; the session's name follows.
-pub const BRANCHES: &str = "coord/";
+/// What the names of the pool's branches begin with; the session's name follows. The second where the
+/// repository has a branch `coord`: git cannot have branches below it then.
+pub const BRANCHES: [&str; 2] = ["coord/", "coord-"];
 
 /// More slots than anybody has.
 const MOST: usize = 1000;
@@ -83,7 +84,9 @@ impl Slot<'_> {
 /// When another process is at work as this session.
 pub(super) fn here(repo: &HostRepo, store: &Store, name: &SessionName) -> Result<Slot<'static>, RunnerError> {
     let lock = store.run_lock(name)?.ok_or_else(|| RunnerError::Busy(name.clone()))?;
-    InFlight::of(store, name).give_back(store, name)?;
+    let inflight = InFlight::of(store, name);
+    inflight.fail(store, name)?;
+    inflight.clear();
     Ok(Slot { session: name.clone(), root: repo.root.clone(), tree: None, token: String::new(), _lock: lock })
 }
 
@@ -105,6 +108,7 @@ pub(super) fn open<'a>(
     let wanted = format!("{}^{{commit}}", base.unwrap_or("HEAD"));
     let base = repo.git().args(["rev-parse", "--verify", "-q", "--end-of-options", &wanted]).optional()?;
     let base = base.ok_or_else(|| RunnerError::Base(wanted.trim_end_matches("^{commit}").to_owned()))?;
+    let branches = branches(repo)?;
     let list = repo.worktrees()?;
     let (mut slots, mut left_out) = (Vec::new(), Vec::new());
     for number in 1..=MOST {
@@ -116,7 +120,7 @@ pub(super) fn open<'a>(
             root: repo.common_dir.join(POOL_DIR).join(name.as_str()),
             home: repo.root.clone(),
             common_dir: repo.common_dir.clone(),
-            branch: format!("{BRANCHES}{name}"),
+            branch: format!("{branches}{name}"),
             base: base.clone(),
             chores: chores.clone(),
         };
@@ -136,6 +140,14 @@ pub(super) fn open<'a>(
         }
     }
     Ok((slots, left_out))
+}
+
+/// The one of [`BRANCHES`] that git can have here.
+fn branches(repo: &HostRepo) -> Result<&'static str, RunnerError> {
+    let [below, beside] = BRANCHES;
+    let name = format!("refs/heads/{}", below.trim_end_matches('/'));
+    let taken = repo.git().args(["rev-parse", "--verify", "-q", &name]).optional()?.is_some();
+    Ok(if taken { beside } else { below })
 }
 
 /// Takes the slot with this name; `None` when it is another's.
@@ -236,6 +248,7 @@ fn end_dead(store: &Store, known: &Session) -> Result<bool, RunnerError> {
         Outcome::Held { .. } => return Ok(false),
         other => return Err(RunnerError::Refused(Box::new(other))),
     }
+    InFlight::of(store, &known.name).fail(store, &known.name)?;
     store.submit(&Op::EndSession { name: known.name.clone() }, None)?;
     Ok(true)
 }
@@ -277,16 +290,17 @@ fn start(
 /// # Errors
 /// When git fails.
 pub(super) fn show(slot: &Slot<'_>) -> Result<SlotReport, RunnerError> {
-    let (commits, aside) = match &slot.tree {
+    let (commits, behind, aside) = match &slot.tree {
         // A run that was stopped at once may leave it to the next one to make the branch again.
-        Some(tree) if tree.tip()?.is_some() => (tree.ahead()?, tree.aside()?),
-        _ => (0, Vec::new()),
+        Some(tree) if tree.tip()?.is_some() => (tree.ahead()?, tree.behind()?, tree.aside()?),
+        _ => (0, 0, Vec::new()),
     };
     Ok(SlotReport {
         session: slot.session.clone(),
         worktree: slot.root.clone(),
         branch: slot.tree.as_ref().map(|t| t.branch.clone()),
         commits,
+        behind,
         aside,
     })
 }

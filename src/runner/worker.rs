@@ -22,7 +22,7 @@ use super::scheduler::Rest;
 use super::slots::Slot;
 use super::{AttemptResult, Event, Job, RunnerError};
 
-/// A slot that has lost one item so often does not go on.
+/// An item that a slot has lost so often is left to others.
 const MOST_LOSSES: u32 = 3;
 
 /// The worker of a slot.
@@ -84,7 +84,7 @@ impl<'a> Worker<'a> {
                     }
                     let result = ItemRun { hold, inflight: &self.inflight, teller: &self.teller }.run()?;
                     if result == AttemptResult::Lost {
-                        self.lost(taken.item.id)?;
+                        self.lost(taken.item.id);
                     }
                     scheduler.changed(result == AttemptResult::Failed);
                 }
@@ -108,11 +108,13 @@ impl<'a> Worker<'a> {
         error
     }
 
-    /// Counts a loss. A command that gives its own item back each time would never come to an end.
-    fn lost(&mut self, item: ItemId) -> Result<(), RunnerError> {
+    /// Counts a loss. A command that gives its own item back each time would be run for ever.
+    fn lost(&mut self, item: ItemId) {
         let times = self.losses.entry(item.clone()).or_insert(0);
         *times += 1;
-        if *times < MOST_LOSSES { Ok(()) } else { Err(RunnerError::Lost(item)) }
+        if *times >= MOST_LOSSES {
+            self.shared.scheduler.leave_out(item);
+        }
     }
 
     fn take(&self) -> Result<Option<Taken>, RunnerError> {

@@ -204,8 +204,6 @@ impl From<RunnerError> for CliError {
             RunnerError::Busy(_) => {
                 CliError::failed("busy", message).hint("wait for it, or work in the pool as well: add -j N")
             }
-            RunnerError::Lost(_) => CliError::failed("lost-again", message)
-                .hint("a command must not drop or release its own item; who took it: git coord log"),
             RunnerError::Identity(_) => CliError::failed("git", message)
                 .hint("tell it: git config user.name NAME, git config user.email ADDRESS"),
             RunnerError::Ended(_) => {

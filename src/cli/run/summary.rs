@@ -40,6 +40,16 @@ pub(super) fn answer(app: &App, spec: &RunSpec, summary: &Summary) -> CliResult<
         error.details.insert("rule".into(), json!("items-failed"));
         return Err(error);
     }
+    if !summary.lost.is_empty() {
+        let ids: Vec<String> = summary.lost.iter().map(ToString::to_string).collect();
+        lines.push(format!(
+            "lost three times while their commands ran, and left to others: {}",
+            ids.join(", ")
+        ));
+        let error = CliError::failed("lost-again", lines)
+            .hint("a command must not drop or release its own item; who took it: git coord log");
+        return Err(CliError { details: data, ..error });
+    }
     if !summary.untrusted.is_empty() {
         let mut error = untrusted::error(&summary.untrusted, app.place.settings.trust, lines);
         error.details.extend(data);
@@ -111,7 +121,7 @@ fn data(summary: &Summary, last: &[&AttemptReport], failed: &[&AttemptReport]) -
         .map(|s| {
             json!({
                 "session": s.session, "worktree": s.worktree.to_string_lossy(), "branch": s.branch,
-                "commits": s.commits, "aside": s.aside,
+                "commits": s.commits, "behind": s.behind, "aside": s.aside,
             })
         })
         .collect();
@@ -213,7 +223,14 @@ fn branches(summary: &Summary) -> Vec<String> {
         let branch = slot.branch.as_deref().unwrap_or_default();
         if slot.commits > 0 {
             let commits = count(usize::try_from(slot.commits).unwrap_or(usize::MAX), "commit");
-            lines.push(format!("{commits} on {}", paint(STRONG, branch)));
+            let behind = match usize::try_from(slot.behind).unwrap_or(usize::MAX) {
+                0 => String::new(),
+                n => format!(
+                    ", {} behind the base: merge the branch, so that it begins there again",
+                    count(n, "commit")
+                ),
+            };
+            lines.push(format!("{commits} on {}{behind}", paint(STRONG, branch)));
         }
         let other = |aside: &String| format!("more on {}, beside {branch}", paint(STRONG, aside));
         lines.extend(slot.aside.iter().map(other));

@@ -22,6 +22,7 @@ mod groups;
 mod head;
 mod index;
 mod leases;
+mod names;
 mod queues;
 mod scan;
 
@@ -39,6 +40,7 @@ pub const DAMAGED: &str = "record-damaged";
 pub fn check(view: &dyn View) -> Vec<Finding> {
     let mut scan = Scan::take(view);
     let mut findings = std::mem::take(&mut scan.findings);
+    findings.extend(names::findings(view));
     let plan = leases::Plan::new(view, &scan);
     findings.extend(plan.findings());
     // Claims are compared with what the leases will be, so that one fault is told once.
@@ -57,6 +59,7 @@ pub fn check(view: &dyn View) -> Vec<Finding> {
 /// # Errors
 /// When a record that is needed cannot be read; the transaction is then of no use.
 pub fn mend(txn: &mut Txn<'_>, now: Timestamp) -> Result<(), ViewError> {
+    names::mend(txn);
     scan::drop_derived(txn);
     let scan = Scan::take(txn);
     let plan = leases::Plan::new(txn, &scan);

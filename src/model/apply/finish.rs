@@ -133,6 +133,7 @@ fn hand_back(
     let until = queue.rules.cool_down.filter(|_| rests).map(|d| sessions::later(context.now, d));
     let state = queue::transition_of(txn, &item.slot, item.kind.as_ref(), state, |meta| {
         meta.at = Some(context.now);
+        meta.lapses = 0;
         match how {
             Finish::Fail { reason, .. } => {
                 meta.fails += 1;

@@ -102,10 +102,15 @@ fn expire(
         paths.extend(lease.paths.iter().map(ToString::to_string));
         free(txn, &session.name, &lease)?;
         if let Some(item) = &lease.item {
-            queue::transition_of(txn, &item.slot, item.kind.as_ref(), ItemState::Pending, |meta| {
+            let state = if session.prefetch { ItemState::Pending } else { after_expiry(txn, &item.slot)? };
+            queue::transition_of(txn, &item.slot, item.kind.as_ref(), state, |meta| {
                 meta.at = Some(context.now);
                 if !session.prefetch {
-                    meta.why = Some(why.clone());
+                    meta.lapses = if state == ItemState::Failed { 0 } else { meta.lapses + 1 };
+                    meta.why = Some(match state {
+                        ItemState::Failed => format!("{why}; no attempt came to an end"),
+                        _ => why.clone(),
+                    });
                 }
             })?;
         }
@@ -120,6 +125,17 @@ fn expire(
     sessions::put(txn, session);
     txn.record(event.with("leases", ids));
     Ok(())
+}
+
+/// How often an item may be handed out without coming back before it is given up, or its queue's limit where
+/// that is higher. An item that kills whoever works on it would otherwise be handed out first for ever.
+const MOST_EXPIRIES: u32 = 5;
+
+/// The state of an item whose lease has run out.
+fn after_expiry(txn: &Txn<'_>, slot: &queue::Slot) -> Result<ItemState, ViewError> {
+    let limit = queue::must_get(txn, &slot.queue)?.max_attempts.max(MOST_EXPIRIES);
+    let (_, meta, _) = queue::placement(txn, slot)?;
+    Ok(if meta.lapses + 1 >= limit { ItemState::Failed } else { ItemState::Pending })
 }
 
 /// Renews leases of a session.

@@ -28,6 +28,9 @@ pub struct ItemMeta {
     /// How often it was given back as failed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub fails: u32,
+    /// How often its lease ran out since it was last given back.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lapses: u32,
     /// How many of its needs are not done.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub needs: u32,
