@@ -141,21 +141,7 @@ fn rebuild_items(
 
 /// An item of which nothing but the id is known.
 fn bare(id: &ItemId) -> Item {
-    Item {
-        id: id.clone(),
-        title: format!("{id} (its content was lost)"),
-        severity: None,
-        category: None,
-        rule: None,
-        line: None,
-        files: Vec::new(),
-        needs: Vec::new(),
-        phase: None,
-        group: None,
-        run: None,
-        timeout: None,
-        payload: None,
-    }
+    Item::new(id.clone(), format!("{id} (its content was lost)"))
 }
 
 fn files_in_hands(view: &dyn View) -> Result<HashMap<ItemId, Vec<RepoPath>>, ViewError> {

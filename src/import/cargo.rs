@@ -4,11 +4,11 @@
 //! "level":"warning","spans":[{"file_name":"src/a.rs","line_start":1,"column_start":1,
 //! "is_primary":true,"expansion":null}],…},…}`
 //!
-//! - Lines with another `reason`, and lines that are no JSON (tests print some), are passed over
+//! - Lines with another `reason`, and lines that are not JSON (tests print some), are passed over
 //!   and counted as skipped; so are messages without a place (`2 warnings emitted`).
 //! - Where the primary place is in a macro from outside, the place where that is used counts.
 //! - The compiler runs in the workspace's folder: that, and so the file, is looked for from the package's upwards.
-//! - Cargo tells a warning once for each target with the file; it is one item.
+//! - Cargo repeats a warning for each target with the file; it is one item.
 
 use std::io::BufRead;
 
@@ -17,29 +17,34 @@ use crate::model::RepoPath;
 use super::ImportError;
 use super::collect::Collector;
 use super::finding::Finding;
-use super::format::Head;
+use super::format::{Read, Spec};
 use super::lines::for_each_line;
 use super::object::Object;
+use super::place::FileName;
 use super::severity::Severity;
 
 /// Expansions of macros in each other; nobody nests them deeper.
 const EXPANSIONS_MAX: usize = 128;
 
-pub(super) fn sniff(head: &Head) -> bool {
-    head.has("reason") && (head.has("package_id") || head.has("success")) && !head.has("title")
-}
+pub(super) const SPEC: Spec = Spec {
+    name: "cargo",
+    about: "cargo check, clippy or build with --message-format=json",
+    sniff: |head| head.has("reason") && (head.has("package_id") || head.has("success")) && !head.has("title"),
+    read: Read::By(read),
+    skipped: "lines without a warning or an error",
+};
 
-pub(super) fn read(input: Box<dyn BufRead + '_>, collector: &mut Collector<'_>) -> Result<(), ImportError> {
-    for_each_line(input, collector, |_, line, collector| {
+fn read(input: Box<dyn BufRead + '_>, collector: &mut Collector<'_>) -> Result<(), ImportError> {
+    for_each_line(input, collector, |number, line, collector| {
         if !line.trim_ascii_start().starts_with(b"{") {
             collector.skip();
             return Ok(());
         }
-        take(Object::parse(line.trim_ascii())?, collector)
+        take(number, Object::parse(line.trim_ascii())?, collector)
     })
 }
 
-fn take(mut object: Object, collector: &mut Collector<'_>) -> Result<(), String> {
+fn take(number: u64, mut object: Object, collector: &mut Collector<'_>) -> Result<(), String> {
     if object.text("reason")?.as_deref() != Some("compiler-message") {
         collector.skip();
         return Ok(());
@@ -57,7 +62,7 @@ fn take(mut object: Object, collector: &mut Collector<'_>) -> Result<(), String>
         return Ok(());
     }
     let folder = folder(&mut object, collector)?;
-    let place = place(spans, folder.as_ref(), collector)?;
+    let (file, line, column) = place(spans, folder.as_ref(), collector)?;
     let rule = match message.object("code")? {
         Some(mut code) => code.text("code")?,
         None => None,
@@ -65,13 +70,16 @@ fn take(mut object: Object, collector: &mut Collector<'_>) -> Result<(), String>
     let tool = rule.as_deref().and_then(|rule| rule.split_once("::")).map(|(tool, _)| tool.to_owned());
     let text = message.text("message")?.ok_or("message.message: missing")?;
     let finding = Finding::new(rule, text, severity);
-    collector.finding_once(Finding {
-        category: tool.or_else(|| finding.category.clone()),
-        files: vec![place.0],
-        line: place.1,
-        column: place.2,
-        ..finding
-    });
+    collector.finding(
+        number,
+        Finding {
+            category: tool.or_else(|| finding.category.clone()),
+            files: vec![file],
+            line,
+            column,
+            ..finding
+        },
+    );
     Ok(())
 }
 
@@ -83,11 +91,11 @@ fn folder(object: &mut Object, collector: &Collector<'_>) -> Result<Option<RepoP
     Ok(folder)
 }
 
-type Place = (RepoPath, Option<u64>, Option<u64>);
+type Place = (FileName, Option<u64>, Option<u64>);
 
-/// The first primary span, or use of a macro that leads to it, in the repository.
+/// The first primary span, or use of a macro that leads to it, in the repository; else the first of all.
 fn place(spans: Vec<Object>, folder: Option<&RepoPath>, collector: &Collector<'_>) -> Result<Place, String> {
-    let mut first_reason = None;
+    let mut outside = None;
     for span in spans {
         if !span.get("is_primary").is_some_and(|p| *p == true) {
             continue;
@@ -95,13 +103,13 @@ fn place(spans: Vec<Object>, folder: Option<&RepoPath>, collector: &Collector<'_
         let mut next = Some(span);
         for _ in 0..EXPANSIONS_MAX {
             let Some(mut span) = next else { break };
-            match span.parsed("file_name", |name| collector.places.file_of(folder, name)) {
-                Ok(Some(file)) => {
-                    return Ok((file, span.number("line_start", 1)?, span.number("column_start", 1)?));
-                }
-                Ok(None) => {}
-                Err(reason) => {
-                    first_reason.get_or_insert(reason);
+            if let Some(name) = span.text("file_name")? {
+                let at = (span.number("line_start", 1)?, span.number("column_start", 1)?);
+                match collector.places.file_of(folder, &name) {
+                    Ok(file) => return Ok((FileName::Found(file), at.0, at.1)),
+                    Err(_) => {
+                        outside.get_or_insert((FileName::Path(name), at.0, at.1));
+                    }
                 }
             }
             next = match span.object("expansion")? {
@@ -110,7 +118,7 @@ fn place(spans: Vec<Object>, folder: Option<&RepoPath>, collector: &Collector<'_
             };
         }
     }
-    Err(first_reason.unwrap_or_else(|| "spans: none of them is primary".to_owned()))
+    outside.ok_or_else(|| "spans: none of them is primary".to_owned())
 }
 
 #[cfg(test)]
@@ -162,7 +170,7 @@ mod tests {
         assert_eq!(report.bad_total, 0);
         assert_eq!(items[0].item.files[0].as_str(), "src/use.rs");
         let nowhere = line("warning", "null", "m", &span("/other/x.rs", "null"));
-        let expected = vec![(1, "file_name: /other/x.rs: outside the repository".to_owned())];
+        let expected = vec![(1, "/other/x.rs: outside the repository".to_owned())];
         assert_eq!(reasons(&run(nowhere, &options()).1), expected);
     }
 }

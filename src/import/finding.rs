@@ -5,18 +5,24 @@ use serde_json::{Map, Value};
 use crate::model::{Item, NewItem, RepoPath};
 
 use super::fingerprint::{Basis, Fingerprints};
+use super::place::FileName;
 use super::severity::Severity;
 
 /// Characters of a title: what fits into two lines of a terminal. The rest is in the payload.
 const TITLE_MAX: usize = 160;
 
+/// Characters of a message that are kept. A compiler may quote a whole file.
+const MESSAGE_MAX: usize = 32 * 1024;
+
 /// One finding, in terms that all scanners share.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Finding {
+    /// The tool, where the format says which. `None`: the name of the format stands for it.
+    pub(super) tool: Option<String>,
     pub(super) rule: Option<String>,
     pub(super) message: String,
     /// The files concerned, the one with `line` first.
-    pub(super) files: Vec<RepoPath>,
+    pub(super) files: Vec<FileName>,
     pub(super) line: Option<u64>,
     pub(super) column: Option<u64>,
     pub(super) severity: Severity,
@@ -27,10 +33,11 @@ pub(super) struct Finding {
 }
 
 impl Finding {
-    /// What most scanners tell, of no place as yet: the message is what it is known by, the group
-    /// of its rule its category.
+    /// What most scanners report, without a place as yet: its message identifies it, and the group
+    /// of its rule is its category.
     pub(super) fn new(rule: Option<String>, message: String, severity: Severity) -> Self {
         Finding {
+            tool: None,
             category: rule.as_deref().and_then(rule_group),
             rule,
             message,
@@ -43,15 +50,20 @@ impl Finding {
         }
     }
 
-    /// The item. Its payload has nothing that stands elsewhere in it: there are 200,000 of them.
-    pub(super) fn into_item(self, fingerprints: &mut Fingerprints) -> NewItem {
+    /// The item. Its payload has nothing that is elsewhere in it: there are 200,000 of them.
+    pub(super) fn into_item(
+        self,
+        tool: &str,
+        files: Vec<RepoPath>,
+        fingerprints: &mut Fingerprints,
+    ) -> NewItem {
         let rule = self.rule.as_deref().unwrap_or_default();
-        let file = self.files.first().map_or("", |f| f.as_str());
+        let file = files.first().map_or("", |f| f.as_str());
         let id = fingerprints.finding(rule, file, &self.basis, &self.message);
         let (title, whole) = title(rule, &self.message);
         let mut payload = Map::new();
         if !whole {
-            payload.insert("message".into(), self.message.into());
+            payload.insert("message".into(), shortened(self.message).into());
         }
         if let Some(column) = self.column {
             payload.insert("column".into(), column.into());
@@ -61,19 +73,14 @@ impl Finding {
         }
         NewItem {
             item: Item {
-                id,
-                title,
                 severity: Some(self.severity.name().to_owned()),
                 category: self.category,
                 rule: self.rule,
                 line: self.line,
-                files: self.files,
-                needs: Vec::new(),
-                phase: None,
-                group: None,
-                run: None,
-                timeout: None,
+                files,
+                tool: Some(self.tool.unwrap_or_else(|| tool.to_owned())),
                 payload: (!payload.is_empty()).then_some(Value::Object(payload)),
+                ..Item::new(id, title)
             },
             queue: None,
             priority: self.severity.priority(),
@@ -81,8 +88,17 @@ impl Finding {
     }
 }
 
+/// The message, cut where it is longer than anybody reads.
+fn shortened(mut message: String) -> String {
+    if let Some((at, _)) = message.char_indices().nth(MESSAGE_MAX) {
+        message.truncate(at);
+        message.push('…');
+    }
+    message
+}
+
 /// `RULE: message`, and whether it has the whole message.
-fn title(rule: &str, message: &str) -> (String, bool) {
+pub(super) fn title(rule: &str, message: &str) -> (String, bool) {
     let message = message.trim();
     let line = message.lines().next().unwrap_or_default().trim_end();
     let mut title = if rule.is_empty() { String::new() } else { format!("{rule}: ") };

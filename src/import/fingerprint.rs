@@ -1,4 +1,4 @@
-//! Identity from content: the id of an item that nobody gave an id.
+//! Identity from content: the id of an item that comes without one.
 //!
 //! # The bytes
 //!
@@ -12,7 +12,7 @@
 //! 2. the rule's id, or empty
 //! 3. the path of the first file as [`RepoPath`] writes it, or empty
 //! 4. `message` or `tool`: what the next one is
-//! 5. for `message`: the whole message; for `tool`: the fingerprints that the tool itself gave, as
+//! 5. for `message`: the whole message, with `#` for the numbers of lines in it (`stable.rs`); for `tool`: the fingerprints that the tool itself gave, as
 //!    canonical JSON
 //! 6. the occurrence: 1 for the first item of this import whose first five are these, 2 for the
 //!    second, …
@@ -38,6 +38,7 @@
 //!
 //! [`RepoPath`]: crate::model::RepoPath
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde::{Serialize, Serializer};
@@ -45,6 +46,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::model::{Item, ItemId};
+
+use super::stable::stable;
 
 /// What tells one finding of a rule in a file from another.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,10 +70,10 @@ impl Fingerprints {
     /// The id of a finding.
     pub(super) fn finding(&mut self, rule: &str, file: &str, basis: &Basis, message: &str) -> ItemId {
         let (kind, text) = match basis {
-            Basis::Message => ("message", message),
-            Basis::Tool(canonical) => ("tool", canonical.as_str()),
+            Basis::Message => ("message", stable(message)),
+            Basis::Tool(canonical) => ("tool", Cow::Borrowed(canonical.as_str())),
         };
-        self.of(&["finding", rule, file, kind, text])
+        self.of(&["finding", rule, file, kind, &text])
     }
 
     /// The id of any other item. The item's own id is not looked at.

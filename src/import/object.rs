@@ -1,4 +1,4 @@
-//! Fields of a JSON object that somebody else wrote, with reasons that name the field.
+//! Fields of a JSON object that other programs write, with reasons that name the field.
 
 use std::fmt;
 
@@ -7,26 +7,40 @@ use serde_json::{Map, Value};
 
 use crate::duration;
 
-/// A JSON object; each field is taken out as it is read, so that the rest is what nobody knows.
+/// A JSON object; each field is taken out as it is read, so that the rest is what is not known.
 ///
-/// A list and no map: with the dozen fields that a line has, hashing costs more than it saves.
+/// A list rather than a map: with the dozen fields that a line has, hashing costs more than it saves.
 #[derive(Debug)]
-pub(super) struct Object(Vec<(String, Value)>);
+pub(super) struct Object {
+    fields: Vec<(String, Value)>,
+    /// Fields that are known to be none of an item.
+    extra: Map<String, Value>,
+}
 
 impl Object {
     /// Parses the text of one object.
     ///
     /// # Errors
-    /// When it is no UTF-8, no JSON, or no object, with the reason.
+    /// When it is not UTF-8, not JSON, or not an object, with the reason.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
         let text = std::str::from_utf8(bytes)
             .map_err(|e| format!("invalid UTF-8 after {} bytes", e.valid_up_to()))?;
         serde_json::from_str(text).map_err(|error| without_line(&error))
     }
 
-    /// An object of fields that come from somewhere else.
+    /// An object of fields that come from somewhere else, and of those that nobody asks for.
+    pub(super) fn with_extra(fields: Vec<(String, Value)>, extra: Map<String, Value>) -> Self {
+        Object { fields, extra }
+    }
+
+    /// An object of these fields.
     pub(super) fn of(fields: Vec<(String, Value)>) -> Self {
-        Object(fields)
+        Object { fields, extra: Map::new() }
+    }
+
+    /// Gives each field another name, or leaves it.
+    pub(super) fn fields_mut(&mut self) -> &mut Vec<(String, Value)> {
+        &mut self.fields
     }
 
     /// A text.
@@ -42,6 +56,18 @@ impl Object {
         }
     }
 
+    /// A text, or a number as one.
+    pub(super) fn word(&mut self, name: &str) -> Result<Option<String>, String> {
+        match self.get(name) {
+            Some(Value::Number(number)) => {
+                let text = number.to_string();
+                self.value(name);
+                Ok(Some(text))
+            }
+            _ => self.text(name),
+        }
+    }
+
     /// A text that is parsed further.
     pub(super) fn parsed<T, E: fmt::Display>(
         &mut self,
@@ -51,7 +77,7 @@ impl Object {
         self.text(name)?.map(|text| parse(&text).map_err(|e| format!("{name}: {e}"))).transpose()
     }
 
-    /// A list of texts, each parsed further; empty when there is none.
+    /// A list of texts, or one of them by itself, each parsed further; empty when there is none.
     pub(super) fn list<T, E: fmt::Display>(
         &mut self,
         name: &str,
@@ -60,10 +86,12 @@ impl Object {
         let values = match self.value(name) {
             None => return Ok(Vec::new()),
             Some(Value::Array(values)) => values,
+            Some(text @ (Value::String(_) | Value::Number(_))) => vec![text],
             Some(other) => return Err(wrong(name, "an array of strings", &other)),
         };
         let one = |value: Value| match value {
             Value::String(text) => parse(&text).map_err(|e| format!("{name}: {e}")),
+            Value::Number(number) => parse(&number.to_string()).map_err(|e| format!("{name}: {e}")),
             other => Err(format!("{name}: expected strings in the array, found {}", kind(&other))),
         };
         values.into_iter().map(one).collect()
@@ -72,7 +100,8 @@ impl Object {
     /// A whole number from `min` on that `T` can hold.
     pub(super) fn number<T: TryFrom<u64>>(&mut self, name: &str, min: u64) -> Result<Option<T>, String> {
         let Some(value) = self.value(name) else { return Ok(None) };
-        let number = value.as_u64().filter(|n| *n >= min).and_then(|n| T::try_from(n).ok());
+        let written = value.as_str().and_then(|text| text.trim().parse().ok());
+        let number = value.as_u64().or(written).filter(|n| *n >= min).and_then(|n| T::try_from(n).ok());
         match (number, &value) {
             (Some(number), _) => Ok(Some(number)),
             (None, Value::Number(n)) => {
@@ -85,6 +114,7 @@ impl Object {
     /// Seconds: a whole number of them from 1 on, or a length of time such as `5m`.
     pub(super) fn seconds(&mut self, name: &str) -> Result<Option<u64>, String> {
         match self.get(name) {
+            Some(Value::String(text)) if text.trim().parse::<u64>().is_ok() => self.number(name, 1),
             Some(Value::String(_)) => self.parsed(name, duration::parse),
             None | Some(Value::Null | Value::Number(_)) => self.number(name, 1),
             Some(other) => Err(wrong(name, "a number of seconds or a length of time", other)),
@@ -95,7 +125,7 @@ impl Object {
     pub(super) fn object(&mut self, name: &str) -> Result<Option<Object>, String> {
         match self.value(name) {
             None => Ok(None),
-            Some(Value::Object(map)) => Ok(Some(Object(map.into_iter().collect()))),
+            Some(Value::Object(map)) => Ok(Some(Object::of(map.into_iter().collect()))),
             Some(other) => Err(wrong(name, "an object", &other)),
         }
     }
@@ -108,7 +138,7 @@ impl Object {
             Some(other) => return Err(wrong(name, "an array of objects", &other)),
         };
         let one = |value: Value| match value {
-            Value::Object(map) => Ok(Object(map.into_iter().collect())),
+            Value::Object(map) => Ok(Object::of(map.into_iter().collect())),
             other => Err(format!("{name}: expected objects in the array, found {}", kind(&other))),
         };
         values.into_iter().map(one).collect()
@@ -116,19 +146,19 @@ impl Object {
 
     /// Whatever is there.
     pub(super) fn value(&mut self, name: &str) -> Option<Value> {
-        // The last one, as most parsers have it, should a key stand there twice.
-        let at = self.0.iter().rposition(|(key, _)| key == name)?;
-        Some(self.0.remove(at).1).filter(|v| !v.is_null())
+        // The last one, as most parsers have it, should a key be there twice.
+        let at = self.fields.iter().rposition(|(key, _)| key == name)?;
+        Some(self.fields.remove(at).1).filter(|v| !v.is_null())
     }
 
     /// Whatever is there, which stays there.
     pub(super) fn get(&self, name: &str) -> Option<&Value> {
-        self.0.iter().rfind(|(key, _)| key == name).map(|(_, value)| value)
+        self.fields.iter().rfind(|(key, _)| key == name).map(|(_, value)| value)
     }
 
-    /// The fields that nobody asked for.
+    /// The fields that were not asked for.
     pub(super) fn rest(self) -> Map<String, Value> {
-        self.0.into_iter().collect()
+        self.fields.into_iter().chain(self.extra).collect()
     }
 }
 
@@ -145,7 +175,7 @@ impl<'de> Deserialize<'de> for Object {
                 while let Some(field) = map.next_entry()? {
                     fields.push(field);
                 }
-                Ok(Object(fields))
+                Ok(Object::of(fields))
             }
         }
         deserializer.deserialize_map(Fields)
@@ -154,7 +184,7 @@ impl<'de> Deserialize<'de> for Object {
 
 /// What an error says, without the line, which is always 1 in a text of one line.
 fn without_line(error: &serde_json::Error) -> String {
-    let what = if error.is_data() { "" } else { "no JSON: " };
+    let what = if error.is_data() { "" } else { "not JSON: " };
     format!("{what}{error}").replace(" at line 1 column", " at column")
 }
 

@@ -1,43 +1,112 @@
 //! Where a finding is: from what tools write (absolute paths, URIs) to paths in the repository.
+//!
+//! A path of another machine is mapped, in this order:
+//! 1. by a prefix that the user names (`--strip`);
+//! 2. by a prefix that a path before it has shown;
+//! 3. by its longest suffix that is in the worktree. What precedes it is then the top of the other
+//!    worktree, for all paths that follow, and a note says so.
+//!
+//! Folders that belong to a system or to a package manager are never such a prefix: a header in
+//! `/usr/include` does not become a file of the same name here.
 
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::model::RepoPath;
 use crate::model::path::decode;
 
+/// Most bytes of a path; as Linux has it.
+const PATH_MAX: usize = 4096;
+
+/// Most components of a path. Each one is a folder, so a tree, of the store.
+const DEPTH_MAX: usize = 255;
+
+/// Folders whose real place is remembered.
+const FOLDERS_MAX: usize = 100_000;
+
+/// Most prefixes of other machines that one file may show.
+const PREFIXES_MAX: usize = 16;
+
+/// Folders of a system or of a package manager, each as a run of components.
+const FOREIGN: [&str; 16] = [
+    "usr/include",
+    "usr/lib",
+    "usr/lib64",
+    "usr/share",
+    "usr/local/include",
+    "usr/local/lib",
+    "nix/store",
+    "site-packages",
+    "dist-packages",
+    "node_modules",
+    ".cargo",
+    "rustc",
+    ".rustup",
+    ".pyenv",
+    "Program Files",
+    "Program Files (x86)",
+];
+
+/// The name of a file as a tool writes it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum FileName {
+    /// As the file system has it.
+    Path(String),
+    /// A URI reference, `%`-encoded.
+    Uri(String),
+    /// Mapped already.
+    Found(RepoPath),
+}
+
+/// Why a name is not a path in the repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum NoPlace {
+    /// It is the name of a file elsewhere.
+    Outside(String),
+    /// It is not a usable name.
+    Bad(String),
+}
+
+impl fmt::Display for NoPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NoPlace::Outside(name) => write!(f, "{name}: outside the repository"),
+            NoPlace::Bad(reason) => f.write_str(reason),
+        }
+    }
+}
+
 /// Maps what tools write to paths below the top of the worktree.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Places {
     top: PathBuf,
     /// The components of the top.
-    root: Vec<Vec<u8>>,
-    /// Where relative paths start, if that was said.
+    root: Vec<String>,
+    /// Where relative paths start, if the user said so.
     base: Option<RepoPath>,
+    /// Prefixes that stand for the top, by the user.
+    strip: Vec<Vec<String>>,
+    /// Prefixes that stand for the top, as paths have shown.
+    shown: RefCell<Vec<Vec<String>>>,
+    /// Prefixes in `shown` that were reported.
+    reported: Cell<usize>,
+    /// Folders that were looked at, and where they really are.
+    folders: RefCell<HashMap<String, Option<RepoPath>>>,
 }
 
 impl Places {
-    pub(super) fn new(root: &Path, base: Option<&RepoPath>) -> Self {
-        let text = root.as_os_str().as_encoded_bytes();
+    pub(super) fn new(root: &Path, base: Option<&RepoPath>, strip: &[String]) -> Self {
         Places {
             top: root.to_owned(),
-            root: components(text).unwrap_or_default().iter().map(|c| c.to_vec()).collect(),
+            root: components(&decode(root.as_os_str().as_encoded_bytes())).unwrap_or_default(),
             base: base.cloned(),
+            strip: strip.iter().filter_map(|prefix| components(&slashes(prefix))).collect(),
+            shown: RefCell::default(),
+            reported: Cell::new(0),
+            folders: RefCell::default(),
         }
-    }
-
-    /// The path of a file as the file system has it: absolute, or relative to the base.
-    ///
-    /// # Errors
-    /// When it is outside the repository or no valid path in it, with the reason.
-    pub(super) fn path(&self, text: &str) -> Result<RepoPath, String> {
-        if text.starts_with('/') {
-            return self.absolute(text.as_bytes());
-        }
-        match self.base.as_ref().filter(|base| !base.is_root()) {
-            Some(base) => RepoPath::parse(&format!("{}/{text}", base.as_str())),
-            None => RepoPath::parse(text),
-        }
-        .map_err(|e| e.to_string())
     }
 
     /// True when the worktree has such a file or folder.
@@ -45,13 +114,98 @@ impl Places {
         self.top.join(path.to_native()).exists()
     }
 
+    /// The top of the worktree.
+    pub(super) fn top(&self) -> &Path {
+        &self.top
+    }
+
+    /// A prefix of another machine that stands for the top, once each.
+    pub(super) fn new_prefix(&self) -> Option<String> {
+        let shown = self.shown.borrow();
+        let prefix = shown.get(self.reported.get())?;
+        self.reported.set(self.reported.get() + 1);
+        Some(format!("/{}", prefix.join("/")))
+    }
+
+    /// The path of a file as the file system has it: absolute, or relative to the base.
+    ///
+    /// # Errors
+    /// When it is outside the repository or not a valid path in it.
+    pub(super) fn path(&self, text: &str) -> Result<RepoPath, NoPlace> {
+        self.mapped(text).map(|path| self.behind_links(path))
+    }
+
+    /// The path as git has it: a file in a folder that is a symbolic link has another one, under which others
+    /// may hold it.
+    fn behind_links(&self, path: RepoPath) -> RepoPath {
+        let Some((folder, name)) = path.as_str().rsplit_once('/') else { return path };
+        let mut folders = self.folders.borrow_mut();
+        if folders.len() >= FOLDERS_MAX {
+            folders.clear();
+        }
+        let real = folders.entry(folder.to_owned()).or_insert_with(|| {
+            let native = RepoPath::parse(folder).ok()?.to_native();
+            let real = self.top.join(&native).canonicalize().ok()?;
+            let below = real.strip_prefix(&self.top).ok().filter(|below| *below != native)?;
+            RepoPath::from_bytes(below.as_os_str().as_encoded_bytes()).ok()
+        });
+        real.as_ref().map_or(path.clone(), |real| real.join(name))
+    }
+
+    fn mapped(&self, text: &str) -> Result<RepoPath, NoPlace> {
+        let bad = |what: String| Err(NoPlace::Bad(what));
+        if text.len() > PATH_MAX {
+            return bad(format!("a path is longer than {PATH_MAX} bytes"));
+        }
+        if text.bytes().filter(|b| matches!(b, b'/' | b'\\')).count() >= DEPTH_MAX {
+            return bad(format!("a path has more than {DEPTH_MAX} components"));
+        }
+        let text = &self.portable(text);
+        for prefix in &self.strip {
+            if let Some(rest) = below(prefix, text) {
+                return parse(&rest, text);
+            }
+        }
+        if is_absolute(text) { self.absolute(text) } else { self.relative(text) }
+    }
+
+    /// The text with `/` between the components. `\` may be part of a name, so a name that is in the worktree
+    /// stays as it is.
+    fn portable(&self, text: &str) -> String {
+        if !text.contains('\\') || RepoPath::parse(text).is_ok_and(|path| self.has(&path)) {
+            return text.to_owned();
+        }
+        slashes(text)
+    }
+
+    /// The same for what must be a file: as one of an item, the top would lock the whole repository.
+    ///
+    /// # Errors
+    /// As for [`Places::path`].
+    pub(super) fn file(&self, text: &str) -> Result<RepoPath, NoPlace> {
+        let path = self.path(text)?;
+        if path.is_root() { Err(NoPlace::Bad("it does not name a file".into())) } else { Ok(path) }
+    }
+
+    /// The file that a tool names.
+    ///
+    /// # Errors
+    /// As for [`Places::path`].
+    pub(super) fn named(&self, name: &FileName) -> Result<RepoPath, NoPlace> {
+        match name {
+            FileName::Path(text) => self.file(text),
+            FileName::Uri(uri) => self.uri(uri),
+            FileName::Found(path) => Ok(path.clone()),
+        }
+    }
+
     /// A file of a tool that ran in `folder` or in one above it, as build tools do with the members of a
     /// workspace: it is in the nearest of these that has it.
     ///
     /// # Errors
     /// As for [`Places::file`].
-    pub(super) fn file_of(&self, folder: Option<&RepoPath>, text: &str) -> Result<RepoPath, String> {
-        let found = folder.filter(|_| self.base.is_none() && !text.starts_with('/')).and_then(|folder| {
+    pub(super) fn file_of(&self, folder: Option<&RepoPath>, text: &str) -> Result<RepoPath, NoPlace> {
+        let found = folder.filter(|_| self.base.is_none() && !is_absolute(text)).and_then(|folder| {
             let parts: Vec<&str> = folder.components().collect();
             let above = (1..=parts.len()).rev().map(|n| parts[..n].join("/"));
             let mut paths = above.filter_map(|folder| RepoPath::parse(&format!("{folder}/{text}")).ok());
@@ -60,63 +214,132 @@ impl Places {
         found.map_or_else(|| self.file(text), Ok)
     }
 
-    /// The same for what must be a file: as one of an item, the top would lock the whole repository.
-    ///
-    /// # Errors
-    /// As for [`Places::path`].
-    pub(super) fn file(&self, text: &str) -> Result<RepoPath, String> {
-        let path = self.path(text)?;
-        if path.is_root() { Err("names no file".into()) } else { Ok(path) }
-    }
-
     /// The path of a URI reference: a `file:` URI, or a path relative to the base, `%`-encoded.
     ///
     /// # Errors
     /// As for [`Places::path`], and when the URI has another scheme than `file`.
-    pub(super) fn uri(&self, uri: &str) -> Result<RepoPath, String> {
+    pub(super) fn uri(&self, uri: &str) -> Result<RepoPath, NoPlace> {
         let bytes = match scheme(uri) {
             Some(scheme) if scheme.eq_ignore_ascii_case("file") => {
                 let rest = &uri[scheme.len() + 1..];
                 match rest.strip_prefix("//") {
-                    // What stands before the path is a host, and on files it is empty or this one.
+                    // What precedes the path is a host, which is empty or this one for files.
                     Some(rest) => unescaped(&rest[rest.find('/').unwrap_or(rest.len())..]),
                     None => unescaped(rest),
                 }
             }
-            Some(_) => return Err(format!("{uri}: not the URI of a file")),
+            Some(_) => return Err(NoPlace::Bad(format!("{uri}: not the URI of a file"))),
             None => unescaped(uri),
         };
-        if bytes.starts_with(b"/") { self.absolute(&bytes) } else { self.path(&decode(&bytes)) }
+        let text = decode(&bytes);
+        // `file:///C:/x`: the slash belongs to the URI.
+        let drive = text.strip_prefix('/').filter(|rest| has_drive(rest));
+        self.path(drive.unwrap_or(&text))
     }
 
-    fn absolute(&self, path: &[u8]) -> Result<RepoPath, String> {
-        let outside = || format!("{}: outside the repository", String::from_utf8_lossy(path));
-        let parts = components(path).ok_or_else(outside)?;
-        let below = parts.len().checked_sub(self.root.len()).ok_or_else(outside)?;
-        let (head, tail) = parts.split_at(parts.len() - below);
-        if head.iter().zip(&self.root).any(|(a, b)| a != b) {
+    fn relative(&self, text: &str) -> Result<RepoPath, NoPlace> {
+        let base = self.base.as_ref().filter(|base| !base.is_root());
+        let parsed = match base {
+            Some(base) => parse(&format!("{}/{text}", base.as_str()), text),
+            None => parse(text, text),
+        };
+        match parsed {
+            // A build folder is often below the top: `../src/a.c`.
+            Err(NoPlace::Outside(_)) => {
+                let inner = text.split('/').skip_while(|part| matches!(*part, ".." | "." | ""));
+                let inner = RepoPath::parse(&inner.collect::<Vec<_>>().join("/")).ok();
+                inner.filter(|path| !path.is_root() && self.has(path)).map_or(parsed, Ok)
+            }
+            parsed => parsed,
+        }
+    }
+
+    fn absolute(&self, text: &str) -> Result<RepoPath, NoPlace> {
+        let outside = || NoPlace::Outside(text.to_owned());
+        let parts = components(text).ok_or_else(outside)?;
+        if let Some(rest) = parts.strip_prefix(self.root.as_slice()) {
+            return parse(&rest.join("/"), text);
+        }
+        let shown =
+            self.shown.borrow().iter().find_map(|p| parts.strip_prefix(p.as_slice()).map(<[_]>::to_vec));
+        if let Some(rest) = shown.filter(|rest| !rest.is_empty()) {
+            return if is_foreign(&rest) && !self.has_parts(&rest) {
+                Err(outside())
+            } else {
+                parse(&rest.join("/"), text)
+            };
+        }
+        let cut = (1..parts.len()).find(|cut| self.has_parts(&parts[*cut..])).ok_or_else(outside)?;
+        if is_foreign(&parts[..cut]) {
             return Err(outside());
         }
-        RepoPath::from_bytes(&tail.join(&b'/')).map_err(|e| e.to_string())
+        let mut shown = self.shown.borrow_mut();
+        if shown.len() < PREFIXES_MAX {
+            shown.push(parts[..cut].to_vec());
+        }
+        parse(&parts[cut..].join("/"), text)
+    }
+
+    fn has_parts(&self, parts: &[String]) -> bool {
+        RepoPath::parse(&parts.join("/")).is_ok_and(|path| self.has(&path))
     }
 }
 
-/// The components of an absolute path; `None` when `..` leads above `/`.
-fn components(path: &[u8]) -> Option<Vec<&[u8]>> {
-    let mut parts = Vec::new();
-    for part in path.split(|b| *b == b'/') {
+fn parse(path: &str, whole: &str) -> Result<RepoPath, NoPlace> {
+    use crate::model::PathError;
+    RepoPath::parse(path).map_err(|error| match error {
+        PathError::Outside { .. } => NoPlace::Outside(whole.to_owned()),
+        other => NoPlace::Bad(other.to_string()),
+    })
+}
+
+fn slashes(text: &str) -> String {
+    text.replace('\\', "/")
+}
+
+fn has_drive(text: &str) -> bool {
+    matches!(text.as_bytes(), [drive, b':', b'/' | b'\\', ..] if drive.is_ascii_alphabetic())
+}
+
+pub(super) fn is_absolute(text: &str) -> bool {
+    text.starts_with('/') || has_drive(text)
+}
+
+/// What of a path is below a prefix.
+fn below(prefix: &[String], path: &str) -> Option<String> {
+    let parts = components(path)?;
+    let same = |(a, b): (&String, &String)| a == b || (a.ends_with(':') && a.eq_ignore_ascii_case(b));
+    let fits = parts.len() > prefix.len() && prefix.iter().zip(&parts).all(same);
+    fits.then(|| parts[prefix.len()..].join("/"))
+}
+
+/// True when a folder of a system or of a package manager is part of it.
+fn is_foreign(parts: &[String]) -> bool {
+    is_foreign_path(&parts.join("/"))
+}
+
+/// The same for a path.
+pub(super) fn is_foreign_path(path: &str) -> bool {
+    let text = format!("/{path}/");
+    FOREIGN.iter().any(|folder| text.contains(&format!("/{folder}/")))
+}
+
+/// The components of a path; `None` when `..` leads above its start.
+fn components(path: &str) -> Option<Vec<String>> {
+    let mut parts: Vec<String> = Vec::new();
+    for part in path.split('/') {
         match part {
-            b"" | b"." => {}
-            b".." => {
+            "" | "." => {}
+            ".." => {
                 parts.pop()?;
             }
-            _ => parts.push(part),
+            _ => parts.push(part.to_owned()),
         }
     }
     Some(parts)
 }
 
-/// The scheme of a URI. One letter is none, but the drive of a Windows path.
+/// The scheme of a URI. One letter is not a scheme, but the drive of a Windows path.
 pub(super) fn scheme(uri: &str) -> Option<&str> {
     let (scheme, _) = uri.split_once(':')?;
     let valid = scheme.len() > 1
@@ -134,15 +357,15 @@ mod tests {
     use super::*;
 
     fn places() -> Places {
-        Places::new(Path::new("/home/me/repo"), None)
+        Places::new(Path::new("/home/me/repo"), None, &[])
     }
 
     fn uri(text: &str) -> Result<String, String> {
-        places().uri(text).map(|p| p.to_string())
+        places().uri(text).map(|p| p.to_string()).map_err(|e| e.to_string())
     }
 
     fn path(text: &str) -> Result<String, String> {
-        places().path(text).map(|p| p.to_string())
+        places().path(text).map(|p| p.to_string()).map_err(|e| e.to_string())
     }
 
     #[test]
@@ -159,11 +382,11 @@ mod tests {
             assert_eq!(uri(form).as_deref(), Ok("src/a b.py"), "{form}");
         }
         assert_eq!(uri("file:///home/me/repo").as_deref(), Ok("."));
-        assert_eq!(uri(r"src\a.cs").as_deref(), Ok(r"src\a.cs"), "left as it is");
+        assert_eq!(uri(r"src\a.cs").as_deref(), Ok("src/a.cs"), "what Windows writes");
     }
 
     #[test]
-    fn a_byte_that_is_no_utf_8_has_the_same_name_as_in_git() {
+    fn a_byte_that_is_not_utf_8_has_the_same_name_as_in_git() {
         let expected = RepoPath::from_bytes(b"caf\xe9.txt").expect("valid").to_string();
         assert_eq!(uri("caf%E9.txt"), Ok(expected.clone()));
         assert_eq!(uri("file:///home/me/repo/caf%E9.txt"), Ok(expected));
@@ -185,13 +408,13 @@ mod tests {
     #[test]
     fn relative_paths_start_from_the_base() {
         let base = RepoPath::parse("web app").expect("valid");
-        let places = Places::new(Path::new("/home/me/repo"), Some(&base));
-        let text = |path: Result<RepoPath, String>| path.map(|p| p.to_string());
+        let places = Places::new(Path::new("/home/me/repo"), Some(&base), &[]);
+        let text = |path: Result<RepoPath, NoPlace>| path.map(|p| p.to_string()).map_err(|e| e.to_string());
         assert_eq!(text(places.path("src/a.ts")).as_deref(), Ok("web app/src/a.ts"));
         assert_eq!(text(places.path("../lib/a.ts")).as_deref(), Ok("lib/a.ts"));
         assert_eq!(
             text(places.uri("src/caf%E9")),
-            text(RepoPath::from_bytes(b"web app/src/caf\xe9").map_err(|e| e.to_string()))
+            RepoPath::from_bytes(b"web app/src/caf\xe9").map(|p| p.to_string()).map_err(|e| e.to_string())
         );
         assert_eq!(text(places.path("/home/me/repo/a")).as_deref(), Ok("a"));
         assert!(places.path("../../a").is_err());
@@ -203,8 +426,76 @@ mod tests {
         assert_eq!(path("/home/me/repo/x:y").as_deref(), Ok("x:y"));
         assert!(path("/elsewhere/x").is_err());
         assert_eq!(
-            Places::new(Path::new("/"), None).path("/a/b").map(|p| p.to_string()).as_deref(),
+            Places::new(Path::new("/"), None, &[]).path("/a/b").map(|p| p.to_string()).as_deref(),
             Ok("a/b")
         );
+    }
+
+    /// A worktree with these files.
+    fn worktree(files: &[&str]) -> (tempfile::TempDir, Places) {
+        let top = tempfile::tempdir().expect("a folder");
+        for file in files {
+            let path = top.path().join(file);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            std::fs::write(path, "").expect("a file");
+        }
+        let places = Places::new(top.path(), None, &[]);
+        (top, places)
+    }
+
+    #[test]
+    fn a_path_of_another_machine_is_found_by_its_longest_suffix() {
+        let (_top, places) = worktree(&["src/a.js", "packages/x/src/a.js", "stdio.h"]);
+        let path = |text: &str| places.path(text).map(|p| p.to_string()).map_err(|e| e.to_string());
+        assert_eq!(path("/home/ci/shop/packages/x/src/a.js").as_deref(), Ok("packages/x/src/a.js"));
+        assert_eq!(places.new_prefix().as_deref(), Some("/home/ci/shop"));
+        assert_eq!(places.new_prefix(), None);
+        assert_eq!(path("/home/ci/shop/src/gone.js").as_deref(), Ok("src/gone.js"), "the same top");
+        assert_eq!(path(r"D:\a\shop\src\a.js").as_deref(), Ok("src/a.js"));
+        assert!(path("/usr/include/stdio.h").is_err(), "a header of the system");
+        assert!(path("/home/ci/shop/node_modules/y/src/a.js").is_err(), "a package");
+        assert!(path("/home/me/elsewhere/b.js").is_err());
+        assert_eq!(path("../../src/a.js").as_deref(), Ok("src/a.js"), "from a build folder");
+        assert!(path("../../src/b.js").is_err());
+    }
+
+    #[test]
+    fn a_prefix_that_is_named_stands_for_the_top() {
+        let strip = ["/home/runner/work/shop/shop/".to_owned(), r"C:\ws".to_owned(), "shop".to_owned()];
+        let places = Places::new(Path::new("/home/me/repo"), None, &strip);
+        for (text, expected) in [
+            ("/home/runner/work/shop/shop/src/a.js", "src/a.js"),
+            (r"c:\ws\src\a.js", "src/a.js"),
+            ("shop/src/a.js", "src/a.js"),
+            ("shopping/a.js", "shopping/a.js"),
+        ] {
+            assert_eq!(places.path(text).map(|p| p.to_string()).as_deref(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_path_has_a_longest_length_and_depth() {
+        assert!(path(&"a/".repeat(20_000)).is_err());
+        assert!(path(&"a/".repeat(300)).expect_err("deep").contains("255 components"));
+        assert!(path(&"a".repeat(5000)).expect_err("long").contains("4096 bytes"));
+        assert!(path(&"a/".repeat(254)).is_ok());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_file_behind_a_link_has_the_path_that_git_knows() {
+        let (top, _) = worktree(&["real/x", "real/deep/y"]);
+        std::os::unix::fs::symlink("real", top.path().join("link")).expect("a link");
+        std::os::unix::fs::symlink("/etc", top.path().join("away")).expect("a link");
+        let places = Places::new(&top.path().canonicalize().expect("there"), None, &[]);
+        for (text, expected) in [
+            ("link/x", "real/x"),
+            ("link/deep/y", "real/deep/y"),
+            ("link", "link"),
+            ("away/passwd", "away/passwd"),
+            ("no/x", "no/x"),
+        ] {
+            assert_eq!(places.path(text).map(|p| p.to_string()).as_deref(), Ok(expected));
+        }
     }
 }

@@ -3,12 +3,14 @@
 //! All of the input is read and judged before anything is stored, and the store is locked for the
 //! storing only. Items that do not fit into memory wait in a temporary file.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Seek as _, Write as _};
 
 use serde_json::Value;
 
-use crate::model::NewItem;
+use crate::model::need_syntax::{RANGE_MAX, Range};
+use crate::model::{ItemId, NewItem};
 use crate::store::Batches;
 
 /// Bytes of items that stay in memory. Few in debug builds, so that tests use the file and
@@ -40,6 +42,8 @@ pub struct Spool {
     /// Where the next batch begins in `items`, when all is there.
     at: usize,
     file: Option<Spilled>,
+    /// Ids that nobody has to wait for.
+    finished: HashSet<ItemId>,
 }
 
 #[derive(Debug)]
@@ -56,7 +60,7 @@ impl Default for Spool {
 
 impl Spool {
     fn with(limits: Limits) -> Self {
-        Spool { limits, items: Vec::new(), bytes: 0, at: 0, file: None }
+        Spool { limits, items: Vec::new(), bytes: 0, at: 0, file: None, finished: HashSet::new() }
     }
 
     /// Adds an item.
@@ -77,6 +81,14 @@ impl Spool {
         Ok(())
     }
 
+    /// Takes out what items need and what is finished where they come from; to be called when all items are there.
+    pub fn finish(&mut self, finished: HashSet<ItemId>) {
+        self.finished = finished;
+        for new in &mut self.items {
+            settle(new, &self.finished);
+        }
+    }
+
     /// Reads the next batch from the file.
     fn fill(&mut self) -> io::Result<()> {
         self.items.clear();
@@ -87,7 +99,8 @@ impl Spool {
             if file.read_until(b'\n', &mut line)? == 0 {
                 break;
             }
-            let item = serde_json::from_slice(&line)?;
+            let mut item = serde_json::from_slice(&line)?;
+            settle(&mut item, &self.finished);
             bytes += weight(&item);
             self.items.push(item);
         }
@@ -129,6 +142,24 @@ impl Batches for Spool {
         self.at = end;
         Ok((start < end).then(|| &self.items[start..end]))
     }
+}
+
+/// Takes finished items out of the needs. Of a range, its ids are written out then.
+fn settle(new: &mut NewItem, finished: &HashSet<ItemId>) {
+    if finished.is_empty() || new.item.needs.is_empty() {
+        return;
+    }
+    let mut needs = Vec::with_capacity(new.item.needs.len());
+    for need in std::mem::take(&mut new.item.needs) {
+        match Range::parse(&need).filter(|range| range.count() <= RANGE_MAX) {
+            Some(range) if range.ids().any(|id| finished.contains(&id)) => {
+                needs.extend(range.ids().filter(|id| !finished.contains(id)));
+            }
+            _ if finished.contains(&need) => {}
+            _ => needs.push(need),
+        }
+    }
+    new.item.needs = needs;
 }
 
 fn write(file: &mut BufWriter<File>, item: &NewItem) -> io::Result<()> {
@@ -203,6 +234,20 @@ mod tests {
             (0..5).for_each(|n| spool.push(item(n)).expect("kept"));
             spool.rewind().expect("rewound");
             assert_eq!(drain(&mut spool).iter().map(Vec::len).collect::<Vec<_>>(), [2, 2, 1]);
+        }
+    }
+
+    #[test]
+    fn what_is_finished_is_not_waited_for() {
+        for memory in [usize::MAX, 10] {
+            let mut spool = Spool::with(Limits { memory, items: 10, bytes: usize::MAX });
+            let mut new = item(1);
+            new.item.needs = ["T1", "T2", "T4-T6"].map(|id| ItemId::parse(id).expect("valid")).into();
+            spool.push(new).expect("kept");
+            spool.finish(["T1", "T5"].map(|id| ItemId::parse(id).expect("valid")).into());
+            spool.rewind().expect("rewound");
+            let found = drain(&mut spool).concat().remove(0).item.needs;
+            assert_eq!(found.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ["T2", "T4", "T6"]);
         }
     }
 }

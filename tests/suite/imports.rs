@@ -140,14 +140,14 @@ fn a_circle_through_several_batches_is_refused_and_leaves_nothing() {
 
 /// In a task list most needs follow from the order of the tasks, and are not in the file to be taken out.
 #[test]
-fn a_circle_in_a_task_list_tells_of_the_needs_that_nobody_wrote() {
+fn a_circle_in_a_task_list_names_the_needs_that_nobody_wrote() {
     let env = TestEnv::new();
     let text = "## Phase 1: A\n- [ ] T001 a\n- [ ] T002 b (depends on T003)\n- [ ] T003 c\n";
     let call = env.run(&env.root).args(["queue", "import", "-"]).stdin(text).call();
     let error = call.fails(5, "refused");
     assert!(error["message"].as_str().unwrap().contains("T002 → T003 → T002"), "{error}");
     let hint = error["hint"].as_str().unwrap();
-    assert!(hint.contains("[P]") && hint.contains("comes after the one before it in its phase"), "{hint}");
+    assert!(hint.contains("[P]") && hint.contains("comes after those before it in its phase"), "{hint}");
     // Where all needs are written, that would be confusing.
     let text = "{\"id\":\"a\",\"title\":\"a\",\"needs\":[\"a\"]}\n";
     let call = env.run(&env.root).args(["queue", "import", "-"]).stdin(text).call();
@@ -345,14 +345,17 @@ fn a_task_list_is_worked_off_in_its_order() {
     std::fs::write(env.root.join("tasks.md"), list).unwrap();
     let call = env.coord(&["queue", "import", "tasks.md"]);
     assert_eq!((counts(&call), &call.ok()["skipped"]), ((3, 0), &Value::from(1)));
-    assert_eq!(env.coord_as("me", &["next", "--count", "9"]).items(), ["T002", "T003"]);
-    assert_eq!(env.coord(&["queue", "show", "T002"]).ok()["item"]["files"][0], "lint.toml");
-    env.coord_as("me", &["done", "T002", "T003"]).ok();
+    assert_eq!(env.coord_as("me", &["next", "--count", "9"]).items(), ["T002"]);
+    let item = env.coord(&["queue", "show", "T002"]).ok()["item"].clone();
+    assert_eq!(item["files"][0], "lint.toml");
+    assert_eq!(item["payload"]["source"], serde_json::json!({"file": "tasks.md", "line": 4}));
+    env.coord_as("me", &["done", "T002"]).ok();
+    assert_eq!(env.coord_as("me", &["next", "--count", "9"]).items(), ["T003"]);
+    env.coord_as("me", &["done", "T003"]).ok();
     assert_eq!(env.coord_as("me", &["next"]).items(), ["T004"]);
     let text = env.command(PROGRAM, &env.root).args(["queue", "import", "tasks.md"]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&text.stdout), "imported 0 new, 3 known (markdown)\n");
-    let notes =
-        "1 task done already\n2 known items are done (T002, T003): as new work they come with --again\n";
+    let notes = "1 entry passed over: tasks that are done or given up\n2 known items are done (T002, T003): as new work they come with --again\n";
     assert_eq!(String::from_utf8_lossy(&text.stderr), notes, "no bar where nobody watches");
 }
 
@@ -383,7 +386,7 @@ fn rules_send_findings_where_they_belong() {
 #[test]
 fn a_compressed_file_with_a_bad_line_names_the_line_and_imports_nothing() {
     let env = TestEnv::new();
-    let text = backlog(700) + "{\"title\":5}\n";
+    let text = backlog(700) + "{\"title\":[5]}\n";
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     io::Write::write_all(&mut packed, text.as_bytes()).unwrap();
     std::fs::write(env.root.join("items.gz"), packed.finish().unwrap()).unwrap();

@@ -147,19 +147,12 @@ fn item(number: usize) -> NewItem {
     let needs: &[&str] =
         [&[][..], &[], &["i0"], &[], &["i3", "i7"], &["i8", "phase:P"], &[], &[], &["group:G"]][number];
     let item = Item {
-        id: ItemId::parse(&format!("i{number}")).unwrap(),
-        title: format!("item {number}"),
-        severity: None,
         category: [None, Some("types"), Some("security")][number % 3].map(str::to_owned),
-        rule: None,
-        line: None,
         files: files.iter().map(|f| path(f)).collect(),
         needs: needs.iter().map(|n| ItemId::parse(n).unwrap()).collect(),
         phase: matches!(number, 1 | 6).then(|| "P".to_owned()),
         group: matches!(number, 0 | 3).then(|| "G".to_owned()),
-        run: None,
-        timeout: None,
-        payload: None,
+        ..Item::new(ItemId::parse(&format!("i{number}")).unwrap(), format!("item {number}"))
     };
     let queue = if number.is_multiple_of(2) { "even" } else { "odd" };
     NewItem { item, queue: Some(QueueName::parse(queue).unwrap()), priority: (number % 3) as u32 }

@@ -1,44 +1,37 @@
 //! `queue import`.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use clap::Args;
-use serde_json::{Value, json};
-
-use crate::import::{Format, ImportError, Options, Partition, Report, Rules, RulesError, Spool, read};
-use crate::model::import_survey::{Named, Survey};
-use crate::model::{ItemId, Outcome, QueueName, RepoPath, need_syntax};
+use crate::import::{
+    ColumnMap, Format, ImportError, Options, Partition, Report, Rules, RulesError, Spool, read,
+};
+use crate::model::{Outcome, QueueName, RepoPath};
 use crate::store::Import;
+use clap::Args;
 
 use crate::cli::app::App;
 use crate::cli::error::{CliError, CliResult};
-use crate::cli::output::{Answer, GOOD, Text, Ui, paint};
+use crate::cli::output::{Answer, Text, Ui};
 use crate::cli::progress_bar::Progress;
+use crate::cli::queue::import_answer;
 use crate::cli::sanitize::visible;
-use crate::cli::text;
 use crate::client::ClientError;
 
 /// Queue of items that name none.
 const DEFAULT_QUEUE: &str = "main";
 
-/// Needs that nobody has imported of which people and programs are told the names.
-const UNKNOWN_SHOWN: usize = 10;
-
-/// Bad lines that people are shown.
-const BAD_SHOWN: usize = 20;
-
 /// Import items: findings of a scanner, tasks of a plan
 #[derive(Debug, Args)]
-#[command(after_help = "Formats, also compressed with gzip:\n\
-          \x20 jsonl       one object a line, only \"title\" is required\n\
-          \x20 csv         a table with a header: title, file, line, rule, severity, …\n\
+#[command(after_help = "Formats, also compressed with gzip; docs/import.md has all of them:\n\
+          \x20 jsonl       one object a line or an array of them, only \"title\" is required\n\
+          \x20 csv         a table with a header, of Jira, Linear, GitHub, scanners …\n\
           \x20 markdown    a task list: - [ ] T001 [P] text (depends on T002-T004)\n\
-          \x20 sarif, ruff, eslint, checkstyle, junit    what these tools write\n\
-          \x20 cargo       cargo … --message-format=json\n\
-          \x20 tsc, gcc    what compilers print\n\
+          \x20 sarif, checkstyle, junit, codeclimate, rdjson    what most tools can write\n\
+          \x20 ruff, eslint, cargo, pylint, mypy, semgrep, go-test, trivy …    the JSON of one tool\n\
+          \x20 gcc, tsc, msbuild, lines, actions    what compilers and linters print\n\
+          \x20 github-issues, beads, task-master, backlog-md, taskwarrior, todotxt, org    other lists of work\n\
           Importing again adds only what is new. All of a file is imported, or nothing.")]
 pub struct ImportArgs {
     /// The file; - for standard input
@@ -47,7 +40,7 @@ pub struct ImportArgs {
     /// Put all items into this queue [default: the one that an item names, else main]
     #[arg(long, value_name = "Q", conflicts_with = "partition")]
     queue: Option<QueueName>,
-    /// Read it as this format [default: told from the content]
+    /// Read it as this format [default: recognised by the content]
     #[arg(long, value_name = "F")]
     format: Option<Format>,
     /// Give items that name no queue one by severity, category, folder or rule
@@ -60,6 +53,19 @@ pub struct ImportArgs {
     /// [default: the top of the repository]
     #[arg(long, value_name = "DIR")]
     base: Option<PathBuf>,
+    /// Paths below this folder of another machine start from the top of the repository; may be given several times
+    #[arg(long, value_name = "PREFIX")]
+    strip: Vec<String>,
+    /// Leave out findings in files outside the repository
+    #[arg(long)]
+    skip_outside: bool,
+    /// Which column of a table, or field of an object, is which field of an item, such as
+    /// title=issue_text,file=filename; may be given several times
+    #[arg(long, value_name = "FIELD=COLUMN")]
+    map: Vec<String>,
+    /// Tasks of a list do not wait for those before them; what they say that they depend on still counts
+    #[arg(long)]
+    unordered: bool,
     /// Items of this group go one after the other, in the order of the file; may be given several
     /// times, and be a pattern: '*' for every group
     #[arg(long, value_name = "GROUP", value_parser = parse_pattern)]
@@ -70,6 +76,9 @@ pub struct ImportArgs {
     /// Import the good items although there are bad ones
     #[arg(long)]
     skip_bad: bool,
+    /// Import nothing if something was not understood
+    #[arg(long)]
+    strict: bool,
 }
 
 fn parse_pattern(text: &str) -> Result<globset::Glob, String> {
@@ -84,33 +93,45 @@ pub fn import(app: &App, ui: Ui, args: &ImportArgs) -> CliResult<Answer> {
         None => QueueName::parse(DEFAULT_QUEUE)?,
     };
     let import = Import { session: app.place.session_if_any()?, queue, again: args.again };
-    let rules = args.rules.as_ref().map(|file| read_rules(app, file)).transpose()?;
-    let options = Options {
-        format: args.format,
-        root: app.place.repo.root.clone(),
-        base: args.base.as_deref().map(|folder| base(app, folder)).transpose()?,
-        sequential: sequential(args)?,
-        partition: args.partition,
-        rules,
-    };
+    let options = options(app, args)?;
     let mut spool = Spool::default();
-    let (report, progress) = read_all(app, ui, args, &options, &mut spool)?;
+    let (mut report, progress) = read_all(app, ui, args, &options, &mut spool)?;
     if report.bad_total > 0 && !args.skip_bad {
-        return Err(bad_input(&args.file, &report));
+        return Err(import_answer::bad_input(&args.file, &report));
     }
+    if report.notes_total > 0 && args.strict {
+        return Err(import_answer::not_understood(&args.file, &report));
+    }
+    spool.finish(std::mem::take(&mut report.finished));
     progress.storing();
     let outcome = client.import(&import, &mut spool).map_err(|e| explained(e, &report))?;
     progress.finish();
     let Outcome::Imported { added, known, unknown_needs, survey } = outcome else {
         return Err(CliError::from_refusal(outcome));
     };
-    let mut answer = answer(added, known + report.duplicates, &unknown_needs, &report);
-    if let Some(file) = &report.astray {
-        answer = answer.note(astray(file, args.base.as_deref()));
-    }
-    answer.data["known_done"] = named_json(&survey.done);
-    answer.data["differing"] = named_json(&survey.differing);
-    Ok(survey_notes(answer, &survey))
+    let answer = import_answer::answer(added, known + report.duplicates, &unknown_needs, &report);
+    let answer = import_answer::astray_note(answer, &report, args.base.as_deref());
+    Ok(import_answer::survey_notes(answer, &survey))
+}
+
+/// How the file is to be read.
+fn options(app: &App, args: &ImportArgs) -> CliResult<Options> {
+    let mut map = ColumnMap::default();
+    args.map.iter().try_for_each(|text| map.add(text)).map_err(|e| CliError::usage(format!("--map {e}")))?;
+    let rules = args.rules.as_ref().map(|file| read_rules(app, file)).transpose()?;
+    Ok(Options {
+        format: args.format,
+        base: args.base.as_deref().map(|folder| base(app, folder)).transpose()?,
+        strip: args.strip.clone(),
+        skip_outside: args.skip_outside,
+        map,
+        unordered: args.unordered,
+        source: app.place.repo.repo_path(&args.file).ok().filter(|path| !path.is_root()),
+        sequential: sequential(args)?,
+        partition: args.partition,
+        rules,
+        ..Options::new(app.place.repo.root.clone())
+    })
 }
 
 /// The folder that relative paths start from.
@@ -124,15 +145,16 @@ fn base(app: &App, folder: &Path) -> CliResult<RepoPath> {
         .hint("nothing was imported; see that the name is right; it is relative to the current folder"))
 }
 
-/// Why nothing was imported. In a task list most needs follow from its order: they stand nowhere in
+/// Why nothing was imported. In a task list most needs follow from its order: they are not written in
 /// the file, so they cannot be taken out.
 fn explained(error: ClientError, report: &Report) -> CliError {
     let cycle = error.is_rule(crate::model::RuleId::Cycle);
     let error = CliError::from(error);
     if cycle && report.format == Format::Markdown {
         error.hint(
-            "without [P] or '(depends on …)', a task comes after the one before it in its phase, and all of \
-             a phase after the phases before it: mark tasks with [P], or change what they depend on",
+            "without [P] or '(depends on …)', a task comes after those before it in its phase, and all of \
+             a phase after the phases before it: mark tasks with [P], change what they depend on, or import with \
+             --unordered",
         )
     } else {
         error
@@ -159,9 +181,12 @@ fn read_all(
     let name = args.file.display();
     let unreadable = |error: ImportError| {
         let hint = match &error {
-            ImportError::Read(cause) => unreadable_hint(cause),
-            ImportError::Spool(_) => NO_ROOM,
-            ImportError::UnknownFormat => "mend the file, or name its format, such as: --format csv",
+            ImportError::Read(cause) => unreadable_hint(cause).to_owned(),
+            ImportError::Spool(_) => NO_ROOM.to_owned(),
+            ImportError::UnknownFormat { hint, .. } => hint.clone(),
+            ImportError::Unmapped(_) => {
+                "--map is for csv and jsonl: name one of them with --format".to_owned()
+            }
         };
         CliError::failed("bad-input", format!("{name}: {error}"))
             .hint(format!("nothing was imported; {hint}"))
@@ -211,7 +236,7 @@ fn unreadable_hint(error: &io::Error) -> &'static str {
         ErrorKind::NotFound => "see that the name is right; it is relative to the current folder",
         ErrorKind::PermissionDenied => "see that you may read it",
         ErrorKind::IsADirectory => "name a file in this folder",
-        // What gzip has compressed tells when something of it is missing or is another than it was.
+        // A compressed file shows when something of it is missing or was changed.
         ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput => {
             "the file is damaged or not all there; make it again, or copy it again"
         }
@@ -230,113 +255,4 @@ fn read_rules(app: &App, file: &Path) -> CliResult<Rules> {
         };
         CliError::failed("bad-input", Text::block(&message)).hint(format!("nothing was imported; {hint}"))
     })
-}
-
-fn answer(added: u64, known: u64, unknown: &BTreeSet<ItemId>, report: &Report) -> Answer {
-    let text = format!("{} {added} new, {known} known ({})", paint(GOOD, "imported"), report.format);
-    let first: Vec<&ItemId> = unknown.iter().take(UNKNOWN_SHOWN).collect();
-    let data = json!({
-        "added": added, "known": known, "bad": bad_json(report), "bad_total": report.bad_total,
-        "skipped": report.skipped, "dropped": report.dropped, "format": report.format.to_string(),
-        "unknown_needs": { "count": unknown.len(), "first": first },
-    });
-    let mut answer = Answer::new(data, text);
-    if !unknown.is_empty() {
-        answer = answer.note(unknown_needs(unknown));
-    }
-    if report.skipped > 0 {
-        answer = answer.note(skipped(report));
-    }
-    if report.dropped > 0 {
-        answer = answer.note(format!("{} left out by rules", text::count(report.dropped as usize, "item")));
-    }
-    if report.bad_total > 0 {
-        let lines = text::count(report.bad_total as usize, "bad line");
-        answer = answer.note(bad_lines(format!("{lines} left out:"), report));
-    }
-    answer
-}
-
-fn named_json(items: &Named) -> Value {
-    json!({ "count": items.count, "first": items.first })
-}
-
-/// What a user may not expect of the items that were known.
-fn survey_notes(mut answer: Answer, survey: &Survey) -> Answer {
-    let known = |items: &Named| {
-        let more = if items.count > items.first.len() as u64 { ", …" } else { "" };
-        let (count, ids) =
-            (text::count(items.count as usize, "known item"), need_syntax::shown(&items.first));
-        (count, format!("({ids}{more})"), if items.count == 1 { "is" } else { "are" })
-    };
-    if survey.done.count > 0 {
-        let (count, ids, are) = known(&survey.done);
-        answer = answer.note(format!("{count} {are} done {ids}: as new work they come with --again"));
-    }
-    if survey.differing.count > 0 {
-        let (count, ids, _) = known(&survey.differing);
-        answer = answer.note(format!(
-            "{count} had another content {ids} and stayed as before: other work needs an id of its own"
-        ));
-    }
-    answer
-}
-
-/// What nobody has imported, in words.
-fn unknown_needs(unknown: &BTreeSet<ItemId>) -> String {
-    let first: Vec<ItemId> = unknown.iter().take(UNKNOWN_SHOWN).cloned().collect();
-    let more = if unknown.len() > first.len() { ", …" } else { "" };
-    let are = if unknown.len() == 1 { "is" } else { "are" };
-    format!(
-        "{} {are} unknown ({}{more}): what needs them waits until they are imported and done",
-        text::count(unknown.len(), "need"),
-        need_syntax::shown(&first)
-    )
-}
-
-/// That no file is there, in words.
-fn astray(file: &RepoPath, base: Option<&Path>) -> String {
-    let why = match base {
-        Some(base) => format!("see that the paths start from {}", visible(&base.to_string_lossy())),
-        None => {
-            "if the paths do not start from the top of the repository, say from where with --base DIR".into()
-        }
-    };
-    format!("none of the files is in this worktree, such as {file}: {why}")
-}
-
-/// What was passed over, in words.
-fn skipped(report: &Report) -> String {
-    let count = |one: &str| text::count(report.skipped as usize, one);
-    match report.format {
-        Format::Markdown => format!("{} done already", count("task")),
-        Format::Junit => format!("{} did not fail", count("test")),
-        Format::Cargo => format!("{} passed over: no warnings or errors", count("line")),
-        Format::Jsonl => format!("{} finished where they were exported", count("item")),
-        _ => format!("{} passed over: no findings", count("result")),
-    }
-}
-
-fn bad_json(report: &Report) -> Value {
-    report.bad.iter().map(|b| json!({ "line": b.line, "reason": b.reason })).collect()
-}
-
-/// The first bad lines of a report below a headline.
-fn bad_lines(head: String, report: &Report) -> Vec<String> {
-    let first = &report.bad[..report.bad.len().min(BAD_SHOWN)];
-    let mut lines = vec![head];
-    lines.extend(first.iter().map(|b| format!("  line {}: {}", b.line, b.reason)));
-    if report.bad_total > first.len() as u64 {
-        lines.push(format!("  and {} more", report.bad_total - first.len() as u64));
-    }
-    lines
-}
-
-fn bad_input(file: &Path, report: &Report) -> CliError {
-    let what = text::count(report.bad_total as usize, "bad line");
-    let head = format!("{}: {what}, nothing was imported", file.display());
-    CliError::failed("bad-input", bad_lines(head, report))
-        .hint("mend them, or import the rest with --skip-bad")
-        .detail("bad", bad_json(report))
-        .detail("bad_total", json!(report.bad_total))
 }

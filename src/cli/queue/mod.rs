@@ -2,6 +2,7 @@
 
 pub mod export;
 pub mod import;
+mod import_answer;
 pub mod list;
 pub mod names;
 pub mod row;

@@ -1,3 +1,5 @@
+//! Lists of spec-kit, Kiro, OpenSpec and of people.
+
 use std::collections::BTreeMap;
 
 use super::super::Format;
@@ -31,10 +33,10 @@ fn phases_follow_each_other_and_marked_tasks_do_not() {
     let expect = |task: &str, list: &[&str]| assert_eq!(found[task], list, "{task}");
     expect("T002", &[]);
     expect("T003", &[]);
-    expect("T004", &["T002"]);
+    expect("T004", &["T002", "T003"]);
     // Phase 2 waits for the ends of phase 1.
     for entry in ["T010", "T011", "T012"] {
-        expect(entry, &["T003", "T004"]);
+        expect(entry, &["T004"]);
     }
     expect("T014", &["T010", "T011", "T012"]);
     expect("T015", &["T014"]);
@@ -42,10 +44,9 @@ fn phases_follow_each_other_and_marked_tasks_do_not() {
     for entry in ["T020", "T021"] {
         expect(entry, &["T002", "T003", "T004"]);
     }
-    // Phase 4 waits for both that nobody waits for yet.
-    for last in ["T030", "Tidy up `docs/a.md`"] {
-        expect(last, &["T015", "T020", "T021"]);
-    }
+    // Phase 4 waits for both that no other phase waits for yet.
+    expect("T030", &["T015", "T020", "T021"]);
+    expect("Tidy up `docs/a.md`", &["T030"]);
     assert_eq!(found.len(), 12);
 }
 
@@ -66,7 +67,7 @@ fn tasks_have_phase_group_files_and_no_more() {
 }
 
 #[test]
-fn a_phase_is_awaited_by_who_follows_unless_all_that_ends_it_is() {
+fn a_phase_is_awaited_by_the_next_unless_all_that_ends_it_is() {
     let list = |depends: &str| {
         needs(&format!(
             "## Phase 1: A\n- [ ] T001 [P] a\n- [ ] T002 [P] b\n## Phase 2: B (depends on {depends})\n\
@@ -100,21 +101,151 @@ fn done_tasks_hold_nobody_up() {
 }
 
 #[test]
-fn a_task_that_is_nowhere_is_named() {
-    let text = "- [ ] T1 a (depends on T9)\n- [ ] T2 b (depends on Phase 7)\n- [ ] T3 c\n- [ ] T3 d\n";
+fn a_need_that_no_task_has_is_a_word_and_noted() {
+    let text = "- [ ] T1 a (depends on T9)\n- [ ] T2 b (depends on Phase 7)\n- [ ] T3 c\n- [ ] T3 d\n- [ ] T4 e (depends on T3)\n";
     let (items, report) = run(text, &options());
-    assert_eq!(items.len(), 1);
+    assert_eq!((items.len(), report.bad_total), (5, 0));
     let expected = [
-        (1, "depends on T9, which is not in this file"),
+        (1, "depends on T9, which is not a task of this file"),
         (2, "depends on Phase 7, which is not in this file"),
-        (4, "id: T3 stands on line 3 with another content"),
+        (4, "T3 is on line 3, too: neither task has it as its id"),
     ];
-    assert_eq!(reasons(&report), expected.map(|(n, r)| (n, r.to_owned())));
+    let mut notes: Vec<_> = report.notes.iter().map(|n| (n.line, n.reason.as_str())).collect();
+    notes.sort_unstable();
+    assert_eq!(notes, expected);
+    assert_eq!(items[4].item.needs.len(), 2, "both that have this name");
 }
 
 #[test]
-fn a_large_chain_is_no_trouble() {
+fn a_large_chain_is_read_at_once() {
     let text: String = (0..20_000).map(|n| format!("- [ ] T{n} do it\n")).collect();
     let (items, _) = run(text, &options());
     assert_eq!(items.iter().filter(|i| i.item.needs.len() == 1).count(), 19_999);
+}
+
+fn notes(text: &str) -> Vec<(u64, String)> {
+    run(text, &options()).1.notes.into_iter().map(|n| (n.line, n.reason)).collect()
+}
+
+#[test]
+fn a_task_without_p_waits_for_all_since_the_last_one() {
+    let found = needs(
+        "## Phase 2: User Story 2\n- [ ] T010 [P] a\n- [ ] T020 [P] b\n- [ ] T021 c\n- [ ] T022 [P] d\n- [ ] T023 e\n",
+    );
+    assert_eq!(found["T021"], ["T010", "T020"]);
+    assert_eq!(found["T022"], [""; 0]);
+    assert_eq!(found["T023"], ["T021", "T022"]);
+}
+
+#[test]
+fn user_stories_wait_for_their_foundation_and_not_for_each_other() {
+    let found = needs(
+        "## Phase 1: Setup\n- [ ] T001 a\n## Phase 2: Foundational\n- [ ] T002 b\n## Phase 3: User Story 1 - Cart (P1)\n- [ ] T003 c\n\
+         ## Phase 4: User Story 2 - Mail\n- [ ] T004 d\n- [ ] T005 e\n## Phase 5: Polish\n- [ ] T006 f\n",
+    );
+    assert_eq!(
+        (&found["T002"][..], &found["T003"][..]),
+        (&["T001".to_owned()][..], &["T002".to_owned()][..])
+    );
+    assert_eq!(found["T004"], ["T002"]);
+    assert_eq!(found["T006"], ["T003", "T005"]);
+}
+
+#[test]
+fn every_form_of_dependency_is_read_and_other_mentions_are_noted() {
+    let text = "- [ ] T001 [P] a\n- [ ] T002 [P] b — depends on T001\n- [ ] T003 [P] c **[Depends: T001, T002]**\n\
+        - [ ] T004 [P] d\n  - **Depends on**: T003\n- [ ] T005 [P] make T004 green\n";
+    let found = needs(text);
+    assert_eq!(found["T002"], ["T001"]);
+    assert_eq!(found["T003"], ["T001", "T002"]);
+    assert_eq!(found["T004"], ["T003"]);
+    assert_eq!(notes(text), [(6, "T004 is mentioned, which is not read as a dependency".to_owned())]);
+}
+
+#[test]
+fn kiro_lists_have_parts_and_optional_tasks() {
+    let text = "# Implementation Plan\n\n- [x] 1. Set up\n- [ ] 2. Cart\n- [-] 2.1 Model\n  - Write src/cart.ts\n  - _Requirements: 1.1, 2_\n\
+        - [ ]* 2.2 Tests of the model\n- [ ] 2.3 View\n- [ ] 3. Mail\n";
+    let (items, report) = run(text, &options());
+    assert_eq!((items.len(), report.skipped, report.bad_total), (5, 1, 0));
+    let of = |id: &str| &items.iter().find(|i| i.item.id.as_str() == id).expect(id).item;
+    let waits = |id: &str| of(id).needs.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(waits("2.1"), [""; 0]);
+    assert_eq!(waits("2.2"), ["2.1"]);
+    assert_eq!(waits("2.3"), ["2.1"], "nobody waits for an optional task");
+    assert_eq!(waits("2"), ["2.1", "2.3"], "parts come before the whole");
+    assert_eq!(waits("3"), ["2"]);
+    let payload = of("2.1").payload.clone().expect("more");
+    assert_eq!(
+        payload,
+        serde_json::json!({"source": {"line": 5}, "text": "- Write src/cart.ts\n- _Requirements: 1.1, 2_"})
+    );
+    assert_eq!(of("2.1").files[0].as_str(), "src/cart.ts");
+    assert_eq!(report.notes[0].reason, "[-] is read as in progress: to do");
+}
+
+#[test]
+fn openspec_lists_follow_their_numbers() {
+    let found = run(
+        "## 1. Database\n- [ ] 1.1 Schema\n- [ ] 1.2 Migration\n\n## 2. API\n- [ ] 2.1 Routes\n",
+        &options(),
+    )
+    .0;
+    let short: Vec<_> = found
+        .iter()
+        .map(|i| (i.item.id.as_str(), i.item.needs.iter().map(|n| n.as_str()).collect::<Vec<_>>()))
+        .collect();
+    assert_eq!(short, [("1.1", vec![]), ("1.2", vec!["1.1"]), ("2.1", vec!["1.2"])]);
+}
+
+#[test]
+fn a_list_without_order_is_free_when_that_is_wanted() {
+    let text = "# TODO\n- [ ] Fix the footer\n- [ ] Update\n  - [ ] the logo\n- [ ] T1 a\n- [ ] T2 b (depends on T1)\n";
+    let unordered = crate::import::Options { unordered: true, ..options() };
+    let count = |options: &crate::import::Options| {
+        run(text, options).0.iter().filter(|i| i.item.needs.is_empty()).count()
+    };
+    assert_eq!((count(&options()), count(&unordered)), (1, 3));
+}
+
+#[test]
+fn fences_are_those_of_commonmark() {
+    let text = "- [ ] Before\n````markdown\n```ts\n- [ ] inside\n```\n- [ ] still inside\n````\n- [ ] After\n~~~\n```\n- [ ] no\n~~~\n- [ ] Last\n";
+    let titles: Vec<_> = run(text, &options()).0.into_iter().map(|i| i.item.title).collect();
+    assert_eq!(titles, ["Before", "After", "Last"]);
+}
+
+#[test]
+fn words_that_look_like_ids_stay_in_the_title() {
+    let text =
+        "# TODO\n- [ ] S3 upload\n- [ ] S3 download\n- [ ] P1 Fix\n- [ ] Write docs (requires S3 bucket)\n";
+    let titles: Vec<_> = run(text, &options()).0.into_iter().map(|i| i.item.title).collect();
+    assert_eq!(titles, ["S3 upload", "S3 download", "P1 Fix", "Write docs (requires S3 bucket)"]);
+}
+
+#[test]
+fn entries_with_an_id_need_no_box_where_none_has_one() {
+    let text = "### Tests\n- T002: Unit tests (`tests/card.test.tsx`)\n- T003-T005: The rest\n- T006: Card (depends on T002)\n- ✅ T007: Done\n";
+    let (items, report) = run(text, &options());
+    let ids: Vec<_> = items.iter().map(|i| i.item.id.as_str()).collect();
+    assert_eq!((ids, report.skipped), (vec!["T002", "T003", "T004", "T005", "T006"], 1));
+    assert_eq!(run("- [ ] T1 a\n- T002: b\n", &options()).0.len(), 1, "a reference, beside boxes");
+}
+
+#[test]
+fn a_list_in_windows_1252_is_read() {
+    let (items, report) = run(b"- [ ] Gr\xf6\xdfe\n".as_slice(), &options());
+    assert_eq!((items[0].item.title.as_str(), report.notes_total), ("Größe", 1));
+}
+
+#[test]
+fn a_box_of_another_kind_is_noted() {
+    let text = "- [x] T001 a\n- [-] T002 b\n- [ ] T003 c (depends on T002)\n- [~] T004 d\n";
+    let (items, report) = run(text, &options());
+    assert_eq!((items.len(), report.skipped), (2, 2));
+    assert!(items[0].item.needs.is_empty(), "what was given up is not waited for");
+    assert_eq!(
+        notes(text),
+        [(2, "[-] is read as given up".to_owned()), (4, "[~] is read as to do".to_owned())]
+    );
 }

@@ -12,31 +12,43 @@
 //!   itself is broken, nothing after it can be read: one entry says where.
 //! - **No findings**, and skipped: a `kind` other than `fail`, `review` and `open`; a
 //!   `baselineState` of `absent`; a suppression that is accepted, or whose status is not given.
-//! - **Rule**: `ruleId`, `rule.id`, or the rule at `ruleIndex`. A hierarchical id (`CA1000/1`)
+//! - **Message**: its text; one that the rule or the tool has under the message's id; else what the rule says of
+//!   itself.
+//! - **Rule**: the one at `ruleIndex`, else the one with `ruleId` or `rule.id`. A hierarchical id (`CA1000/1`)
 //!   is the rule's id, and finds the description of its parent.
-//! - **Severity**: the result's `level`; else the `security-severity` of result or rule; else
-//!   the rule's default level; else `warning`.
+//! - **Severity**: the `security-severity` of result or rule; else the result's `level`; else, for a `kind` other than
+//!   `fail`, `none`; else the level that an invocation has configured for the rule, or the rule's default; else `warning`.
 //! - **Category**: `properties.category` or the first of `properties.tags`, of the result or else
 //!   of the rule; else the group in the rule's id.
 //! - **Files**: those of all `locations`, the first one first. It must be in the repository; of
-//!   the others, those outside are left out, as nobody could claim them.
+//!   the others, those outside are left out, as nobody could claim them. A base URI of another machine is the top;
+//!   a page (`https:`) is not a file.
 //! - **Identity**: the tool's fingerprints if there are any, in this order of preference:
 //!   `partialFingerprints.primaryLocationLineHash`, all `fingerprints`, all `partialFingerprints`;
 //!   otherwise the message.
 
 mod convert;
 mod read;
+mod rules;
 mod run;
 mod schema;
 
-use super::format::Head;
+use super::format::{Read, Spec};
 
-pub(super) use read::read;
-
-/// `runs` is what makes a log, but it may begin behind the first bytes.
-pub(super) fn sniff(head: &Head) -> bool {
-    (head.has("runs") || (head.has("$schema") && head.has("version"))) && !head.has("title")
-}
+pub(super) const SPEC: Spec = Spec {
+    name: "sarif",
+    about: "SARIF 2.1.0, which most scanners can write",
+    // `runs` is what makes a log, but it may begin behind the first bytes.
+    sniff: |head| {
+        (head.has("runs")
+            || (head.has("$schema")
+                && head.has("version")
+                && (head.mentions("sarif") || head.mentions("\"2.1.0\""))))
+            && !head.has("title")
+    },
+    read: Read::By(read::read),
+    ..Spec::DEFAULT
+};
 
 #[cfg(test)]
 mod tests;

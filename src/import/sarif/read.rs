@@ -1,19 +1,21 @@
 //! Walks the document: one level of objects and arrays after the other, down to single results.
 
-use std::cell::Cell;
 use std::fmt;
 use std::io::{self, BufRead};
 use std::rc::Rc;
 
 use serde::Deserialize as _;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::run::{Run, Spot};
 use crate::import::ImportError;
 use crate::import::collect::Collector;
-use crate::import::counted::Counted;
+use crate::import::counted::{Counted, Meter};
+use crate::import::json::walk::broken;
+
+/// Bytes of what results refer to: rules, base URIs, artifacts. All of it is kept for the whole run.
+const ABOUT_MAX: u64 = 256 * 1024 * 1024;
 
 /// Reads a SARIF log.
 ///
@@ -23,32 +25,25 @@ pub(in crate::import) fn read(
     input: Box<dyn BufRead + '_>,
     collector: &mut Collector<'_>,
 ) -> Result<(), ImportError> {
-    let line = Rc::new(Cell::new(1));
-    let mut json = serde_json::Deserializer::from_reader(Counted::new(input, Rc::clone(&line)));
-    let mut walk = Walk { collector, line, runs: 0, has_runs: false, run: Run::default(), spool: None };
+    let meter = Rc::<Meter>::default();
+    let mut json = serde_json::Deserializer::from_reader(Counted::new(input, Rc::clone(&meter)));
+    let run = Run::default();
+    let mut walk = Walk { collector, meter: Rc::clone(&meter), runs: 0, has_runs: false, run, spool: None };
     let read = Log(&mut walk).deserialize(&mut json).and_then(|()| json.end());
     if let Some(error) = walk.spool.take() {
         return Err(ImportError::Spool(error));
     }
-    match read {
-        Ok(()) => Ok(()),
-        Err(error) if error.classify() == Category::Io => Err(ImportError::Read(error.into())),
-        Err(error) => {
-            // What waited when the document broke off was read well.
-            walk.finish_run().map_err(ImportError::Spool)?;
-            let (line, column) = (error.line().max(1), error.column());
-            let text = error.to_string();
-            let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
-            walk.collector.broken(line as u64, format!("the SARIF log is broken at column {column}: {text}"));
-            Ok(())
-        }
+    if read.is_err() {
+        // What waited when the document broke off was read well.
+        walk.finish_run().map_err(ImportError::Spool)?;
     }
+    broken(read, &meter, walk.collector, "the SARIF log")
 }
 
 /// The state of the walk.
 struct Walk<'w, 'c> {
     collector: &'w mut Collector<'c>,
-    line: Rc<Cell<u64>>,
+    meter: Rc<Meter>,
     /// Runs that are over.
     runs: usize,
     /// There was a key `runs`.
@@ -115,13 +110,16 @@ step!(Log, "a SARIF log", visit_map, MapAccess, |walk, fields| {
                 if version.as_str().is_none_or(|v| !v.starts_with("2.")) {
                     // Version 1 has other names for nearly everything: it would read as empty.
                     walk.collector
-                        .broken(walk.line.get(), format!("SARIF version {version}: only 2.1.0 is read"));
+                        .broken(walk.meter.line(), format!("SARIF version {version}: only 2.1.0 is read"));
                 }
             }
+            "inlineExternalProperties" => fields.next_value_seed(Externals(walk))?,
             _ => {
+                walk.meter.ignore();
                 fields.next_value::<IgnoredAny>()?;
             }
         }
+        walk.meter.begin();
     }
     if walk.has_runs { Ok(()) } else { Err(A::Error::custom("it has no `runs`")) }
 });
@@ -134,27 +132,54 @@ step!(Runs, "an array of runs", visit_seq, SeqAccess, |walk, runs| {
     Ok(())
 });
 
+// Results outside of the runs: their rules are known to whoever wrote both, so each is read by itself.
+step!(Externals, "an array of properties", visit_seq, SeqAccess, |walk, externals| {
+    while externals.next_element_seed(OneRun(walk))?.is_some() {
+        let finished = walk.finish_run();
+        walk.kept(finished)?;
+    }
+    Ok(())
+});
+
 step!(OneRun, "a run", visit_map, MapAccess, |walk, fields| {
     while let Some(key) = fields.next_key::<String>()? {
         match key.as_str() {
             "results" => fields.next_value_seed(Results(walk))?,
-            "tool" => walk.run.set_tool(fields.next_value()?),
-            "originalUriBaseIds" => walk.run.set_bases(fields.next_value()?),
-            "artifacts" => walk.run.set_artifacts(fields.next_value()?),
+            "tool" | "originalUriBaseIds" | "artifacts" | "invocations" => {
+                walk.meter.limit(ABOUT_MAX);
+                match key.as_str() {
+                    "tool" => walk.run.set_tool(fields.next_value()?),
+                    "originalUriBaseIds" => walk.run.set_bases(fields.next_value()?),
+                    "artifacts" => walk.run.set_artifacts(fields.next_value()?),
+                    _ => walk.run.set_invocations(fields.next_value()?),
+                }
+            }
+            "externalPropertyFileReferences" => {
+                let references: serde_json::Value = fields.next_value()?;
+                if references.get("results").is_some() {
+                    let note = "results of this run are in other files: import these, too";
+                    walk.collector.note(walk.meter.line(), note);
+                }
+            }
             _ => {
+                walk.meter.ignore();
                 fields.next_value::<IgnoredAny>()?;
             }
         }
+        walk.meter.begin();
     }
     Ok(())
 });
 
 step!(Results, "an array of results", visit_seq, SeqAccess, |walk, results| {
     let mut index = 0;
-    while results.next_element_seed(OneResult { walk, index })?.is_some() {
+    loop {
+        walk.meter.begin();
+        if results.next_element_seed(OneResult { walk, index })?.is_none() {
+            return Ok(());
+        }
         index += 1;
     }
-    Ok(())
 });
 
 /// One element of `results`.
@@ -166,7 +191,7 @@ struct OneResult<'s, 'w, 'c> {
 impl<'de> DeserializeSeed<'de> for OneResult<'_, '_, '_> {
     type Value = ();
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        let spot = Spot { line: self.walk.line.get(), run: self.walk.runs, index: self.index };
+        let spot = Spot { line: self.walk.meter.line(), run: self.walk.runs, index: self.index };
         // As a text first: an error in a value of the wrong type would leave the parser in the
         // middle of the result, and all that comes after it would be lost.
         let raw = Box::<RawValue>::deserialize(deserializer)?;

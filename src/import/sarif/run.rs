@@ -1,19 +1,18 @@
 //! One run: what its results refer to, and the results that wait for that.
 
 use std::collections::HashMap;
-use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
+use std::io;
 
 use serde::{Deserialize, Serialize};
-use tempfile::SpooledTempFile;
+use serde_json::Value;
 
 use super::convert::{Context, convert};
-use super::schema::{Artifact, ArtifactLocation, Lenient, Rule, SarifResult, Tool};
+use super::rules::Rules;
+use super::schema::{Artifact, ArtifactLocation, Invocation, Lenient, Override, SarifResult, Tool};
 use crate::import::collect::Collector;
+use crate::import::shelf::Shelf;
 
-/// Bytes of waiting results that stay in memory. Few in tests, so that these use the file too.
-const WAITING_MAX: usize = if cfg!(test) { 512 } else { 16 * 1024 * 1024 };
-
-/// Where a result stands in the file.
+/// Where a result is in the file.
 #[derive(Debug, Clone, Copy, Deserialize, Serialize)]
 pub(super) struct Spot {
     /// Line on which it begins.
@@ -37,18 +36,39 @@ pub(super) struct Run {
     rules: Option<Rules>,
     bases: Option<HashMap<String, ArtifactLocation>>,
     artifacts: Option<Vec<Lenient<Artifact>>>,
-    /// Results in the order of the file, one a line. Once one waits, all after it wait too, so that
+    /// Levels of rules that are configured, until the rules are known.
+    overrides: Vec<Override>,
+    configured: bool,
+    /// Results in the order of the file. Once one waits, all after it wait too, so that
     /// the order of the items is that of the file.
-    waiting: Option<BufWriter<SpooledTempFile>>,
+    waiting: Shelf<(Spot, SarifResult)>,
 }
 
 impl Run {
-    pub(super) fn set_tool(&mut self, tool: Option<Tool>) {
-        self.rules = Some(Rules::new(tool.unwrap_or_default()));
+    pub(super) fn set_tool(&mut self, tool: Option<Lenient<Tool>>) {
+        let mut rules = Rules::new(tool.unwrap_or_default().0);
+        rules.configure(std::mem::take(&mut self.overrides));
+        self.rules = Some(rules);
     }
 
-    pub(super) fn set_bases(&mut self, bases: Option<HashMap<String, ArtifactLocation>>) {
-        self.bases = Some(bases.unwrap_or_default());
+    pub(super) fn set_invocations(&mut self, invocations: Option<Vec<Lenient<Invocation>>>) {
+        self.configured = true;
+        let all = invocations.unwrap_or_default().into_iter();
+        let overrides =
+            all.flat_map(|i| i.0.rule_configuration_overrides.unwrap_or_default()).map(|o| o.0).collect();
+        match &mut self.rules {
+            Some(rules) => rules.configure(overrides),
+            None => self.overrides = overrides,
+        }
+    }
+
+    /// Some tools write a text for an object; it is the URI then.
+    pub(super) fn set_bases(&mut self, bases: Option<HashMap<String, Value>>) {
+        let base = |(id, value): (String, Value)| match value {
+            Value::String(uri) => (id, ArtifactLocation { uri: Some(uri), ..ArtifactLocation::default() }),
+            other => (id, serde_json::from_value(other).unwrap_or_default()),
+        };
+        self.bases = Some(bases.unwrap_or_default().into_iter().map(base).collect());
     }
 
     pub(super) fn set_artifacts(&mut self, artifacts: Option<Vec<Lenient<Artifact>>>) {
@@ -71,13 +91,10 @@ impl Run {
         };
         if !is_finding(&result) {
             collector.skip();
-        } else if self.waiting.is_none() && self.knows_all_of(&result) {
+        } else if self.waiting.is_empty() && self.knows_all_of(&result) {
             self.settle(result, spot, collector);
         } else {
-            let waiting =
-                self.waiting.get_or_insert_with(|| BufWriter::new(SpooledTempFile::new(WAITING_MAX)));
-            serde_json::to_writer(&mut *waiting, &(spot, result))?;
-            waiting.write_all(b"\n")?;
+            self.waiting.push(&(spot, result))?;
         }
         Ok(())
     }
@@ -87,17 +104,8 @@ impl Run {
     /// # Errors
     /// When they cannot be read back.
     pub(super) fn finish(mut self, collector: &mut Collector<'_>) -> io::Result<()> {
-        let Some(waiting) = self.waiting.take() else { return Ok(()) };
-        let mut file = waiting.into_inner().map_err(|e| e.into_error())?;
-        file.rewind()?;
-        let mut file = BufReader::new(file);
-        let mut line = Vec::new();
-        while file.read_until(b'\n', &mut line)? > 0 {
-            let (spot, result) = serde_json::from_slice(&line)?;
-            self.settle(result, spot, collector);
-            line.clear();
-        }
-        Ok(())
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.take(|(spot, result)| self.settle(result, spot, collector))
     }
 
     fn settle(&self, result: SarifResult, spot: Spot, collector: &mut Collector<'_>) {
@@ -107,9 +115,10 @@ impl Run {
             bases: self.bases.as_ref().unwrap_or(&bases),
             artifacts: self.artifacts.as_deref().unwrap_or_default(),
             places: &collector.places,
+            tool: self.rules.as_ref().and_then(|rules| rules.tool.as_deref()),
         };
         match convert(result, &context) {
-            Ok(finding) => collector.finding(finding),
+            Ok(finding) => collector.finding(spot.line, finding),
             Err(what) => collector.bad(spot.line, spot.reason(&what)),
         }
     }
@@ -117,7 +126,9 @@ impl Run {
     /// True when nothing that the result refers to can still come.
     fn knows_all_of(&self, result: &SarifResult) -> bool {
         let places = result.locations.iter().flatten().filter_map(|l| l.physical_location.as_ref());
+        let by_default = result.level.is_none() && result.kind.as_deref().is_none_or(|kind| kind == "fail");
         self.rules.is_some()
+            && (self.configured || !by_default)
             && places.filter_map(|p| p.artifact_location.as_ref()).all(|file| {
                 (file.uri.is_some() || file.index.is_none() || self.artifacts.is_some())
                     && (file.uri_base_id.is_none() || self.bases.is_some())
@@ -131,62 +142,4 @@ fn is_finding(result: &SarifResult) -> bool {
     (result.kind.is_none() || is(&result.kind, &["fail", "review", "open"]))
         && !is(&result.baseline_state, &["absent"])
         && !result.suppressions.iter().flatten().any(|s| accepted(&s.status))
-}
-
-/// The rules of a run.
-#[derive(Default)]
-pub(super) struct Rules {
-    driver: Vec<Lenient<Rule>>,
-    extensions: Vec<Vec<Lenient<Rule>>>,
-    /// Component (0: the driver) and index of each id.
-    by_id: HashMap<String, (usize, usize)>,
-}
-
-impl Rules {
-    fn new(tool: Tool) -> Self {
-        let rules_of = |c: super::schema::Component| c.rules.unwrap_or_default();
-        let mut rules = Rules {
-            driver: tool.driver.map(rules_of).unwrap_or_default(),
-            extensions: tool.extensions.unwrap_or_default().into_iter().map(rules_of).collect(),
-            by_id: HashMap::new(),
-        };
-        let components = std::iter::once(&rules.driver).chain(&rules.extensions).enumerate();
-        let all =
-            components.flat_map(|(c, list)| list.iter().enumerate().map(move |(i, rule)| ((c, i), rule)));
-        for (at, rule) in all {
-            if let Some(id) = &rule.0.id {
-                rules.by_id.entry(id.clone()).or_insert(at);
-            }
-        }
-        rules
-    }
-
-    /// The rule of a result. Without an id it goes by the index.
-    pub(super) fn find(&self, result: &SarifResult) -> Option<&Rule> {
-        let reference = result.rule.as_ref();
-        if let Some(id) = result.rule_id.as_deref().or_else(|| reference?.id.as_deref()) {
-            return self.by_id(id);
-        }
-        let component = reference.and_then(|r| r.tool_component.as_ref()).and_then(|c| c.index);
-        let index = result.rule_index.or_else(|| reference?.index)?;
-        self.at(component.map_or(Some(0), |c| usize::try_from(c).ok()?.checked_add(1))?, index)
-    }
-
-    /// The rule with the id, or the nearest one above it: `a/b/c`, `a/b`, `a`.
-    fn by_id(&self, mut id: &str) -> Option<&Rule> {
-        loop {
-            if let Some(&(component, index)) = self.by_id.get(id) {
-                return self.at(component, index as i64);
-            }
-            id = id.rsplit_once('/')?.0;
-        }
-    }
-
-    fn at(&self, component: usize, index: i64) -> Option<&Rule> {
-        let rules = match component.checked_sub(1) {
-            None => &self.driver,
-            Some(extension) => self.extensions.get(extension)?,
-        };
-        rules.get(usize::try_from(index).ok()?).map(|rule| &rule.0)
-    }
 }

@@ -31,9 +31,9 @@ pub(super) struct SarifResult {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locations: Option<Vec<Location>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub fingerprints: Option<BTreeMap<String, String>>,
+    pub fingerprints: Option<BTreeMap<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub partial_fingerprints: Option<BTreeMap<String, String>>,
+    pub partial_fingerprints: Option<BTreeMap<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub properties: Option<Properties>,
 }
@@ -61,15 +61,17 @@ pub(super) struct Suppression {
 }
 
 /// A text, or the id of one that the rule has, with what to put in for `{0}`, `{1}`, …
-#[derive(Debug, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub(super) struct Message {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub markdown: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub arguments: Option<Vec<String>>,
+    pub arguments: Option<Vec<Value>>,
 }
 
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -129,12 +131,14 @@ pub(super) struct Tool {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 pub(super) struct Component {
+    pub name: Option<String>,
     pub rules: Option<Vec<Lenient<Rule>>>,
+    pub global_message_strings: Option<HashMap<String, Lenient<Message>>>,
 }
 
-/// `reportingDescriptor`, without its texts: they are long, and behind the URL anyway.
+/// `reportingDescriptor`, without its long texts, which are behind the URL anyway.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Rule {
@@ -142,7 +146,25 @@ pub(super) struct Rule {
     pub help_uri: Option<String>,
     pub default_configuration: Option<Configuration>,
     pub properties: Option<Properties>,
-    pub message_strings: Option<HashMap<String, Message>>,
+    pub message_strings: Option<HashMap<String, Lenient<Message>>>,
+    pub name: Option<String>,
+    pub short_description: Option<Lenient<Message>>,
+    pub full_description: Option<Lenient<Message>>,
+}
+
+/// An entry of `invocations`: what the user has configured.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Invocation {
+    pub rule_configuration_overrides: Option<Vec<Lenient<Override>>>,
+}
+
+/// A rule, and how it is configured instead of its default.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Override {
+    pub descriptor: RuleReference,
+    pub configuration: Configuration,
 }
 
 #[derive(Debug, Default, Deserialize)]

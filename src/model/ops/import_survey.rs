@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::model::base::{ItemId, View, ViewError};
 use crate::model::ops::reimport::OwnIds;
@@ -148,10 +149,23 @@ fn differs(item: &Item, known: &Item) -> bool {
     let files = |item: &Item| item.files.iter().cloned().collect::<HashSet<_>>();
     // Which items these stand for has been found out when the other one was imported.
     let plain = !item.needs.iter().any(need_syntax::is_special);
-    (&item.title, &item.run, item.timeout, &item.payload, &item.phase, &item.group)
-        != (&known.title, &known.run, known.timeout, &known.payload, &known.phase, &known.group)
+    (&item.title, &item.run, item.timeout, &item.phase, &item.group)
+        != (&known.title, &known.run, known.timeout, &known.phase, &known.group)
+        || content(&item.payload) != content(&known.payload)
         || (item.files != known.files && files(item) != files(known))
         || (plain && item.needs != known.needs && !same_needs(&item.needs, &known.needs))
+}
+
+/// The payload without `source`: the line of a task in its list changes with every task above it.
+fn content(payload: &Option<Value>) -> Option<Value> {
+    match payload {
+        Some(Value::Object(fields)) => {
+            let mut fields = fields.clone();
+            fields.remove("source");
+            (!fields.is_empty()).then_some(Value::Object(fields))
+        }
+        other => other.clone(),
+    }
 }
 
 /// True when needs are the same as those of a known item, or came back before that one did.

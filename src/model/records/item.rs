@@ -44,9 +44,34 @@ pub struct Item {
     /// Seconds after which that command counts as hanging.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<u64>,
+    /// The tool that reported it: what `queue import --sync` goes by. Not part of the identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
     /// Whatever else the importer wants to hand to the worker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<Value>,
+}
+
+impl Item {
+    /// An item that has an id and a title, and nothing else.
+    pub fn new(id: ItemId, title: String) -> Self {
+        Item {
+            id,
+            title,
+            severity: None,
+            category: None,
+            phase: None,
+            group: None,
+            rule: None,
+            line: None,
+            files: Vec::new(),
+            needs: Vec::new(),
+            run: None,
+            timeout: None,
+            tool: None,
+            payload: None,
+        }
+    }
 }
 
 /// An item on its way into a queue.

@@ -21,7 +21,7 @@ impl Severity {
             "blocker" | "fatal" => Severity::Blocker,
             "critical" | "error" | "high" => Severity::Critical,
             "major" | "warning" | "medium" | "moderate" => Severity::Major,
-            "minor" | "meta" | "low" => Severity::Minor,
+            "minor" | "note" | "low" => Severity::Minor,
             "info" | "information" | "informational" | "none" => Severity::Info,
             _ => return None,
         })
@@ -71,7 +71,7 @@ mod tests {
         for (priority, word) in (0..).zip(words) {
             assert_eq!(Severity::parse(word).map(Severity::priority), Some(priority), "{word}");
         }
-        for (priority, word) in (1..).zip(["error", "warning", "meta", "none"]) {
+        for (priority, word) in (1..).zip(["error", "warning", "note", "none"]) {
             assert_eq!(Severity::parse(word).map(Severity::priority), Some(priority), "{word}");
         }
         for (priority, word) in (0..).zip(["fatal", "High", "MODERATE", "low", "information"]) {

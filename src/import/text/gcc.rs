@@ -5,22 +5,20 @@
 //! pkg/a.py:3: error: Incompatible return value  [return-value]
 //! ```
 //!
-//! - The column may be missing. What stands in brackets at the end is the rule; of several
+//! - The column may be missing. What is in brackets at the end is the rule; of several
 //!   (`[bugprone-x,-warnings-as-errors]`) the first; `-Werror=x` is `-Wx`.
 //! - A `note` explains the message before it, unless it has a rule of its own.
 //! - A header's warning comes once for each file that includes it; it is one item.
-//! - Any other line is passed over.
+//! - Any other line is passed over, with a note when it names a place.
 
-use std::io::BufRead;
-
+use super::place::whole;
+use super::{Parsed, prefix, read};
+use crate::import::finding::Finding;
+use crate::import::format::{Read, Spec};
+use crate::import::lines::plain;
+use crate::import::place::FileName;
+use crate::import::severity::Severity;
 use crate::model::path::readable;
-
-use super::ImportError;
-use super::collect::Collector;
-use super::finding::Finding;
-use super::format::Head;
-use super::lines::{for_each_line, plain};
-use super::severity::Severity;
 
 /// The words after the place, the longer ones first where one ends like another.
 const WORDS: [(&str, Severity); 9] = [
@@ -35,57 +33,31 @@ const WORDS: [(&str, Severity); 9] = [
     (": note: ", Severity::Minor),
 ];
 
-pub(super) fn sniff(head: &Head) -> bool {
-    head.lines().any(|line| Message::parse(&plain(line.as_bytes())).is_some())
-}
+pub(in crate::import) const SPEC: Spec = Spec {
+    name: "gcc",
+    about: "what GCC, Clang, clang-tidy, mypy, cppcheck print: file:line:column: error: message [rule]",
+    sniff: |head| {
+        head.lines().any(|line| matches!(parse(prefix::without(&plain(line.as_bytes()))), Parsed::Finding(_)))
+    },
+    read: Read::By(|input, collector| read(input, collector, parse)),
+    skipped: "lines that explain others",
+};
 
-pub(super) fn read(input: Box<dyn BufRead + '_>, collector: &mut Collector<'_>) -> Result<(), ImportError> {
-    for_each_line(input, collector, |_, line, collector| {
-        let line = plain(line);
-        let Some(message) = Message::parse(&line) else { return Ok(()) };
-        collector.finding_once(Finding {
-            files: vec![collector.places.file(message.file)?],
-            line: message.line,
-            column: message.column,
-            ..Finding::new(message.rule, readable(message.text), message.severity)
-        });
-        Ok(())
-    })
-}
-
-#[derive(Debug, PartialEq)]
-struct Message<'l> {
-    file: &'l str,
-    line: Option<u64>,
-    column: Option<u64>,
-    severity: Severity,
-    rule: Option<String>,
-    text: &'l str,
-}
-
-impl<'l> Message<'l> {
-    fn parse(line: &'l str) -> Option<Self> {
-        // The message may quote another one, so the first word counts.
-        let found = WORDS.iter().filter_map(|(word, severity)| Some((line.find(word)?, *word, *severity)));
-        let (at, word, severity) = found.min_by_key(|(at, ..)| *at)?;
-        let (file, line_number, column) = place(&line[..at])?;
-        let (text, rule) = rule(line[at + word.len()..].trim());
-        if text.is_empty() || (word == ": note: " && rule.is_none()) {
-            return None;
-        }
-        Some(Message { file, line: Some(line_number).filter(|n| *n > 0), column, severity, rule, text })
+fn parse(line: &str) -> Parsed {
+    // The message may quote another one, so the first word counts.
+    let found = WORDS.iter().filter_map(|(word, severity)| Some((line.find(word)?, *word, *severity)));
+    let Some((at, word, severity)) = found.min_by_key(|(at, ..)| *at) else { return Parsed::Unknown };
+    let Some(place) = whole(&line[..at]) else { return Parsed::Unknown };
+    let (text, rule) = rule(line[at + word.len()..].trim());
+    if text.is_empty() || (word == ": note: " && rule.is_none()) {
+        return Parsed::Known;
     }
-}
-
-/// `file:12:5` or `file:12`.
-fn place(text: &str) -> Option<(&str, u64, Option<u64>)> {
-    let (rest, last) = text.rsplit_once(':')?;
-    let last: u64 = last.parse().ok()?;
-    let (file, line, column) = match rest.rsplit_once(':').and_then(|(f, n)| Some((f, n.parse().ok()?))) {
-        Some((file, line)) => (file, line, Some(last).filter(|n| *n > 0)),
-        None => (rest, last, None),
-    };
-    (!file.is_empty() && !file.starts_with(char::is_whitespace)).then_some((file, line, column))
+    Parsed::Finding(Box::new(Finding {
+        files: vec![FileName::Path(place.file.to_owned())],
+        line: place.line,
+        column: place.column,
+        ..Finding::new(rule, readable(text), severity)
+    }))
 }
 
 /// Message and rule.
@@ -110,9 +82,9 @@ fn rule(text: &str) -> (&str, Option<String>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Format;
-    use super::super::tests::{options, reasons, run};
     use super::*;
+    use crate::import::Format;
+    use crate::import::tests::{options, reasons, run};
 
     #[test]
     fn compilers_and_checkers() {
@@ -125,7 +97,8 @@ mod tests {
             pkg/a.py:3: error: Returns x: error: [y]  [return-value]\n\
             run.sh:1:2: note: Double quote [SC2086]\n\
             c.cc:1:1: error: bad [bugprone-x,-warnings-as-errors]\n\
-            collect2: error: ld returned 1 exit status\nmake: *** [Makefile:3: all] Error 1\n";
+            collect2: error: ld returned 1 exit status\nmake: *** [Makefile:3: all] Error 1\n\
+            main.c:7: undefined reference to `f'\n";
         let (items, report) = run(text, &options());
         assert_eq!((report.format, report.duplicates, report.bad_total), (Format::Gcc, 1, 0));
         let short: Vec<_> = items
@@ -140,12 +113,17 @@ mod tests {
             ("c.cc", Some(1), "bugprone-x: bad", 1),
         ];
         assert_eq!(short, expected);
+        let notes: Vec<_> = report.notes.iter().map(|n| (n.line, n.reason.as_str())).collect();
+        assert_eq!(notes, [(14, "not understood: main.c:7: undefined reference to `f'")]);
         let outside = run("a.c:1:1: error: x\n/usr/include/b.h:1:1: warning: y\n", &options()).1;
         assert_eq!(reasons(&outside), [(2, "/usr/include/b.h: outside the repository".to_owned())]);
+        let skipping = crate::import::Options { skip_outside: true, ..options() };
+        let outside = run("a.c:1:1: error: x\n/usr/include/b.h:1:1: warning: y\n", &skipping).1;
+        assert_eq!((outside.items, outside.outside, outside.bad_total), (1, 1, 0));
     }
 
     #[test]
-    fn rules_are_told_from_other_brackets() {
+    fn rules_differ_from_other_brackets() {
         assert_eq!(rule("x [-Werror=return-type]"), ("x", Some("-Wreturn-type".into())));
         assert_eq!(rule("use a[i] or list[int]"), ("use a[i] or list[int]", None));
         assert_eq!(rule("expected [a b]"), ("expected [a b]", None));
