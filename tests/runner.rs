@@ -47,6 +47,7 @@ mod suite {
     mod names;
     mod needs;
     mod notes;
+    mod plans;
     mod pool;
     mod pool_faults;
     mod posted;

@@ -4,9 +4,9 @@ use clap::{Parser, Subcommand};
 
 use crate::cli::args::Global;
 use crate::cli::{
-    check, claim, claims, demo, doctor, done, drop, fail, generate, git, help, hook, hooks, init, land, log,
-    next, plan, progress, queue, release, remote, renew, run, server, session, setup, status, sync, trust,
-    uninstall, upkeep, verify,
+    check, claim, claims, demo, doctor, done, drop, fail, generate, git, help, hook, hooks, init, land,
+    launch, log, next, plan, progress, queue, release, remote, renew, run, server, session, setup, status,
+    submit, sync, trust, uninstall, upkeep, verify,
 };
 
 /// Coordinate many coding sessions on one repository
@@ -54,6 +54,11 @@ pub enum Command {
     #[command(subcommand)]
     Checkpoint(land::CheckpointCommand),
     Rollback(land::RollbackArgs),
+    Launch(launch::LaunchArgs),
+    Teardown(launch::TeardownArgs),
+    Submit(submit::SubmitArgs),
+    Block(submit::BlockArgs),
+    Unblock(submit::UnblockArgs),
     Renew(renew::RenewArgs),
     Check(check::CheckArgs),
     Progress(progress::ProgressArgs),

@@ -24,6 +24,7 @@ mod hooks;
 mod init;
 mod item_style;
 mod land;
+mod launch;
 mod log;
 mod message;
 mod next;
@@ -42,6 +43,7 @@ mod server;
 mod session;
 mod setup;
 mod status;
+mod submit;
 mod sync;
 mod table;
 mod text;
@@ -112,6 +114,11 @@ fn dispatch(cli: Cli) -> CliResult<Answer> {
         Command::Run(args) => run::run(&app()?, ui, &args),
         Command::Work(args) => run::work(&app()?, ui, &args),
         Command::Land(args) => land::land(&app()?, &args),
+        Command::Launch(args) => launch::launch(&app()?, &args),
+        Command::Teardown(args) => launch::teardown(&app()?, &args),
+        Command::Submit(args) => submit::submit(&app()?, &args),
+        Command::Block(args) => submit::block(&app()?, &args),
+        Command::Unblock(_) => submit::unblock(&app()?),
         Command::Plan(command) => plan::run(&app()?, global.ui(), &command),
         Command::Landed(args) => land::landed(&app()?, &args),
         Command::Checkpoint(command) => land::checkpoint(&app()?, &command),

@@ -2,6 +2,7 @@
 
 pub mod changes;
 mod cmd;
+pub mod exclude;
 mod head;
 mod limit;
 mod remote_git;

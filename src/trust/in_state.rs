@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::{ItemState, View, ViewError, queue};
+use crate::model::{ItemState, View, ViewError, plan, queue};
 
 use super::CommandHash;
 
@@ -44,6 +44,11 @@ impl Commands {
     /// # Errors
     /// When a record cannot be read.
     pub fn add_state(&mut self, view: &dyn View) -> Result<(), ViewError> {
+        if let Some(applied) = plan::applied(view)?.filter(|a| a.archived.is_none()) {
+            for (command, from) in applied.plan.commands() {
+                self.add(command, || from);
+            }
+        }
         for mut record in queue::all(view)? {
             if let Some(command) = &record.rules.verify_command {
                 self.add(command, || format!("queue {}", record.name));

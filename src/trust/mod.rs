@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use crate::model::Op;
+use crate::model::plan_op::PlanOp;
 use crate::model::rules::Rule;
 
 pub use approvals::{Approval, Approvals};
@@ -158,10 +159,12 @@ pub fn commands_of(op: &Op) -> Vec<&str> {
         | Op::Record { .. }
         | Op::Verify { .. }
         | Op::Update(_)
-        // What a plan has in commands is approved like the gates of coord.toml: by a person.
         | Op::Landing(_)
-        | Op::Unlanded(_)
-        | Op::Plan(_) => Vec::new(),
+        | Op::Unlanded(_) => Vec::new(),
+        Op::Plan(PlanOp::Apply(words)) => {
+            words.plan.commands().into_iter().map(|(command, _)| command).collect()
+        }
+        Op::Plan(_) => Vec::new(),
     }
 }
 

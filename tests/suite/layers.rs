@@ -34,7 +34,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("runner", &["binding", "clock", "exec", "git", "hook", "model", "process", "store", "trust"]),
     ("agent", &["binding", "clock", "git", "hook", "model", "process", "settings", "store"]),
     ("land", &["clock", "git", "model", "notes", "store"]),
-    ("planning", &["git", "model", "plan", "store"]),
+    ("planning", &["client", "clock", "exec", "git", "land", "model", "plan", "process", "store"]),
     ("server", &["git", "guard", "model", "store"]),
     ("doctor", &["binding", "clock", "git", "hook", "model", "store"]),
     ("uninstall", &["binding", "doctor", "git", "hook", "land", "model", "notes", "runner", "store"]),

@@ -24,6 +24,29 @@ impl From<PlanError> for CliError {
             PlanError::Unknown { what, name } => CliError::failed(&format!("unknown-{what}"), message)
                 .hint("list them with: git coord plan show")
                 .detail(what, Value::String(name)),
+            PlanError::NeedsOpen { id, open } => CliError::refused(message)
+                .hint("see what it waits for: git coord plan ready; a need that is not to be waited for: --despite ID")
+                .detail("rule", json!("needs-open"))
+                .detail("workstream", Value::String(id))
+                .detail("for", json!(open)),
+            PlanError::NoBase { branch } => CliError::failed("no-base", message)
+                .hint(format!("make it, or name another in the plan: git branch {branch}")),
+            PlanError::Tracked { .. } => CliError::refused(message)
+                .hint("give it another name in the plan: start_file = \"BEGIN.md\"")
+                .detail("rule", json!("tracked")),
+            PlanError::Write { .. } | PlanError::Exclude { .. } | PlanError::Exec(_) => {
+                CliError::failed("io", message).hint("check that the folder can be written, then run the command again")
+            }
+            PlanError::Window { .. } => CliError::failed("window", message)
+                .hint("the workstream is launched; open a terminal in its worktree, or use: --open print"),
+            PlanError::NoWorkstream { .. } => CliError::failed("no-workstream", message)
+                .hint("run it in a workstream's worktree, or name its session: --session NAME"),
+            PlanError::Rule { rule, hint, paths, .. } => CliError::refused(message)
+                .hint(hint)
+                .detail("rule", json!(rule))
+                .detail("paths", json!(paths)),
+            PlanError::Land(inner) => inner.into(),
+            PlanError::Client(inner) => (*inner).into(),
             PlanError::Git(inner) => inner.into(),
             PlanError::Store(inner) => inner.into(),
             PlanError::View(inner) => inner.into(),

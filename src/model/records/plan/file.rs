@@ -76,6 +76,28 @@ impl PlanFile {
         self.waves.iter().enumerate().filter(|(_, w)| merges(w)).map(|(n, _)| n + 1).collect()
     }
 
+    /// The commands that it has: set-up, gates, files made anew; each with where it is from.
+    pub fn commands(&self) -> Vec<(&str, String)> {
+        let mut list: Vec<(&str, String)> = Vec::new();
+        let setup = self.plan.as_ref().and_then(|p| p.setup.as_deref());
+        list.extend(setup.map(|command| (command, "the plan's set-up".to_owned())));
+        for workstream in &self.workstreams {
+            let from = || format!("the set-up of workstream {}", workstream.id.value);
+            list.extend(workstream.setup.as_deref().map(|command| (command, from())));
+        }
+        for gate in &self.gates {
+            let commands = [gate.run.as_deref(), gate.only.as_deref(), gate.cache_key.as_deref()];
+            let from = || format!("gate {}", gate.name.value);
+            list.extend(commands.into_iter().flatten().map(|command| (command, from())));
+        }
+        for rule in &self.conflicts {
+            if let super::Rule::Regenerate(command) = &rule.rule {
+                list.push((command, "a conflict rule of the plan".to_owned()));
+            }
+        }
+        list
+    }
+
     /// Hours of work in a day; 8 unless the plan says otherwise.
     pub fn hours_per_day(&self) -> f64 {
         self.plan.as_ref().and_then(|p| p.hours_per_day).unwrap_or(8.0)
