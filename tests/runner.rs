@@ -15,6 +15,7 @@ mod suite {
     mod agent_hook;
     mod agent_races;
     mod backlog;
+    mod by_hand;
     mod clocks;
     mod clones;
     mod conflicts;
@@ -41,6 +42,7 @@ mod suite {
     mod layers;
     mod leases;
     mod leaving;
+    mod mcp;
     mod mending;
     mod model;
     mod model_oracle;

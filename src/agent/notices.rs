@@ -29,6 +29,10 @@ pub fn take(desk: &Desk) -> Result<Vec<String>, Failure> {
         };
         lines.push(format!("You no longer hold {what}: {}.", loss.why));
     }
+    for message in session.inbox.iter().filter(|message| message.at > since) {
+        let from = message.from.as_ref().map_or_else(|| "Message".to_owned(), |from| format!("{from} says"));
+        lines.push(format!("{from}: {}", message.text));
+    }
     lines.extend(free_again(desk, &wanted)?);
     let more = lines.len().saturating_sub(MOST);
     lines.truncate(MOST);

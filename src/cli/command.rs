@@ -4,9 +4,9 @@ use clap::{Parser, Subcommand};
 
 use crate::cli::args::Global;
 use crate::cli::{
-    check, claim, claims, demo, doctor, done, drop, fail, generate, git, help, hook, hooks, init, land,
-    launch, log, next, plan, progress, queue, release, remote, renew, run, server, session, setup, status,
-    submit, sync, trust, uninstall, upkeep, verify,
+    add, check, claim, claims, demo, doctor, done, drop, edit, fail, generate, git, help, hook, hooks, init,
+    land, launch, log, mcp, next, note, plan, progress, queue, release, remote, renew, run, server, session,
+    setup, status, submit, sync, tell, trust, uninstall, upkeep, verify,
 };
 
 /// Coordinate many coding sessions on one repository
@@ -39,6 +39,9 @@ pub enum Command {
     Claims(claims::ClaimsArgs),
     #[command(subcommand)]
     Queue(queue::QueueCommand),
+    Add(add::AddArgs),
+    Edit(edit::EditArgs),
+    Note(note::NoteArgs),
     Next(next::NextArgs),
     Verify(verify::VerifyArgs),
     Done(done::DoneArgs),
@@ -62,6 +65,7 @@ pub enum Command {
     Renew(renew::RenewArgs),
     Check(check::CheckArgs),
     Progress(progress::ProgressArgs),
+    Tell(tell::TellArgs),
     Status(status::StatusArgs),
     Log(log::LogArgs),
     Sync(sync::SyncArgs),
@@ -75,6 +79,8 @@ pub enum Command {
     #[command(hide = true)]
     Hook(hook::HookArgs),
     Setup(setup::SetupArgs),
+    #[command(hide = true)]
+    Mcp(mcp::McpArgs),
     Demo(demo::DemoArgs),
     #[command(hide = true)]
     DemoWorker(demo::WorkerArgs),

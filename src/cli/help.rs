@@ -111,7 +111,6 @@ fn lines(program: &Command) -> Vec<String> {
             lines.push(format!("{} {name}  {}", paint(STRONG, format!("{title:6}")), summary(command)));
         }
     }
-    lines.push(String::new());
     lines.extend(folded("Flags", &flags(program), "  "));
     lines.push(String::new());
     lines.push("git coord COMMAND -h explains a command; git coord demo shows all of it at work.".into());

@@ -1,5 +1,6 @@
 //! The command line: one file for each verb, in the folder of its group, with its arguments and help; output, errors.
 
+mod add;
 mod agent_hook;
 mod app;
 mod args;
@@ -11,6 +12,7 @@ mod demo;
 mod doctor;
 mod done;
 mod drop;
+mod edit;
 mod env;
 mod error;
 pub mod exit;
@@ -26,8 +28,11 @@ mod item_style;
 mod land;
 mod launch;
 mod log;
+mod mail;
+mod mcp;
 mod message;
 mod next;
+mod note;
 mod output;
 mod plan;
 mod progress;
@@ -46,12 +51,14 @@ mod status;
 mod submit;
 mod sync;
 mod table;
+mod tell;
 mod text;
 mod trust;
 mod uninstall;
 mod upkeep;
 mod verify;
 
+use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -78,9 +85,20 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     {
         return agent_hook::run(&cli.global, words);
     }
+    if matches!(cli.command, Command::Mcp(_)) {
+        return mcp::run(&cli.global);
+    }
     let ui = cli.global.ui();
-    match dispatch(cli) {
-        Ok(answer) => {
+    let reads_mail = !matches!(
+        cli.command,
+        Command::Hook(_) | Command::Upkeep(_) | Command::Sync(_) | Command::Run(_) | Command::Work(_)
+    );
+    let used = OnceCell::new();
+    match dispatch(cli, &used) {
+        Ok(mut answer) => {
+            if let Some(app) = used.get().filter(|_| reads_mail) {
+                answer.mail = mail::take(app);
+            }
             ui.answer(&answer);
             ExitCode::SUCCESS
         }
@@ -91,14 +109,18 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn dispatch(cli: Cli) -> CliResult<Answer> {
+/// Runs a command; `used` is what it works with, if it works on a repository.
+fn dispatch(cli: Cli, used: &OnceCell<App>) -> CliResult<Answer> {
     let env = Env::read();
     if env.no_color {
         anstream::ColorChoice::Never.write_global();
     }
     let global = cli.global;
     let ui = global.ui();
-    let app = || App::new(&global, env.clone());
+    let app = || {
+        let app = App::new(&global, env.clone())?;
+        Ok::<_, CliError>(used.get_or_init(|| app).clone())
+    };
     match cli.command {
         Command::Init(args) => init::init(&app()?, &args),
         Command::Session(command) => session::run(&app()?, &command),
@@ -106,6 +128,10 @@ fn dispatch(cli: Cli) -> CliResult<Answer> {
         Command::Release(args) => release::release(&app()?, &args),
         Command::Claims(args) => claims::claims(&app()?, &args),
         Command::Queue(command) => queue::run(&app()?, global.ui(), &command),
+        Command::Add(args) => add::add(&app()?, &args),
+        Command::Edit(args) => edit::edit(&app()?, &args),
+        Command::Note(args) => note::note(&app()?, &args),
+        Command::Tell(args) => tell::tell(&app()?, &args),
         Command::Next(args) => next::next(&app()?, &args),
         Command::Verify(args) => verify::verify(&app()?, &args),
         Command::Done(args) => done::done(&app()?, &args),
@@ -126,6 +152,8 @@ fn dispatch(cli: Cli) -> CliResult<Answer> {
         Command::Conflicts(args) => land::conflicts(&app()?, &args),
         Command::Renew(args) => renew::renew(&app()?, &args),
         Command::Check(args) => check::check(&app()?, &args),
+        // Answered before anything else: its output is not an answer.
+        Command::Mcp(_) => Ok(Answer::default()),
         Command::Setup(args) => setup::setup(&global, &args),
         Command::Progress(args) => progress::progress(&app()?, &args),
         Command::Status(args) => status::status(&app()?, &args, global.ui()),

@@ -110,6 +110,10 @@ fn item_lines(taken: &Taken, explain: bool) -> Vec<String> {
         lines.push(paint(FAINT, format!("    {why}")));
     }
     lines.extend(files(&taken.item));
+    for note in &taken.notes {
+        let by = note.by.as_ref().map(|by| format!(" ({by})")).unwrap_or_default();
+        lines.push(format!("    note: {}{by}", note.text));
+    }
     lines
 }
 

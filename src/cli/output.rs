@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use crate::cli::error::CliError;
+use crate::cli::mail::Mail;
 pub use crate::cli::sanitize::{Text, paint};
 
 /// Emphasis for what matters most in a line.
@@ -38,6 +39,8 @@ pub struct Answer {
     pub text: Text,
     /// Narration for people: not part of the answer.
     pub notes: Vec<Text>,
+    /// Messages of others for the session, that wait for its next command.
+    pub mail: Vec<Mail>,
     /// Instead of the others: a file of JSON lines, too many for memory.
     pub lines: Option<File>,
 }
@@ -69,7 +72,11 @@ impl Ui {
             return;
         }
         if self.json {
-            self.json_document(&json!({ "schema": 1, "ok": true, "data": answer.data }));
+            let mut document = json!({ "schema": 1, "ok": true, "data": answer.data });
+            if !answer.mail.is_empty() {
+                document["messages"] = answer.mail.iter().map(|mail| mail.json.clone()).collect();
+            }
+            self.json_document(&document);
             return;
         }
         if !answer.text.is_empty() {
@@ -77,6 +84,9 @@ impl Ui {
         }
         for note in &answer.notes {
             self.narrate(note.clone());
+        }
+        for mail in &answer.mail {
+            self.narrate(mail.line.clone());
         }
     }
 

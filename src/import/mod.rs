@@ -62,6 +62,11 @@ pub use partition::{Partition, UnknownPartition};
 pub use rules::{Rules, RulesError};
 pub use spool::Spool;
 
+/// The id of an item that nobody gave one: the fingerprint of its content.
+pub fn item_id(item: &crate::model::Item) -> crate::model::ItemId {
+    fingerprint::Fingerprints::default().item(item)
+}
+
 use collect::Collector;
 use sniff::Head;
 

@@ -144,6 +144,9 @@ impl Trust {
 pub fn commands_of(op: &Op) -> Vec<&str> {
     match op {
         Op::Import { items, .. } => items.iter().filter_map(|item| item.item.run.as_deref()).collect(),
+        Op::Update(update) => {
+            update.change.run.as_deref().filter(|run| !run.is_empty()).into_iter().collect()
+        }
         Op::SetQueue { rules, .. } => rules.iter().filter_map(command_of_rule).collect(),
         Op::StartSession(_)
         | Op::Assign(_)
@@ -158,7 +161,8 @@ pub fn commands_of(op: &Op) -> Vec<&str> {
         | Op::Sweep
         | Op::Record { .. }
         | Op::Verify { .. }
-        | Op::Update(_)
+        | Op::Note { .. }
+        | Op::Tell { .. }
         | Op::Landing(_)
         | Op::Unlanded(_) => Vec::new(),
         Op::Plan(PlanOp::Apply(words)) => {

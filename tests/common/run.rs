@@ -90,6 +90,12 @@ impl Run {
         child
     }
 
+    /// Starts it with all three streams as pipes, for a conversation.
+    pub fn spawn_with_pipe(mut self) -> Child {
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        self.command.spawn().unwrap()
+    }
+
     /// Runs it to its end.
     pub fn output(self) -> std::io::Result<Output> {
         self.spawn().wait_with_output()

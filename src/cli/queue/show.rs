@@ -45,6 +45,14 @@ pub fn show(app: &App, args: &ShowArgs) -> CliResult<Answer> {
         facts.push(("last attempt".into(), why));
     }
     let mut json = row.json;
+    let notes = states.meta(slot.index).notes;
+    for note in &notes {
+        let by = note.by.as_ref().map(|by| format!(" ({by})")).unwrap_or_default();
+        facts.push(("note".into(), format!("{}{by}", note.text)));
+    }
+    if !notes.is_empty() {
+        json["notes"] = serde_json::to_value(&notes).unwrap_or_default();
+    }
     if states.get(slot.index) == Some(ItemState::Failed) {
         let held: HeldUpInfo = store.read(|view| why::held_up(view, &args.item))?.into();
         if held.total > 0 {

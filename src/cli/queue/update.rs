@@ -76,6 +76,7 @@ pub fn update(app: &App, args: &UpdateArgs) -> CliResult<Answer> {
             category: args.category.clone(),
             cancel: args.cancel,
             requeue: args.requeue,
+            ..Change::default()
         },
         limit: args.limit,
     };

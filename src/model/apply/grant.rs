@@ -30,12 +30,13 @@ pub(super) fn take(
     let Found { slot, item, priority, because } = found;
     let ttl = ttl_of(op, &queue::must_get(txn, &slot.queue)?);
     let generation = header::next_generation(txn)?;
-    let mut attempt = 0;
+    let (mut attempt, mut notes) = (0, Vec::new());
     let kind = Kind::of(&item);
     queue::transition_of(txn, &slot, Some(&kind), ItemState::Claimed, |meta: &mut ItemMeta| {
         // What is only kept ready is not tried yet.
         meta.attempt += u32::from(!session.prefetch);
         attempt = meta.attempt;
+        notes.clone_from(&meta.notes);
         meta.by = Some(session.name.clone());
         meta.lease = Some(generation);
         meta.at = None;
@@ -64,7 +65,7 @@ pub(super) fn take(
     grant_files(txn, session, &lease)?;
     let expires = lease.expires();
     session.leases.push(lease);
-    Ok(Taken { item, queue: slot.queue, priority, attempt, lease: generation, expires, because, help })
+    Ok(Taken { item, queue: slot.queue, priority, attempt, lease: generation, expires, notes, because, help })
 }
 
 /// Moves one lease with its item and files from a pool to a session. The lease keeps its number:
@@ -98,6 +99,7 @@ pub(super) fn grant_one(
         attempt: meta.attempt,
         lease: id,
         expires: lease.expires(),
+        notes: meta.notes.clone(),
         because: ChosenBecause::Ready,
         help: false,
     };

@@ -20,6 +20,7 @@ mod import;
 mod landing;
 mod lease_ops;
 mod leases;
+mod message;
 mod named;
 mod next;
 mod plan;
@@ -185,6 +186,8 @@ fn dispatch(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Ruling {
         Op::Verify { session, item, verified, lease } => {
             settings::verify(txn, session, (item, *lease), verified, context)
         }
+        Op::Note { session, item, text } => message::note(txn, session.as_ref(), item, text, context),
+        Op::Tell { from, to, text } => message::tell(txn, from.as_ref(), to, text, context),
         Op::Update(update) => update::update(txn, update, context),
         Op::Landing(step) => landing::landing(txn, step, context),
         Op::Unlanded(op) => unlanded::unlanded(txn, op, happened(context), context),

@@ -93,6 +93,7 @@ fn mine(
         attempt: meta.attempt,
         lease: lease.id,
         expires: lease.expires(),
+        notes: meta.notes.clone(),
         because: ChosenBecause::Named,
         help: false,
     };

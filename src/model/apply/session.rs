@@ -135,6 +135,7 @@ fn new(name: &SessionName, context: &Context) -> Session {
         stats: Default::default(),
         leases: Vec::new(),
         lost: Vec::new(),
+        inbox: Vec::new(),
     }
 }
 

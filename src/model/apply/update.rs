@@ -28,7 +28,7 @@ pub(super) fn update(txn: &mut Txn<'_>, op: &Update, context: &Context) -> Rulin
     let mut selection = Selection::new(op);
     let mut updated = Updated::default();
     let mut moving = Moving::new();
-    for place in places(txn)? {
+    for place in places(txn, op)? {
         let found = selection.of_segment(txn, &place, &op.change)?;
         found.iter().for_each(|one| updated.count(one));
         let free: Vec<Match> = found.into_iter().filter(|one| one.state != ItemState::Claimed).collect();
@@ -90,8 +90,8 @@ fn change_segment(
             states.set_moved(one.index);
             let to = op.change.queue.clone().unwrap_or_else(|| name.clone());
             let priority = op.change.priority.unwrap_or(states.priority);
-            let category = op.change.category.clone().or(one.item.category.clone());
-            moving.entry((to, priority)).or_default().push((Item { category, ..one.item }, state, meta));
+            let item = op.change.applied_to(one.item);
+            moving.entry((to, priority)).or_default().push((item, state, meta));
             continue;
         }
         *queue.counts.of(state) += 1;

@@ -76,6 +76,10 @@ words! {
         Unlanded = "unlanded",
         /// Many items were changed.
         Update = "update",
+        /// Something was noted on an item.
+        Note = "note",
+        /// A message was left for sessions.
+        Tell = "tell",
         /// The history was cut.
         Upkeep = "upkeep",
         /// A check of an item was recorded.

@@ -124,6 +124,11 @@ impl std::fmt::Display for Condition {
 }
 
 impl Condition {
+    /// The id of the one item that it is about.
+    pub fn id(&self) -> Option<&str> {
+        (self.field == Field::Id && !self.part && !self.not).then_some(self.value.as_str())
+    }
+
     /// The queue that it asks for, or that it excludes.
     pub fn queue(&self) -> Option<&str> {
         (self.field == Field::Queue && !self.part).then_some(self.value.as_str())

@@ -127,6 +127,24 @@ pub enum Op {
     Plan(PlanOp),
     /// An operation on unlanded versions of paths.
     Unlanded(UnlandedOp),
+    /// Notes something on an item, for the next session that works on it.
+    Note {
+        /// Who.
+        session: Option<SessionName>,
+        /// Which.
+        item: ItemId,
+        /// One line.
+        text: String,
+    },
+    /// Leaves a message for sessions.
+    Tell {
+        /// Who.
+        from: Option<SessionName>,
+        /// For whom; empty: all that are at work, apart from the sender.
+        to: Vec<SessionName>,
+        /// What.
+        text: String,
+    },
 }
 
 impl Op {
@@ -145,6 +163,7 @@ impl Op {
             Op::Assign(_) | Op::Split { .. } => None,
             Op::Plan(op) => op.session(),
             Op::Unlanded(op) => op.session(),
+            Op::Note { session, .. } | Op::Tell { from: session, .. } => session.as_ref(),
             Op::EndSession { .. } | Op::Sweep | Op::SetQueue { .. } | Op::Landing(_) => None,
         }
     }
@@ -166,6 +185,8 @@ impl Op {
             | Op::Sweep
             | Op::SetQueue { .. }
             | Op::Verify { .. }
+            | Op::Note { .. }
+            | Op::Tell { .. }
             | Op::Update(_)
             | Op::Landing(_)
             | Op::Plan(_) => false,
@@ -190,6 +211,8 @@ impl Op {
             | Op::Sweep
             | Op::SetQueue { .. }
             | Op::Verify { .. }
+            | Op::Note { .. }
+            | Op::Tell { .. }
             | Op::Update(_)
             | Op::Landing(_)
             | Op::Plan(_)
@@ -216,6 +239,8 @@ impl Op {
             | Op::Record { .. }
             | Op::SetQueue { .. }
             | Op::Verify { .. }
+            | Op::Note { .. }
+            | Op::Tell { .. }
             | Op::Update(_)
             | Op::Landing(_)
             | Op::Plan(_)

@@ -14,6 +14,7 @@ use crate::model::ops::plan::PlanChange;
 use crate::model::ops::update::Updated;
 pub use crate::model::records::conflict::{Blocker, Held};
 use crate::model::records::landing::Intent;
+use crate::model::records::segment::ItemNote;
 use crate::model::records::session::{Lease, Loss, Session};
 use crate::model::records::unlanded::Missing;
 use crate::model::records::{Item, ItemState};
@@ -33,6 +34,9 @@ pub struct Taken {
     pub lease: u64,
     /// Until when, unless renewed.
     pub expires: Timestamp,
+    /// What earlier sessions have noted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<ItemNote>,
     /// Why this one.
     pub because: ChosenBecause,
     /// True when it is not the session's own work, but help for others.
@@ -154,6 +158,11 @@ pub enum Outcome {
         /// What has changed.
         changes: Vec<PlanChange>,
     },
+    /// The message is left for these sessions.
+    Told {
+        /// For whom.
+        to: Vec<SessionName>,
+    },
     /// Done, nothing to tell.
     Done,
     /// Somebody else holds a path. Nothing was changed.
@@ -248,6 +257,7 @@ impl Outcome {
             | Outcome::Split { .. }
             | Outcome::Landing(_)
             | Outcome::PlanApplied { .. }
+            | Outcome::Told { .. }
             | Outcome::Done => false,
         }
     }
@@ -267,6 +277,7 @@ impl Outcome {
             | Outcome::Split { .. }
             | Outcome::Landing(_)
             | Outcome::PlanApplied { .. }
+            | Outcome::Told { .. }
             | Outcome::Done
             | Outcome::Lost { .. }
             | Outcome::Displaced { .. }

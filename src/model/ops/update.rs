@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::base::{ItemId, QueueName, SessionName, View, ViewError};
+use crate::model::base::{ItemId, QueueName, RepoPath, SessionName, View, ViewError};
 use crate::model::ops::condition::{Condition, Test};
 use crate::model::records::queue::{self, Slot};
 use crate::model::records::segment::{self, ItemMeta};
-use crate::model::records::{Item, ItemState};
+use crate::model::records::{Item, ItemState, item_index};
 
 /// Items that an answer names.
 pub const NAMED: usize = 10;
@@ -33,6 +33,15 @@ pub struct Change {
     pub queue: Option<QueueName>,
     /// Their category from now on.
     pub category: Option<String>,
+    /// Their title from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Their files from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<Vec<RepoPath>>,
+    /// Their command from now on; empty: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
     /// Give them up.
     pub cancel: bool,
     /// Offer again what was given up, or rests after a failure.
@@ -131,6 +140,24 @@ impl Change {
         self.queue.as_ref().is_some_and(|q| q != queue)
             || self.priority.is_some_and(|p| p != priority)
             || self.category.as_ref().is_some_and(|c| item.category.as_ref() != Some(c))
+            || self.title.as_ref().is_some_and(|t| item.title != *t)
+            || self.files.as_ref().is_some_and(|f| item.files != *f)
+            || self.run.as_ref().is_some_and(|r| item.run.as_deref().unwrap_or_default() != r)
+    }
+
+    /// The item as it is afterwards.
+    pub(crate) fn applied_to(&self, item: Item) -> Item {
+        let run = match &self.run {
+            Some(run) => Some(run.clone()).filter(|run| !run.is_empty()),
+            None => item.run,
+        };
+        Item {
+            category: self.category.clone().or(item.category),
+            title: self.title.clone().unwrap_or(item.title),
+            files: self.files.clone().unwrap_or(item.files),
+            run,
+            ..item
+        }
     }
 
     /// The state of an item afterwards; what has to wait is blocked all the same.
@@ -144,11 +171,16 @@ impl Change {
     }
 }
 
-/// All segments, by queue.
+/// The segments in which items may fulfil the conditions, by queue.
 ///
 /// # Errors
 /// When the state cannot be read.
-pub(crate) fn places(view: &dyn View) -> Result<Vec<(QueueName, u32)>, ViewError> {
+pub(crate) fn places(view: &dyn View, update: &Update) -> Result<Vec<(QueueName, u32)>, ViewError> {
+    // One item is looked up, however many there are.
+    if let Some(id) = update.conditions.iter().find_map(Condition::id) {
+        let slot = ItemId::parse(id).ok().map(|id| item_index::find(view, &id)).transpose()?.flatten();
+        return Ok(slot.into_iter().map(|slot| (slot.queue, slot.segment)).collect());
+    }
     let mut list = Vec::new();
     for queue in queue::all(view)? {
         list.extend(queue::segments(view, &queue.name)?.into_iter().map(|n| (queue.name.clone(), n)));
@@ -181,7 +213,7 @@ impl Updated {
 pub fn preview(view: &dyn View, update: &Update) -> Result<Updated, ViewError> {
     let mut selection = Selection::new(update);
     let mut updated = Updated::default();
-    for place in places(view)? {
+    for place in places(view, update)? {
         let found = selection.of_segment(view, &place, &update.change)?;
         found.iter().for_each(|one| updated.count(one));
     }

@@ -25,6 +25,9 @@ pub fn taken(taken: &Taken) -> Map<String, Value> {
     map.insert("attempt".into(), json!(taken.attempt));
     map.insert("lease".into(), json!(taken.lease));
     map.insert("expires".into(), json!(taken.expires.to_string()));
+    if !taken.notes.is_empty() {
+        map.insert("notes".into(), serde_json::to_value(&taken.notes).unwrap_or_default());
+    }
     if taken.help {
         map.insert("help".into(), json!(true));
     }

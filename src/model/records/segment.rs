@@ -52,9 +52,24 @@ pub struct ItemMeta {
     /// When it has landed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub landed: Option<Timestamp>,
+    /// What sessions have noted for the next one, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<ItemNote>,
     /// Not offered before this time, after a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+}
+
+/// What a session has noted for the next one that works on an item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemNote {
+    /// When.
+    pub at: Timestamp,
+    /// Who; absent: somebody without a session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<SessionName>,
+    /// One line.
+    pub text: String,
 }
 
 fn is_zero(n: &u32) -> bool {

@@ -176,6 +176,21 @@ pub struct Loss {
     pub why: String,
 }
 
+/// How many messages a session's record keeps.
+pub(crate) const MESSAGES_KEPT: usize = 32;
+
+/// A message to a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// When it was sent.
+    pub at: Timestamp,
+    /// The session that sent it; absent: somebody without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<SessionName>,
+    /// Its text.
+    pub text: String,
+}
+
 /// The record of one session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(bound(deserialize = "P: Deserialize<'de>"))]
@@ -230,6 +245,9 @@ pub struct Session<P = RepoPath> {
     /// What it holds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leases: Vec<Lease<P>>,
+    /// Messages for it, oldest first. The last [`MESSAGES_KEPT`] are kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inbox: Vec<Message>,
     /// What it has lost, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<Loss>,
