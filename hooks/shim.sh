@@ -72,7 +72,7 @@ INPUT
 	*) exit "$failed" ;;
 	esac
 	# lefthook, run, puts its own hook over this one when its configuration has changed, and the
-	# next commit would pass unchecked. git-coord is told, and installs itself again.
+	# next commit would pass unchecked. git-coord hears of it and installs itself again.
 	mark=
 	[ -r "$self" ] && { read -r _ && read -r mark; } <"$self"
 	case $mark in
@@ -87,7 +87,7 @@ elif [ ! -x "$binary" ]; then
 	echo "git-coord: $hook: git-coord is not on PATH and not at $binary" >&2
 	case $hook in
 	pre-commit | pre-merge-commit | pre-push)
-		echo "git-coord: without it nothing tells whether other sessions hold what you changed." >&2
+		echo "git-coord: without it, changes of files that other sessions hold go unnoticed." >&2
 		echo "git-coord: install it again (it is looked for on PATH first), or take this hook out:" >&2
 		if [ -e "$earlier" ] || [ -L "$earlier" ]; then
 			echo "    mv -f '$earlier' '$self'" >&2

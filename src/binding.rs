@@ -74,7 +74,7 @@ impl Binding {
         git_dir.join(FILE)
     }
 
-    /// Reads the binding in a worktree's git folder as it stands there, or `None`.
+    /// Reads the binding in a worktree's git folder as it is there, or `None`.
     ///
     /// # Errors
     /// When the file is damaged.

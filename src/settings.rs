@@ -25,7 +25,7 @@ pub struct Settings {
     /// `coord.prefetch`: items that this clone leases ahead when a remote decides.
     pub prefetch: usize,
     /// `coord.refresh`: commands that only show something ask the remote when the last answer is
-    /// older than so many seconds.
+    /// older than this many seconds.
     pub refresh: u64,
     /// `coord.protect`, may stand several times: branches on which sessions do not commit.
     pub protect: Vec<String>,
@@ -119,7 +119,7 @@ pub enum SettingsError {
 }
 
 impl Settings {
-    /// True when sessions do not commit on this branch. `*` in a setting stands for any text
+    /// True when sessions do not commit on this branch. `*` in a setting matches any text
     /// within one component of the name.
     pub fn protects(&self, branch: &str) -> bool {
         self.protect.iter().any(|pattern| {
@@ -156,7 +156,7 @@ impl Settings {
             if let Some(value) = file.string(&format!("coord.{key}")) {
                 let value = value.to_string();
                 *to = match value.as_str() {
-                    // No time at all is no length of a lease, but a good answer to the others.
+                    // 0 is not a length of a lease, but valid for the others.
                     "0" if key != "ttl" => 0,
                     _ => duration::parse(&value).map_err(|reason| SettingsError::Value {
                         key,

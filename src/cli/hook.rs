@@ -15,6 +15,8 @@ use crate::git::changes::{self, Edits};
 use crate::guard::carry::Rewritten;
 use crate::guard::{self, RefRefusal, trailers};
 use crate::hook::{self, Hook, git_call};
+use crate::model::claim::Mode;
+use crate::model::op::ClaimPaths;
 use crate::model::session::Session;
 use crate::model::{Op, RepoPath, SessionName};
 use crate::notes::{self, NoteError};
@@ -154,7 +156,11 @@ pub fn judge(client: &Client, session: Option<&Session>, paths: &[RepoPath]) -> 
     let verdict = match session {
         Some(session) => {
             let session = client.alive(&session.name)?;
-            client.store.read(|view| guard::check_paths(view, &session, paths))?
+            let found = client.store.read(|view| guard::check_paths(view, &session, paths))?;
+            if found.is_fine() {
+                claim_contested(client, &session, paths)?;
+            }
+            found
         }
         None => client
             .store
@@ -167,6 +173,24 @@ pub fn judge(client: &Client, session: Option<&Session>, paths: &[RepoPath]) -> 
         (false, None) => Err(refusal(&verdict, "held by sessions")
             .hint("take these files out of the commit (git restore --staged), or wait until they are free")),
     }
+}
+
+/// Claims what lies in the areas of two sessions, so that one of them changes it at a time.
+fn claim_contested(client: &Client, session: &Session, paths: &[RepoPath]) -> CliResult<()> {
+    let paths = client.store.read(|view| guard::contested(view, session, paths))?;
+    if paths.is_empty() {
+        return Ok(());
+    }
+    let op = Op::Claim(ClaimPaths {
+        session: session.name.clone(),
+        paths,
+        mode: Mode::Exclusive,
+        ttl: client.place.settings.ttl,
+        reason: Some("committed in an area that another session has too".into()),
+        fresh: None,
+    });
+    client.submit(&op, None)?;
+    Ok(())
 }
 
 /// `pre-push`.

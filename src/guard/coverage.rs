@@ -3,7 +3,7 @@
 use crate::model::area::Areas;
 use crate::model::claim::{self, Mode};
 use crate::model::outcome::Blocker;
-use crate::model::session::{Loss, Session};
+use crate::model::session::{self, Loss, Session, SessionState};
 use crate::model::{RepoPath, SessionName, View, ViewError, blockers_of, expiry};
 
 /// What the guard found.
@@ -61,7 +61,28 @@ pub fn check_paths(view: &dyn View, session: &Session, paths: &[RepoPath]) -> Re
     Ok(coverage)
 }
 
-/// Judges a change by somebody who is no session: only what a session holds is refused.
+/// Those of the paths that the session does not hold and that lie in an area of another session too: what is
+/// in two areas is nobody's own, and has to be claimed before it is changed.
+///
+/// # Errors
+/// When the state cannot be read, or an area is malformed.
+pub fn contested(view: &dyn View, session: &Session, paths: &[RepoPath]) -> Result<Vec<RepoPath>, ViewError> {
+    let open: Vec<&RepoPath> = paths.iter().filter(|path| !session.may_edit(path)).collect();
+    if open.is_empty() || session.areas.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut others = Vec::new();
+    for other in session::all(view)? {
+        if other.name != session.name && other.state == SessionState::Active && !other.areas.is_empty() {
+            let key = || format!("sessions/{}.json", other.name);
+            others.push(Areas::new(&other.areas).map_err(|e| ViewError::damaged(key(), e))?);
+        }
+    }
+    let contested = open.into_iter().filter(|path| others.iter().any(|areas| areas.contains(path)));
+    Ok(contested.cloned().collect())
+}
+
+/// Judges a change made outside of sessions: only what a session holds is refused.
 ///
 /// # Errors
 /// When the state cannot be read.

@@ -13,6 +13,6 @@ pub mod push;
 pub mod range;
 pub mod trailers;
 
-pub use coverage::{Coverage, check_paths, check_unbound};
+pub use coverage::{Coverage, check_paths, check_unbound, contested};
 pub use push::{Known, RefRefusal, check_refs, check_taken_off};
 pub use range::{Fault, History, check_commits};

@@ -22,7 +22,7 @@ pub enum RefRefusal {
     Protected(String),
 }
 
-/// The first ref that may not be pushed. `protects` tells which branches sessions do not move, if a session
+/// The first ref that may not be pushed. `protects`: which branches sessions do not move, if a session
 /// pushes.
 pub fn check_refs(pushed: &[Pushed], protects: Option<&dyn Fn(&str) -> bool>) -> Option<RefRefusal> {
     pushed.iter().find_map(|push| {

@@ -59,7 +59,7 @@ pub trait History {
 
 /// Judges commits; those that are fine are not in the result.
 ///
-/// `pusher` may change what it holds, whoever made the commit.
+/// `pusher` may change what it holds, by whatever author.
 ///
 /// # Errors
 /// When the store cannot be read.

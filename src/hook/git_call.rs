@@ -32,7 +32,7 @@ fn words() -> Option<Vec<Vec<u8>>> {
     None
 }
 
-/// The parent and the words of a process, from `/proc`, or asked of `ps` where there is no such folder.
+/// The parent and the words of a process, from `/proc`, or asked of `ps` where that folder does not exist.
 fn look_at(process: u32) -> Option<(u32, Vec<Vec<u8>>)> {
     let Ok(line) = fs::read(format!("/proc/{process}/cmdline")) else { return ask_ps(process) };
     let words = line.split(|b| *b == 0).map(<[u8]>::to_vec).collect();
@@ -58,7 +58,7 @@ fn has_option(words: &[Vec<u8>], option: &[u8], shortest: &[u8]) -> bool {
 
 fn parent_of(process: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name before it stands in parentheses and may contain anything.
+    // The name before it is in parentheses and may contain anything.
     let (_, rest) = stat.rsplit_once(')')?;
     rest.split_whitespace().nth(1)?.parse().ok()
 }

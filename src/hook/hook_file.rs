@@ -21,7 +21,7 @@ pub(super) struct HookFile {
     pub(super) dir: PathBuf,
 }
 
-/// What stands at a path.
+/// What is at a path.
 #[derive(Debug)]
 pub(super) enum Found {
     Nothing,
@@ -52,7 +52,7 @@ impl Foreign {
         self.inode == other.inode
     }
 
-    /// A file that could stand in for the other.
+    /// A file that is as good as the other.
     pub(super) fn is_equal(&self, other: &Foreign) -> bool {
         self.text == other.text && self.mode == other.mode && self.link == other.link
     }

@@ -26,13 +26,13 @@ use super::{Hook, HookError, InstallLock, io, watch};
 pub enum Change {
     /// It was there already.
     Unchanged,
-    /// There was no hook before.
+    /// No hook was there before.
     Created,
     /// There was one; it is kept, and run first.
     Chained(Tool),
     /// A shim of another version or for another program was replaced.
     Updated,
-    /// This tool stands in front and runs our shim as `<hook>.legacy`.
+    /// This tool is in front and runs our shim as `<hook>.legacy`.
     BehindTool(Tool),
     /// A hook of the user's calls us; nothing to install.
     Manual,

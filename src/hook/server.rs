@@ -1,7 +1,7 @@
 //! The hook of a bare repository to which sessions push.
 //!
 //! It is `update`, not `pre-receive`: git asks it for each ref, so that a branch which is refused
-//! does not take others of the same push with it, and the answer stands beside its ref. What
+//! does not take others of the same push with it, and the answer is shown beside its ref. What
 //! `pre-receive` could do besides, keeping the objects of a refused push out, costs nothing here:
 //! nothing refers to them, and git's own `gc` removes them.
 
@@ -19,7 +19,7 @@ pub struct ServerHook {
     pub path: PathBuf,
     /// The version of our shim; `None` when there is none.
     pub version: Option<u32>,
-    /// True when another hook stands there, which calls us by itself.
+    /// True when another hook is there, which calls us by itself.
     pub by_hand: bool,
     /// True when git would run the file.
     pub runs: bool,

@@ -1,4 +1,4 @@
-//! The text of the shim, and what the text of a hook tells about who made it.
+//! The text of the shim, and what the text of a hook says about its maker.
 
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;

@@ -3,7 +3,7 @@
 //! Proven, not concluded: `git hook run <name>` (since git 2.36) runs what git would run, with a
 //! variable set that makes the shim say its name and stop. That is done only where the file
 //! itself is our shim, so that no hook of the user's is ever run by looking. Where another tool
-//! stands in front of ours, or git starts hooks from its configuration (`hook.<name>.command`)
+//! is in front of ours, or git starts hooks from its configuration (`hook.<name>.command`)
 //! besides, the answer is read off the files and marked as not proven.
 
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -20,16 +20,16 @@ use super::{Hook, HookError, hooks_dir};
 pub enum State {
     /// Our shim stands where git looks.
     Active,
-    /// This tool stands there and runs our shim.
+    /// This tool is there and runs our shim.
     BehindTool(Tool),
-    /// A hook of the user's stands there and calls us.
+    /// A hook of the user is there and calls us.
     Manual,
-    /// There is no hook.
+    /// No hook is there.
     Missing,
-    /// Somebody else's hook stands there and does not run ours: it was never installed, or the
+    /// Another hook is there and does not run ours: it was never installed, or the
     /// tool has put its own over ours. Installing again chains it.
     Foreign(Tool),
-    /// Our shim stands there, and still git does not run it.
+    /// Our shim is there, and still git does not run it.
     NotRun {
         /// What git or the system said.
         why: String,

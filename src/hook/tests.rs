@@ -14,7 +14,7 @@ use crate::git::testrepo::TestRepo;
 mod recover;
 mod tools;
 
-/// A repository, and a program that stands in for git-coord and writes down how it is called.
+/// A repository, and a stand-in for git-coord and writes down how it is called.
 struct Scene {
     repo: TestRepo,
     /// Lines `<who> <words>`, in the order in which things ran.
@@ -235,7 +235,7 @@ fn a_missing_program_is_named_with_the_way_on() {
     let hook = scene.hooks().join("pre-commit");
     assert!(said.contains(&format!("rm -f '{}'", hook.display())), "{said}");
     assert!(said.contains(scene.binary.to_str().unwrap()) && !said.contains("no-verify"), "{said}");
-    // The way on, taken: other hooks do not stand in the way.
+    // The way on, taken: other hooks are not in the way.
     fs::remove_file(&hook).unwrap();
     let out = scene.git(&scene.repo.root, &["commit", "-q", "--allow-empty", "-m", "x"]);
     assert!(out.status.success());
@@ -255,7 +255,7 @@ fn a_probe_runs_nothing_and_lets_nothing_pass() {
     assert!(scene.logged().is_empty(), "{:?}", scene.logged());
     let mut commit = scene.repo.command(&scene.repo.root);
     commit.env("GIT_COORD_HOOK_PROBE", "1").args(["commit", "-q", "--allow-empty", "-m", "x"]);
-    assert!(!commit.output().unwrap().status.success(), "the variable is no way around the check");
+    assert!(!commit.output().unwrap().status.success(), "the variable does not get around the check");
     fs::set_permissions(scene.hooks().join("pre-commit"), fs::Permissions::from_mode(0o644)).unwrap();
     let status = scene.state(&scene.repo.root, Hook::PreCommit);
     assert!(matches!(status.state, State::NotRun { .. }), "{status:?}");

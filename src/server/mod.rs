@@ -2,16 +2,16 @@
 //!
 //! Every act of git-coord arrives as one push of `refs/coord/state`. The hook lets it pass when the
 //! new state can be read, belongs to the same store, has a higher generation, and comes straight
-//! from the present one, or says that it stands in its place (a history that was cut, a state that
+//! from the present one, or says that it replaces it (a history that was cut, a state that
 //! was put back). So the chain of states is never broken, also by a `git push --force`. Whether
-//! an act is a fair one is not judged: it keeps honest sessions apart, and is no access control.
+//! an operation is fair is not judged: the hook coordinates cooperating sessions, it is not access control.
 //!
 //! Commits that arrive on branches, or on any ref but tags and notes, are judged as before every push
 //! (`guard::range`), by the state that is here: a change of what a session holds is refused, unless it was
 //! made under that session's lease; so is one under a lease that was lost, or that had ended. The main
 //! branch does not lose changes of what is held.
 //!
-//! The objects of a push may stand in a folder of their own until it is accepted
+//! The objects of a push may be in a folder of their own until it is accepted
 //! (`GIT_OBJECT_DIRECTORY`); they are read from there and from the repository.
 
 use std::path::{Path, PathBuf};
@@ -39,8 +39,8 @@ pub struct Bare {
 /// Why a repository cannot be used, or nothing can be said about a push.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// It is no bare repository.
-    #[error("{dir} is no bare repository{}", if reason.is_empty() { String::new() } else { format!(": {reason}") })]
+    /// It is not a bare repository.
+    #[error("{dir} is not a bare repository{}", if reason.is_empty() { String::new() } else { format!(": {reason}") })]
     NotBare {
         /// The folder.
         dir: PathBuf,
@@ -55,8 +55,8 @@ pub enum ServerError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// What git gave to the hook is no object id.
-    #[error("update: {value:?} is no object id")]
+    /// What git gave to the hook is not an object id.
+    #[error("update: {value:?} is not an object id")]
     Id {
         /// The word.
         value: String,
@@ -92,7 +92,7 @@ pub enum Refusal {
     #[error("it may not be deleted")]
     Deleted,
     /// It is none.
-    #[error("what was pushed is no state that can be read: {reason}")]
+    #[error("what was pushed is not a readable state: {reason}")]
     Unreadable {
         /// Why not.
         reason: String,
@@ -135,7 +135,7 @@ impl Bare {
     /// Looks at a folder; `env` is what git exports to a hook.
     ///
     /// # Errors
-    /// When it is no bare repository.
+    /// When it is not a bare repository.
     pub fn open(dir: &Path, env: &GitEnv) -> Result<Self, ServerError> {
         let dir = dir.canonicalize().map_err(|source| ServerError::Io { dir: dir.to_owned(), source })?;
         let words = ["--is-bare-repository", "--show-object-format", "--path-format=absolute"];
@@ -177,7 +177,7 @@ impl Bare {
         Ok(id.and_then(|id| ObjectId::from_hex(id.as_bytes()).ok()))
     }
 
-    /// The head of the state; `None` when there is no state.
+    /// The head of the state; `None` without a state.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -248,7 +248,7 @@ impl Bare {
             return Ok(Decision::Fine);
         }
         let (_temp, store) = self.store_at(tip)?;
-        // What is no state holds no claims, either.
+        // Something else than a state holds no claims.
         store.read(|view| header::read(view))?;
         let known = Known::in_bare(|| self.git());
         let faults = guard::check_commits(&store, &arrival.commits, None, &known)?;

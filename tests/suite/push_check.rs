@@ -285,3 +285,31 @@ fn an_area_does_not_cover_what_another_holds() {
     a.git(&["commit", "-q", "-m", "in my area"]);
     scene.passes(&["origin", "alice"]);
 }
+
+/// What lies in the areas of two sessions is claimed by the first commit, so that one of them has it at a time.
+#[test]
+fn what_is_in_two_areas_is_claimed_at_commit() {
+    let env = TestEnv::new();
+    for (name, area) in [("alice", "src/**"), ("bob", "src/shared/**")] {
+        env.coord(&["session", "start", name, "--area", area, "--worktree", &format!("../{name}")]).ok();
+    }
+    let commits = |name: &str, file: &str| {
+        let dir = env.temp().join(name);
+        std::fs::create_dir_all(dir.join(file).parent().unwrap()).unwrap();
+        std::fs::write(dir.join(file), format!("{name}\n")).unwrap();
+        env.git_in(&dir, &["add", "."]);
+        let out = env.command("git", &dir).args(["commit", "-q", "-m", file]).output().unwrap();
+        (out.status.success(), String::from_utf8_lossy(&out.stderr).into_owned())
+    };
+    assert!(commits("alice", "src/own").0);
+    assert!(env.claimed().is_empty(), "what is in one area needs no claim");
+    assert!(commits("alice", "src/shared/x").0);
+    assert_eq!(env.claimed(), [("src/shared/x".to_owned(), "alice".to_owned())]);
+    let trailers = ["log", "-1", "--format=%(trailers:key=Coord-Lease,valueonly)"];
+    assert!(
+        !env.git_in(&env.temp().join("alice"), &trailers).trim().is_empty(),
+        "the commit names the lease"
+    );
+    let (went, said) = commits("bob", "src/shared/x");
+    assert!(!went && said.contains("held by alice"), "{said}");
+}

@@ -82,7 +82,7 @@ fn bare_repositories_need_not_be_found_by_git() {
     assert_eq!(coord(&["doctor"]).ok()["findings"], serde_json::json!([]));
     coord(&["server", "uninstall", bare]).ok();
     let error = coord(&["server", "status", a.root.to_str().unwrap()]).fails(1, "not-bare").clone();
-    assert!(error["message"].as_str().unwrap().ends_with("is no bare repository"), "{error}");
+    assert!(error["message"].as_str().unwrap().ends_with("is not a bare repository"), "{error}");
     let none = a.temp().to_str().unwrap().to_owned();
     let error = coord(&["server", "status", &none]).fails(1, "not-bare").clone();
     assert!(error["message"].as_str().unwrap().contains("not a git repository"), "git's words: {error}");
@@ -113,9 +113,9 @@ fn forced_states_are_refused() {
     let blob = make(&["hash-object", "-w", "--stdin"], "x");
     let tree = make(&["mktree"], &format!("100644 blob {blob}\thead.json\n"));
     let nonsense = make(&["commit-tree", "-p", "refs/coord/state", &tree], "forged\n");
-    refused_state(&hub, &nonsense, "no state that can be read");
+    refused_state(&hub, &nonsense, "not a readable state");
     let no_tree = make(&["rev-parse", "refs/coord/state^{tree}"], "");
-    refused_state(&hub, &no_tree, "no state that can be read");
+    refused_state(&hub, &no_tree, "not a readable state");
     // A head with a higher generation, and no parent; the same with a record that is damaged.
     let head = make(&["cat-file", "blob", "refs/coord/state:head.json"], "");
     let mut head: serde_json::Value = serde_json::from_str(&head).unwrap();
@@ -131,7 +131,7 @@ fn forced_states_are_refused() {
     let orphan = with(&head, "upkeep: history cut\n", &[]);
     refused_state(&hub, &orphan, "does not come from");
     let bad_delta = with(&head, "x\n\ndelta {\"sessions/alice.json\":\"{\"}\n", &["-p", "refs/coord/state"]);
-    refused_state(&hub, &bad_delta, "no state that can be read");
+    refused_state(&hub, &bad_delta, "not a readable state");
     head["store"] = "0123456789abcdef0123456789abcdef".into();
     let foreign = with(&head, "x\n", &["-p", "refs/coord/state"]);
     refused_state(&hub, &foreign, "another store");
