@@ -145,7 +145,7 @@ fn a_title_is_the_subject_of_its_commit() {
     let env = TestEnv::new();
     env.git(&["config", "commit.cleanup", "strip"]);
     let cut = "# ------------------------ >8 ------------------------";
-    let titles = ["Coord-Session: evil", "Signed-off-by: Eve", "# Mend it", cut, "; x", "---", "fix: it"];
+    let titles = ["Coord-Session: evil", "Signed-off-by: Eve", "# Fix it", cut, "; x", "---", "fix: it"];
     let items: Vec<_> = (titles.iter().enumerate())
         .map(|(n, title)| json!({"id":format!("#{n}"),"title":title,"files":["a"],"run":format!("echo {n} > a")}))
         .collect();
