@@ -112,7 +112,6 @@ fn lines(program: &Command) -> Vec<String> {
         }
     }
     lines.extend(folded("Flags", &flags(program), "  "));
-    lines.push(String::new());
     lines.push("git coord COMMAND -h explains a command; git coord demo shows all of it at work.".into());
     lines
 }
