@@ -202,6 +202,7 @@ impl Integrator<'_> {
             None => format!("branch {}", one.branch),
         };
         let subject = match (&one.items[..], &one.titles[..]) {
+            _ if one.subject.is_some() => one.subject.clone().unwrap_or_default(),
             ([item], [title]) => format!("Land {name}: {item} {title}"),
             ([], _) => format!("Land {name}"),
             (items, _) => format!("Land {name}: {} items", items.len()),

@@ -1,12 +1,13 @@
 //! The integrator: what every command about landings works with, and its lease on the target branch.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use crate::git::HostRepo;
 use crate::model::landing::{HandedBack, Intent, squashed};
 use crate::model::op::{BeginLanding, LandingOp};
 use crate::model::outcome::{Blocker, LandingOutcome};
-use crate::model::{Op, Outcome, RepoPath, SessionName, landing};
+use crate::model::{Op, Outcome, RepoPath, SessionName, landing, unlanded};
 use crate::store::{Store, StoreLock, host_name};
 
 use super::LandError;
@@ -132,12 +133,36 @@ impl<'a> Integrator<'a> {
         self.step(LandingOp::Intend { branch, lease, intent: Box::new(intent) })
     }
 
-    /// Records that the intent has come true; the lease ends.
+    /// Records that the intent has come true: the branch is at `to`. The lease ends.
     ///
     /// # Errors
     /// As [`Integrator::intend`].
-    pub fn finish(&self, branch: &str, lease: u64) -> Result<(), LandError> {
-        self.step(LandingOp::Finish { branch: branch.to_owned(), lease, contained: Vec::new() })
+    pub fn finish(&self, branch: &str, lease: u64, to: &str) -> Result<(), LandError> {
+        let contained = self.contained(to)?;
+        self.step(LandingOp::Finish { branch: branch.to_owned(), lease, contained })
+    }
+
+    /// The unlanded versions of paths that a commit of the target contains.
+    fn contained(&self, to: &str) -> Result<Vec<(RepoPath, String)>, LandError> {
+        let open = self.store.read(|view| unlanded::all(view))?;
+        if open.is_empty() {
+            return Ok(Vec::new());
+        }
+        let input: String = open.iter().map(|(_, one)| format!("{}\n", one.commit)).collect();
+        // Those of another clone may not be here; the target cannot contain them then.
+        let known = self.workshop.git().args(["cat-file", "--batch-check=%(objecttype) %(objectname)"]);
+        let known = known.stdin(input).text()?;
+        let known: Vec<&str> = known.lines().filter_map(|line| line.strip_prefix("commit ")).collect();
+        let input: String = known.iter().map(|id| format!("{id}\n")).collect();
+        let outside =
+            self.workshop.git().args(["rev-list", "--stdin"]).stdin(format!("{input}^{to}\n")).text()?;
+        let outside: HashSet<&str> = outside.lines().collect();
+        let is_in = |commit: &str| known.contains(&commit) && !outside.contains(commit);
+        Ok(open
+            .into_iter()
+            .filter(|(_, one)| is_in(&one.commit))
+            .map(|(path, one)| (path, one.commit))
+            .collect())
     }
 
     /// Ends the lease without a move.

@@ -39,6 +39,25 @@ pub struct Request {
     pub wait: Option<Duration>,
     /// Only say what would land.
     pub dry_run: bool,
+    /// Exactly these branches, in this order, instead of what `asked` names.
+    pub members: Vec<Chosen>,
+    /// The wave of the plan that this is.
+    pub wave: Option<u32>,
+    /// Where the target branch begins when it does not exist yet.
+    pub base: Option<String>,
+}
+
+/// A branch that somebody has chosen to land, at a commit of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chosen {
+    /// Its session.
+    pub session: Option<SessionName>,
+    /// The branch, without `refs/heads/`.
+    pub branch: String,
+    /// The commit up to which it lands, whatever is finished.
+    pub commit: String,
+    /// First line of the commit that brings it.
+    pub subject: Option<String>,
 }
 
 /// One branch that has landed, as the answer shows it.
@@ -99,9 +118,9 @@ impl Integrator<'_> {
     pub fn land(&self, request: &Request) -> Result<Report, LandError> {
         let remote = self.remote.as_deref();
         let branch = target::branch(&self.workshop, request.into.as_deref(), self.target.as_deref(), remote)?;
-        let target = self.look(&branch)?;
+        let target = self.look_or_create(&branch, request.base.as_deref())?;
         if request.dry_run {
-            let found = self.find(&target, &request.asked)?;
+            let found = self.wanted(&target, request)?;
             let chain = self.chain(&target.tip, &found.work, &self.style(&branch, "L0", request.mode))?;
             return Ok(report(&target, None, chain, found));
         }
@@ -122,6 +141,32 @@ impl Integrator<'_> {
         result
     }
 
+    /// Looks at the target, which begins at `base` when it does not exist.
+    fn look_or_create(&self, branch: &str, base: Option<&str>) -> Result<Target, LandError> {
+        match (self.look(branch), base) {
+            (Err(LandError::Unknown { .. }), Some(base)) => {
+                let name = format!("refs/heads/{branch}");
+                let git = self.workshop.host().git().args(["-c", "core.hooksPath=/dev/null", "update-ref"]);
+                // Only if it still does not exist.
+                git.args([&name, base, &"0".repeat(base.len())]).run()?;
+                self.look(branch)
+            }
+            (looked, _) => looked,
+        }
+    }
+
+    /// What is asked for: exactly what was chosen, or what is finished.
+    fn wanted(&self, target: &Target, request: &Request) -> Result<Found, LandError> {
+        if request.members.is_empty() {
+            return self.find(target, &request.asked);
+        }
+        let mut found = Found::default();
+        for chosen in &request.members {
+            found.work.push(self.chosen(target, chosen)?);
+        }
+        Ok(found)
+    }
+
     fn style(&self, branch: &str, landing: &str, mode: LandMode) -> Style {
         Style { landing: landing.to_owned(), target: branch.to_owned(), mode, at: crate::clock::now() }
     }
@@ -135,7 +180,7 @@ impl Integrator<'_> {
                 target = self.look(&hold.branch)?;
             }
             target.check(&self.workshop)?;
-            let found = self.find(&target, &request.asked)?;
+            let found = self.wanted(&target, request)?;
             let id = format!("L{}", hold.lease);
             let style = self.style(&hold.branch, &id, request.mode);
             let chain = self.chain(&target.tip, &found.work, &style)?;
@@ -145,13 +190,13 @@ impl Integrator<'_> {
                 self.end(hold, answer.handed_back.clone())?;
                 return Ok(with_completed(answer, completed));
             }
-            let landing = self.record(&id, &target, &chain, &found, &style);
+            let landing = self.record((&id, request.wave), &target, (&chain, &found), &style);
             self.intend(hold, Intent::Land(landing.clone()))?;
             crash_point!("intent written");
             if self.move_to(&target, &chain.to)? == Moved::Meanwhile {
                 continue;
             }
-            self.finish(&hold.branch, hold.lease)?;
+            self.finish(&hold.branch, hold.lease, &chain.to)?;
             crash_point!("landing recorded");
             self.note(&landing)?;
             return Ok(report(&target, Some(id), chain, found));
@@ -163,7 +208,13 @@ impl Integrator<'_> {
         ))
     }
 
-    fn record(&self, id: &str, target: &Target, chain: &Chain, found: &Found, style: &Style) -> Landing {
+    fn record(
+        &self,
+        (id, wave): (&str, Option<u32>),
+        target: &Target,
+        (chain, found): (&Chain, &Found),
+        style: &Style,
+    ) -> Landing {
         Landing {
             id: id.to_owned(),
             target: target.branch.clone(),
@@ -175,7 +226,7 @@ impl Integrator<'_> {
             at: style.at,
             by: self.by.clone(),
             remote: target.remote.clone(),
-            wave: None,
+            wave,
             undone: None,
         }
     }

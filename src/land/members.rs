@@ -15,6 +15,7 @@ use crate::model::{ItemId, ItemState, RepoPath, SessionName, item_index, queue};
 use super::LandError;
 use super::finished::{finished, reachable, titles, unfinished};
 use super::integrator::Integrator;
+use super::landing::Chosen;
 use super::merge::path;
 use super::rollback::Reverted;
 use super::target::{Target, changes};
@@ -37,6 +38,8 @@ pub struct Work {
     /// Landings of this branch that were reverted: git takes their commits for merged, so the reverts
     /// are reverted first.
     pub(super) reinstate: Vec<Reverted>,
+    /// First line of the commit that brings it, when somebody has chosen one.
+    pub subject: Option<String>,
 }
 
 /// Work that is not finished, and waits.
@@ -312,8 +315,35 @@ impl Integrator<'_> {
         }
         let (items, titles) = self.store.read(|view| titles(view, &items))?.into_iter().unzip();
         let branch = candidate.branch.clone();
-        found.work.push(Work { session, branch, tip, time, items, titles, reinstate });
+        found.work.push(Work { session, branch, tip, time, items, titles, reinstate, subject: None });
         Ok(())
+    }
+
+    /// A branch that somebody has chosen to land as it is: of the items that it names, those that are done.
+    ///
+    /// # Errors
+    /// When git or the store fails.
+    pub(super) fn chosen(&self, target: &Target, chosen: &Chosen) -> Result<Work, LandError> {
+        let commits = self.commits(&target.tip, &chosen.commit)?;
+        let open = self.store.read(|view| unfinished(view, &commits))?;
+        let mut items: Vec<ItemId> = Vec::new();
+        for item in commits.iter().flat_map(|commit| &commit.items) {
+            if !open.contains(item) && !items.contains(item) {
+                items.push(item.clone());
+            }
+        }
+        let (items, titles) = self.store.read(|view| titles(view, &items))?.into_iter().unzip();
+        let reverted = self.reverted(&target.branch)?.into_iter();
+        Ok(Work {
+            session: chosen.session.clone(),
+            branch: chosen.branch.clone(),
+            tip: chosen.commit.clone(),
+            time: commits.last().map_or(0, |commit| commit.time),
+            items,
+            titles,
+            reinstate: reverted.filter(|one| one.branch == chosen.branch).collect(),
+            subject: chosen.subject.clone(),
+        })
     }
 
     /// Files with changes that no claim of the session explains, in its worktree; `None` when there is

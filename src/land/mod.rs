@@ -23,7 +23,7 @@ pub use checkpoint::CheckpointLine;
 pub use error::LandError;
 pub use integrator::Integrator;
 pub use landed::{Answer as LandedAnswer, Standing};
-pub use landing::{Landed, Report, Request};
+pub use landing::{Chosen, Landed, Report, Request};
 pub use members::{Asked, Waiting};
 pub use merge::Merged;
 pub use rollback::{Back, BackReport, Infected, Later};

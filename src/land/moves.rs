@@ -149,7 +149,7 @@ impl Integrator<'_> {
             return Ok(None);
         }
         self.follow(target, to)?;
-        self.finish(&hold.branch, hold.lease)?;
+        self.finish(&hold.branch, hold.lease, &target.tip)?;
         (hold.lease, _) = self.lease(&hold.branch, None)?;
         Ok(Some(intent))
     }

@@ -42,7 +42,8 @@ fn claims(view: &dyn View, sessions: &[Session], found: &mut Vec<String>) -> Res
             found.push(format!("the record of {} does not stand where it is looked for", a.path));
         }
         let names: HashSet<_> = a.holders.iter().map(|h| &h.session).collect();
-        if names.len() != a.holders.len() || a.holders.is_empty() {
+        let is_empty = a.holders.is_empty() && a.unlanded.is_empty();
+        if names.len() != a.holders.len() || is_empty {
             found.push(format!("the record of {} has no holder or one twice", a.path));
         }
         for b in records[i..].iter().filter(|b| a.path.overlaps(&b.path)) {

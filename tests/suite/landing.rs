@@ -176,3 +176,40 @@ fn a_fast_forward_and_nothing_else() {
     assert_eq!((&back(&call)["session"], &back(&call)["rule"]), (&"bob".into(), &"stale".into()));
     assert_eq!(team.tip("main"), team.tip("ada"));
 }
+
+#[test]
+fn chosen_branches_land_in_their_order_on_a_branch_that_is_made() {
+    use git_coord::land::{Chosen, Integrator, Request};
+    let team = Team::new(&["ada", "bob"]);
+    team.work("bob", "T2", "b", 1);
+    team.work("ada", "T1", "a", 1);
+    let repo = git_coord::git::HostRepo::discover(&team.env.root, &Default::default()).unwrap();
+    let store = team.env.store();
+    let limits = (std::time::Duration::from_secs(30), 600);
+    let integrator = Integrator::new(&repo, &store, None, limits, None).unwrap();
+    let chosen = |name: &str, subject: Option<&str>| Chosen {
+        session: Some(crate::common::name(name)),
+        branch: name.into(),
+        commit: team.tip(name),
+        subject: subject.map(str::to_owned),
+    };
+    let request = Request {
+        into: Some("integration/one".into()),
+        members: vec![chosen("ada", Some("Merge Wave 1: ada")), chosen("bob", None)],
+        wave: Some(1),
+        base: Some(team.tip("main")),
+        ..Request::default()
+    };
+    // Identity comes from the environment elsewhere; this process has none.
+    for (key, value) in [("user.name", "Ada"), ("user.email", "ada@example.org")] {
+        team.env.git(&["config", key, value]);
+    }
+    let report = integrator.land(&request).unwrap();
+    let items: Vec<&str> = report.landed.iter().flat_map(|m| &m.items).map(|item| item.as_str()).collect();
+    assert_eq!(items, ["T1", "T2"]);
+    let log = team.env.git(&["log", "--first-parent", "-2", "--reverse", "--format=%s", "integration/one"]);
+    assert_eq!(log, "Merge Wave 1: ada\nLand bob: T2 Change b\n");
+    let known =
+        store.read(|view| git_coord::model::landing::get(view, report.id.as_deref().unwrap())).unwrap();
+    assert_eq!(known.unwrap().wave, Some(1));
+}

@@ -87,6 +87,7 @@ pub fn land(app: &App, args: &LandArgs) -> CliResult<Answer> {
         mode: args.mode.into(),
         wait: args.wait.map(Duration::from_secs),
         dry_run: args.dry_run,
+        ..Request::default()
     };
     let report = integrator.land(&request)?;
     let data = serde_json::to_value(&report).unwrap_or_default();

@@ -140,7 +140,7 @@ impl Integrator<'_> {
                 "try again",
             ));
         }
-        self.finish(&hold.branch, hold.lease)?;
+        self.finish(&hold.branch, hold.lease, &rollback.to)?;
         crash_point!("rollback recorded");
         self.report_back(&rollback, &goal)
     }

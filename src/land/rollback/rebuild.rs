@@ -139,7 +139,16 @@ impl Integrator<'_> {
             }
             let (session, branch) = (member.session.clone(), member.branch.clone());
             let (tip, items) = (member.tip.clone(), member.items.clone());
-            work.push(Work { session, branch, tip, time: 0, items, titles, reinstate: Vec::new() });
+            work.push(Work {
+                session,
+                branch,
+                tip,
+                time: 0,
+                items,
+                titles,
+                reinstate: Vec::new(),
+                subject: None,
+            });
         }
         // What was a fast-forward is none on another commit.
         let mode = if landing.mode == LandMode::FfOnly { LandMode::Merge } else { landing.mode };
