@@ -41,6 +41,8 @@ for n in $(seq "$branches"); do
 		fi
 		made=$((made + 1))
 	done
+	# A branch without a commit of its own is not live.
+	git commit -q --allow-empty -m "branch $n"
 	git branch -f "b$n" HEAD
 done
 git checkout -q target && git coord init -q >/dev/null
