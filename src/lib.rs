@@ -28,6 +28,7 @@
 //!   [`server`] does so for a bare repository, [`import`] reads items from files.
 //! - [`runner`] runs the commands of items in a pool of worktrees, [`exec`] runs one command with limits;
 //!   [`doctor`] finds and repairs damage, [`mod@uninstall`] takes everything out again. They print nothing.
+//! - [`fresh`] keeps a session's branch up to the newest versions of what it is about to change.
 //! - [`land`] brings finished work into a target branch; [`agent`] judges the edits of agent programs.
 //! - [`client`]: the use cases: start a session, claim, take, finish, verify, sync.
 //! - [`cli`]: the only part that knows a terminal and the environment.
@@ -45,6 +46,7 @@ pub mod demo;
 pub mod doctor;
 pub mod duration;
 pub mod exec;
+pub mod fresh;
 pub mod git;
 pub mod guard;
 pub mod hook;

@@ -35,6 +35,38 @@ pub struct Settings {
     pub on_edit: OnEdit,
     /// `coord.target`: the branch on which work lands.
     pub target: Option<String>,
+    /// `coord.freshBase`: what happens when a branch lacks the newest versions of what it is about to change.
+    pub fresh_base: FreshBase,
+}
+
+/// `coord.freshBase`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FreshBase {
+    /// They are merged into the branch first.
+    #[default]
+    Auto,
+    /// A path with versions that have not landed stays held for others; what has landed is merged.
+    Landed,
+    /// Refused, until they are merged by hand: `git coord refresh`.
+    Refuse,
+    /// Granted, and said.
+    Warn,
+    /// Granted.
+    Off,
+}
+
+impl FreshBase {
+    /// Reads the value of the setting.
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "auto" => FreshBase::Auto,
+            "landed" => FreshBase::Landed,
+            "refuse" => FreshBase::Refuse,
+            "warn" => FreshBase::Warn,
+            "off" => FreshBase::Off,
+            _ => return None,
+        })
+    }
 }
 
 /// `coord.onEdit`: `claim`, `check` or `off`, and `strict` beside one of the first two.
@@ -91,6 +123,7 @@ impl Default for Settings {
             trust: Policy::Ask,
             on_edit: OnEdit::default(),
             target: None,
+            fresh_base: FreshBase::default(),
         }
     }
 }
@@ -195,6 +228,14 @@ impl Settings {
                 key: "trust",
                 value,
                 reason: "it must be ask, all or off".to_owned(),
+            })?;
+        }
+        if let Some(value) = file.string("coord.freshBase") {
+            let value = value.to_string();
+            self.fresh_base = FreshBase::parse(&value).ok_or_else(|| SettingsError::Value {
+                key: "freshBase",
+                value,
+                reason: "it must be auto, landed, refuse, warn or off".to_owned(),
             })?;
         }
         if let Some(value) = file.string("coord.onEdit") {

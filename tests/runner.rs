@@ -27,6 +27,7 @@ mod suite {
     mod environment;
     mod faults;
     mod formats;
+    mod fresh;
     mod guard;
     mod hook_watch;
     mod house;

@@ -8,6 +8,7 @@ use crate::cli::app::App;
 use crate::cli::args::Ttl;
 use crate::cli::error::CliResult;
 use crate::cli::output::{Answer, FAINT, GOOD, paint};
+use crate::cli::refresh;
 use crate::cli::text;
 use crate::client::claims::{self, ClaimInfo, ClaimRequest};
 use crate::model::claim::Mode;
@@ -44,8 +45,12 @@ pub fn claim(app: &App, args: &ClaimArgs) -> CliResult<Answer> {
         reason: args.reason.clone(),
     };
     let claimed = claims::claim(&app.client()?, &request)?;
-    let lines: Vec<String> = claimed.claims.iter().map(line).collect();
-    let answer = Answer::of(&claimed, lines);
+    let mut lines: Vec<String> = claimed.refreshed.iter().flat_map(|r| refresh::lines(r, false)).collect();
+    lines.extend(claimed.claims.iter().map(line));
+    let mut answer = Answer::of(&claimed, lines);
+    if let Some(note) = refresh::lacking(&claimed.lacking) {
+        answer = answer.note(note);
+    }
     Ok(match claimed.claims.iter().any(|c| c.path.is_root()) {
         true => answer.note("this is the whole repository: nobody else can claim anything"),
         false => answer,

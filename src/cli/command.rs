@@ -5,8 +5,8 @@ use clap::{Parser, Subcommand};
 use crate::cli::args::Global;
 use crate::cli::{
     add, check, claim, claims, demo, doctor, done, drop, edit, fail, generate, git, help, hook, hooks, init,
-    land, launch, log, mcp, next, note, plan, progress, queue, release, remote, renew, run, server, session,
-    setup, status, submit, sync, tell, trust, uninstall, upkeep, verify,
+    land, launch, log, mcp, next, note, plan, progress, queue, refresh, release, remote, renew, run, server,
+    session, setup, status, submit, sync, tell, trust, uninstall, upkeep, verify,
 };
 
 /// Coordinate many coding sessions on one repository
@@ -36,6 +36,7 @@ pub enum Command {
     Session(session::SessionCommand),
     Claim(claim::ClaimArgs),
     Release(release::ReleaseArgs),
+    Refresh(refresh::RefreshArgs),
     Claims(claims::ClaimsArgs),
     #[command(subcommand)]
     Queue(queue::QueueCommand),

@@ -11,6 +11,7 @@ use std::path::Path;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use crate::fresh;
 use crate::git::changes::{self, Edits};
 use crate::guard::carry::Rewritten;
 use crate::guard::{self, RefRefusal, trailers};
@@ -18,7 +19,9 @@ use crate::hook::{self, Hook, git_call};
 use crate::model::claim::Mode;
 use crate::model::op::ClaimPaths;
 use crate::model::session::Session;
-use crate::model::{Op, RepoPath, SessionName};
+use crate::model::unlanded;
+use crate::model::unlanded_op::{Committed, UnlandedOp};
+use crate::model::{ItemId, Op, RepoPath, SessionName};
 use crate::notes::{self, NoteError};
 use crate::store::{STATE_REF, StoreError};
 
@@ -282,23 +285,22 @@ fn record_commit(app: &App, client: &Client) -> CliResult<Answer> {
         trailers.iter().filter(|(k, _)| k == key).map(|(_, value)| value.clone()).collect()
     };
     let (items, leases) = (words(trailers::ITEM), words(trailers::LEASE));
-    let mut data = Map::new();
-    data.insert("commit".into(), json!(commit));
-    data.insert("text".into(), json!(head.subject()));
-    if let Some(branch) = &head.branch {
-        data.insert("branch".into(), json!(branch));
-    }
-    if !items.is_empty() {
-        data.insert("items".into(), json!(items));
-    }
-    // Numbers, as in every other event of the log.
-    let numbers: Vec<u64> = leases.iter().filter_map(|l| l.parse().ok()).collect();
-    data.insert("leases".into(), json!(numbers));
-    let op = Op::Record {
-        session: Some(session.name.clone()),
-        event: crate::model::EventKind::Commit.into(),
-        data,
-    };
+    // What is committed on the target itself is there.
+    let target = fresh::target_name(&app.place.repo, &app.place.settings);
+    let landed = head.branch.is_some() && head.branch == target;
+    let made = if landed { None } else { changes::last(&app.place.repo)? };
+    let paths = made.map(|made| made.paths).unwrap_or_default();
+    let contained = contained(app, client, &session.name, &commit, &paths)?;
+    let op = Op::Unlanded(UnlandedOp::Committed(Committed {
+        session: session.name.clone(),
+        branch: head.branch.clone(),
+        commit: commit.clone(),
+        text: head.subject().to_owned(),
+        paths,
+        items: items.iter().filter_map(|item| ItemId::parse(item).ok()).collect(),
+        leases: leases.iter().filter_map(|l| l.parse().ok()).collect(),
+        contained,
+    }));
     client.record(&op)?;
     client.store.touch_session(&session.name);
     let mut note = format!("{} {} committed", crate::clock::now(), session.name);
@@ -310,6 +312,31 @@ fn record_commit(app: &App, client: &Client) -> CliResult<Answer> {
     }
     write_note(app, &session.name, &commit, &note)?;
     Ok(Answer::default())
+}
+
+/// Unlanded commits of other sessions, to the paths of a commit, that it builds on.
+fn contained(
+    app: &App,
+    client: &Client,
+    name: &SessionName,
+    commit: &str,
+    paths: &[RepoPath],
+) -> CliResult<Vec<String>> {
+    let others = client.store.read(|view| {
+        let mut found = Vec::new();
+        for path in paths {
+            found.extend(unlanded::missing(view, path, name, &[])?.into_iter().map(|m| m.commit));
+        }
+        Ok(found)
+    })?;
+    let mut contained: Vec<String> = Vec::new();
+    for other in others {
+        let git = app.place.repo.git().args(["merge-base", "--is-ancestor", &other, commit]);
+        if !contained.contains(&other) && git.output()?.status == Some(0) {
+            contained.push(other);
+        }
+    }
+    Ok(contained)
 }
 
 /// Adds a line to the session's note on a commit.
@@ -334,6 +361,9 @@ fn record_rewrite(app: &App, client: &Client, input: &str) -> CliResult<Answer> 
         })
         .collect();
     notes::copy_all(&app.place.repo, &session.name, &pairs).map_err(|e| note_error(&e))?;
+    let commits: Vec<(String, String)> =
+        pairs.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect();
+    client.record(&Op::Unlanded(UnlandedOp::Rewritten { session: session.name.clone(), commits }))?;
     record_carried(app, client, &session, &pairs)?;
     Ok(Answer::default())
 }

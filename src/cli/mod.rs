@@ -39,6 +39,7 @@ mod progress;
 mod progress_bar;
 mod progress_lines;
 mod queue;
+mod refresh;
 mod release;
 mod remote;
 mod renew;
@@ -125,6 +126,7 @@ fn dispatch(cli: Cli, used: &OnceCell<App>) -> CliResult<Answer> {
         Command::Init(args) => init::init(&app()?, &args),
         Command::Session(command) => session::run(&app()?, &command),
         Command::Claim(args) => claim::claim(&app()?, &args),
+        Command::Refresh(args) => refresh::refresh(&app()?, &args),
         Command::Release(args) => release::release(&app()?, &args),
         Command::Claims(args) => claims::claims(&app()?, &args),
         Command::Queue(command) => queue::run(&app()?, global.ui(), &command),

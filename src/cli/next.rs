@@ -7,6 +7,7 @@ use crate::cli::args::Ttl;
 use crate::cli::error::CliResult;
 use crate::cli::output::{Answer, FAINT, STRONG, paint};
 use crate::cli::queue::row::files;
+use crate::cli::refresh;
 use crate::cli::table::Line;
 use crate::cli::text;
 use crate::client::items::{self, NextRequest, PassedItem, PassedReason};
@@ -64,10 +65,14 @@ pub fn next(app: &App, args: &NextArgs) -> CliResult<Answer> {
         explain: args.explain,
     };
     let found = items::next(&app.client()?, &request)?;
-    let mut lines: Vec<String> =
-        found.taken.iter().flat_map(|taken| item_lines(taken, args.explain)).collect();
+    let mut lines: Vec<String> = found.refreshed.iter().flat_map(|r| refresh::lines(r, false)).collect();
+    let items: Vec<String> = found.taken.iter().flat_map(|taken| item_lines(taken, args.explain)).collect();
+    lines.extend(items);
     lines.extend(found.passed.iter().flatten().map(passed_line));
     let mut answer = Answer::of(&found, lines);
+    if let Some(note) = refresh::lacking(&found.lacking) {
+        answer = answer.note(note);
+    }
     if let Some(held) = held_text(&found.held) {
         answer = answer.note(held);
     }

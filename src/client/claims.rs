@@ -9,7 +9,9 @@ use crate::model::op::ClaimPaths;
 use crate::model::outcome::{Blocker, Held};
 use crate::model::{ItemId, Op, Outcome, RepoPath, SessionName, View, ViewError, expiry};
 
+use super::refresh::MissingInfo;
 use super::{Client, ClientError, ClientResult};
+use crate::fresh::{Granted, Refreshed};
 
 /// Paths to be claimed, all or none.
 #[derive(Debug, Clone)]
@@ -81,6 +83,12 @@ impl From<Blocker> for HolderInfo {
 pub struct Claims {
     /// One for each path and session.
     pub claims: Vec<ClaimInfo>,
+    /// What was merged into the session's branch before. Absent: nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refreshed: Option<Refreshed>,
+    /// What the branch lacks although the claims were granted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lacking: Vec<MissingInfo>,
 }
 
 /// Paths that were given back.
@@ -96,18 +104,27 @@ pub struct Released {
 /// [`ClientError::Refused`] when somebody holds one of them; then none is claimed.
 pub fn claim(client: &Client, request: &ClaimRequest) -> ClientResult<Claims> {
     let session = client.session()?;
-    let op = Op::Claim(ClaimPaths {
-        session: session.clone(),
-        paths: request.paths.clone(),
-        mode: request.mode,
-        ttl: request.ttl.unwrap_or(client.place.settings.ttl),
-        reason: request.reason.clone(),
-        fresh: None,
-    });
-    let outcome = client.submit(&op, request.wait)?;
+    let make = |fresh| {
+        Op::Claim(ClaimPaths {
+            session: session.clone(),
+            paths: request.paths.clone(),
+            mode: request.mode,
+            ttl: request.ttl.unwrap_or(client.place.settings.ttl),
+            reason: request.reason.clone(),
+            fresh,
+        })
+    };
+    // A reader needs no particular version.
+    let granted = match request.mode {
+        Mode::Shared => Granted::plain(client.submit(&make(None), request.wait)?),
+        Mode::Exclusive => client.submit_fresh(&session, &request.paths, make, request.wait)?,
+    };
     client.store.touch_session(&session);
-    match outcome {
-        Outcome::Claimed { claims } => Ok(Claims { claims: claims.into_iter().map(Into::into).collect() }),
+    let (refreshed, lacking) = (granted.refreshed, granted.lacking.into_iter().map(Into::into).collect());
+    match granted.outcome {
+        Outcome::Claimed { claims } => {
+            Ok(Claims { claims: claims.into_iter().map(Into::into).collect(), refreshed, lacking })
+        }
         other => Err(ClientError::refused(other)),
     }
 }
@@ -140,7 +157,7 @@ pub fn list(client: &Client, paths: &[RepoPath], of: Option<&SessionName>) -> Cl
         claims.retain(|claim| claim.session == *session);
     }
     claims.sort_by(|a, b| (&a.path, &a.session).cmp(&(&b.path, &b.session)));
-    Ok(Claims { claims })
+    Ok(Claims { claims, refreshed: None, lacking: Vec::new() })
 }
 
 fn overlapping(view: &dyn View, paths: &[RepoPath]) -> Result<Vec<ClaimInfo>, ViewError> {

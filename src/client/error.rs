@@ -22,6 +22,9 @@ use super::session::WorktreeError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
+    /// It cannot be found out what the branch lacks.
+    #[error(transparent)]
+    Fresh(#[from] crate::fresh::FreshError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),

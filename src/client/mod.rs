@@ -20,6 +20,7 @@ pub mod items;
 pub mod leases;
 mod notice;
 pub mod queues;
+pub mod refresh;
 pub mod schema;
 pub mod session;
 mod submit;

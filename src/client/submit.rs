@@ -20,6 +20,14 @@ impl Client {
     /// # Errors
     /// [`ClientError::Refused`], and errors of the store.
     pub fn submit(&self, op: &Op, wait: Option<u64>) -> ClientResult<Outcome> {
+        granted(self.attempt(op, wait)?)
+    }
+
+    /// The same; a refusal is an outcome.
+    ///
+    /// # Errors
+    /// Errors of the store, and of a worktree whose session was started again elsewhere.
+    pub fn attempt(&self, op: &Op, wait: Option<u64>) -> ClientResult<Outcome> {
         self.check_identity(op)?;
         let outcome = if self.place.offline && op.is_deferrable() {
             let outcome = self.store.defer(op)?;
@@ -31,7 +39,7 @@ impl Client {
             self.store.submit(op, wait.map(Duration::from_secs))?
         };
         self.upkeep_if_wanted();
-        granted(outcome)
+        Ok(outcome)
     }
 
     /// A worktree whose session was started anew elsewhere does nothing in its name.

@@ -9,6 +9,7 @@ mod remote_git;
 mod repo;
 #[cfg(test)]
 pub(crate) mod testrepo;
+pub mod tips;
 
 pub use cmd::{Git, GitError, GitOutput, OLDEST_GIT, redirecting, version};
 pub(crate) use head::has_ref_files;

@@ -13,6 +13,9 @@ use crate::store::remote::RemoteError;
 /// Why a run cannot go on. What it held is given back.
 #[derive(Debug, thiserror::Error)]
 pub enum RunnerError {
+    /// It cannot be found out what a branch lacks, or be merged.
+    #[error(transparent)]
+    Fresh(#[from] crate::fresh::FreshError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -49,6 +49,7 @@ use crate::exec::{Guardian, Stop};
 use crate::git::HostRepo;
 use crate::model::queue::{self, Counts};
 use crate::model::{QueueName, SessionName};
+use crate::settings::Settings;
 use crate::store::{Store, StoreError, StoreOptions};
 use crate::trust::{Policy, Trust};
 
@@ -81,6 +82,8 @@ pub struct RunContext<'a> {
     pub program: &'a Path,
     /// Which commands of the shared state may run here.
     pub trust: Policy,
+    /// The settings of this clone.
+    pub settings: &'a Settings,
 }
 
 /// Works until nothing is left that it could take, or `stop` is set. `observer` hears what

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use crate::fresh::Branch;
+use crate::git::{GitEnv, HostRepo};
 use crate::model::area::Areas;
 use crate::model::choice::Choice;
 use crate::model::filter::Filter;
@@ -127,14 +129,33 @@ impl<'a> Worker<'a> {
         }
         let (except, except_queues) = self.shared.scheduler.except();
         let known = self.store.hints(&self.slot.session);
-        let outcome = self.desk().submit(&Op::Next(TakeNext {
-            session: self.slot.session.clone(),
-            queues: spec.queues.clone(),
-            count: 1,
-            ttl: spec.ttl,
-            filter: Filter { run: spec.job == Job::Own, shard: spec.shard, except, except_queues },
-            choice: Choice { exact_ttl: spec.exact_ttl, hints: known.clone(), ..Choice::default() },
-        }))?;
+        let make = |fresh| {
+            let filter = Filter {
+                run: spec.job == Job::Own,
+                shard: spec.shard,
+                except: except.clone(),
+                except_queues: except_queues.clone(),
+            };
+            let hints = known.clone();
+            Op::Next(TakeNext {
+                session: self.slot.session.clone(),
+                queues: spec.queues.clone(),
+                count: 1,
+                ttl: spec.ttl,
+                filter,
+                choice: Choice { exact_ttl: spec.exact_ttl, hints, fresh, ..Choice::default() },
+            })
+        };
+        let (desk, context) = (self.desk(), self.shared.context);
+        let home = HostRepo::discover(&self.slot.root, &GitEnv::default()).ok();
+        let outcome = match &home {
+            Some(repo) => {
+                let (store, settings, session) = (&self.store, context.settings, &self.slot.session);
+                Branch { repo, store, settings, session }.submit(&[], make, |op| desk.submit(op))?.outcome
+            }
+            // Its worktree is made again before the item begins.
+            None => desk.submit(&make(None))?,
+        };
         match outcome {
             Outcome::Taken { items, reason, hints, .. } => {
                 if let (true, Some(reason)) = (items.is_empty(), reason) {

@@ -22,6 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("trust", &["model"]),
     ("store", &["clock", "git", "model", "trust"]),
     // One capability each.
+    ("fresh", &["git", "model", "settings", "store"]),
     ("notes", &["git", "model"]),
     ("hook", &["git", "process"]),
     ("guard", &["git", "model", "store"]),
@@ -29,9 +30,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("exec", &["git", "process"]),
     (
         "client",
-        &["binding", "clock", "git", "hook", "model", "notes", "process", "settings", "store", "trust"],
+        &[
+            "binding", "clock", "fresh", "git", "hook", "model", "notes", "process", "settings", "store",
+            "trust",
+        ],
     ),
-    ("runner", &["binding", "clock", "exec", "git", "hook", "model", "process", "store", "trust"]),
+    (
+        "runner",
+        &[
+            "binding", "clock", "exec", "fresh", "git", "hook", "model", "process", "settings", "store",
+            "trust",
+        ],
+    ),
     ("agent", &["binding", "clock", "git", "hook", "model", "process", "settings", "store"]),
     ("land", &["clock", "git", "model", "notes", "store"]),
     ("planning", &["client", "clock", "exec", "git", "land", "model", "plan", "process", "store"]),
@@ -50,6 +60,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "doctor",
             "duration",
             "exec",
+            "fresh",
             "git",
             "guard",
             "hook",

@@ -25,6 +25,7 @@ impl From<ClientError> for CliError {
             ClientError::Path(e) => e.into(),
             ClientError::Worktree(e) => e.into(),
             ClientError::Refused(outcome) => CliError::from_refusal(*outcome),
+            ClientError::Fresh(_) => CliError::failed("git", message()),
             ClientError::Area(_) => CliError::usage(message()),
             ClientError::Note(_) => CliError::failed("notes", message()),
             ClientError::Settings(_) => CliError::failed("settings", message()),

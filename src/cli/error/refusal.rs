@@ -4,9 +4,11 @@ use serde_json::{Value, json};
 
 use crate::cli::exit::ExitStatus;
 use crate::cli::text;
-use crate::model::SessionName;
+use crate::client::refresh::MissingInfo;
 use crate::model::outcome::{Blocker, Outcome};
 use crate::model::session::Loss;
+use crate::model::unlanded::Missing;
+use crate::model::{RuleId, SessionName};
 
 use super::presented::CliError;
 
@@ -25,10 +27,33 @@ impl CliError {
             Outcome::Refused { rule, message, hint } => {
                 CliError::refused(message).hint(hint).detail("rule", json!(rule))
             }
+            Outcome::Stale { missing } => stale(missing),
             Outcome::Unknown { what, name } => unknown(&what, &name),
             other => CliError::failed("unexpected", format!("unexpected outcome {other:?}")),
         }
     }
+}
+
+/// The error of a branch that lacks versions, and could not be brought up to them.
+fn stale(missing: Vec<Missing>) -> CliError {
+    let mut lines: Vec<String> = missing
+        .iter()
+        .take(SHOWN)
+        .map(|m| {
+            let commit = m.commit.get(..10).unwrap_or(&m.commit);
+            let place = m.branch.as_deref().map(|b| format!(" on {b}")).unwrap_or_default();
+            let whose = m.session.as_ref().map(|s| format!(", by {s}")).unwrap_or_default();
+            format!("{}: this branch lacks {commit}{place}{whose}", m.path)
+        })
+        .collect();
+    if missing.len() > SHOWN {
+        lines.push(format!("and {} more", missing.len() - SHOWN));
+    }
+    let list: Vec<MissingInfo> = missing.into_iter().map(Into::into).collect();
+    CliError::refused(lines.join("\n"))
+        .hint("commit or stash what is in the way, then: git coord refresh; on the target branch: git coord land")
+        .detail("rule", json!(RuleId::Stale))
+        .detail("missing", json!(list))
 }
 
 /// The error in a worktree whose session was started anew elsewhere.

@@ -35,6 +35,8 @@ pub fn row(item: &Item, slot: &Slot, states: &segment::States) -> Option<Row> {
     if state == ItemState::Claimed {
         map.insert("lease".into(), json!(meta.lease));
     }
+    map.insert("commits".into(), json!(meta.commits));
+    map.insert("landed".into(), json!(meta.landed.map(|at| at.to_string())));
     if let Some(at) = meta.at {
         map.insert("at".into(), json!(at.to_string()));
     }

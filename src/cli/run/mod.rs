@@ -167,6 +167,7 @@ fn carry_out(app: &App, ui: Ui, spec: RunSpec) -> CliResult<Answer> {
         options: app.place.store_options(),
         program: &program,
         trust: app.place.settings.trust,
+        settings: &app.place.settings,
     };
     let mut screen = Screen::new(ui);
     let result = runner::run(context, &spec, &stop, &mut |event| screen.show(event));
@@ -197,6 +198,7 @@ impl From<RunnerError> for CliError {
             RunnerError::Git(e) => e.into(),
             RunnerError::Repo(e) => e.into(),
             RunnerError::Hook(e) => e.into(),
+            RunnerError::Fresh(_) => CliError::failed("git", message).hint("run: git coord doctor"),
             RunnerError::Refused(outcome) => CliError::from_refusal(*outcome),
             RunnerError::Exec(_) => CliError::failed("io", message)
                 .hint("see that the disk has room and the folder can be written"),

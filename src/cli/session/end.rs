@@ -6,6 +6,7 @@ use crate::cli::app::App;
 use crate::cli::error::CliResult;
 use crate::cli::output::{Answer, WARN, paint};
 use crate::cli::text::count;
+use crate::client::refresh;
 use crate::client::session::{self, EndedSession};
 use crate::model::SessionName;
 
@@ -17,12 +18,19 @@ const SHOWN: usize = 5;
 pub struct EndArgs {
     /// Which [default: the session of this worktree]
     name: Option<SessionName>,
+    /// Give up on its commits that have not landed: nobody needs them in their branch any longer
+    #[arg(long)]
+    discard: bool,
 }
 
 /// Runs `session end`.
 pub fn end(app: &App, args: &EndArgs) -> CliResult<Answer> {
     let name = args.name.clone().map_or_else(|| app.place.session(), Ok)?;
-    let ended = session::end(&app.client()?, &name)?;
+    let client = app.client()?;
+    let ended = session::end(&client, &name)?;
+    if args.discard {
+        refresh::give_up(&client, &name, None)?;
+    }
     let text = format!(
         "session {name} has ended; given back: {}, {}",
         count(ended.released.len(), "path"),

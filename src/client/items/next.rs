@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::client::claims::HolderInfo;
+use crate::client::refresh::MissingInfo;
 use crate::client::{Client, ClientError, ClientResult};
+use crate::fresh::Refreshed;
 use crate::model::area::Areas;
 use crate::model::choice::{Choice, ChosenBecause, NotTaken, Passed};
 use crate::model::filter::Filter;
@@ -52,6 +54,12 @@ pub struct NextItems {
     /// Free items that were passed over, when an explanation was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub passed: Option<Vec<PassedItem>>,
+    /// What was merged into the session's branch before. Absent: nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refreshed: Option<Refreshed>,
+    /// What the branch lacks although the items were granted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lacking: Vec<MissingInfo>,
     /// The items, typed.
     #[serde(skip)]
     #[schemars(skip)]
@@ -115,28 +123,30 @@ pub fn next(client: &Client, request: &NextRequest) -> ClientResult<NextItems> {
         .map(|item| item.id.clone())
         .collect();
     let known = store.hints(&session);
-    let op = Op::Next(TakeNext {
-        session: session.clone(),
-        queues: request.queues.clone(),
-        count: request.count,
-        ttl: request.ttl.unwrap_or(client.place.settings.ttl),
-        filter: Filter::default(),
-        choice: Choice {
-            categories: request.categories.clone(),
-            rules: request.rules.clone(),
-            areas: request.areas.clone(),
-            item: request.item.clone(),
-            explain: request.explain,
-            exact_ttl: request.ttl.is_some(),
-            fresh: None,
-            // An explanation names what was passed over, so it has to be looked at.
-            hints: if request.explain { Vec::new() } else { known.clone() },
-        },
-    });
-    let outcome = client.submit(&op, request.wait)?;
+    let make = |fresh| {
+        Op::Next(TakeNext {
+            session: session.clone(),
+            queues: request.queues.clone(),
+            count: request.count,
+            ttl: request.ttl.unwrap_or(client.place.settings.ttl),
+            filter: Filter::default(),
+            choice: Choice {
+                categories: request.categories.clone(),
+                rules: request.rules.clone(),
+                areas: request.areas.clone(),
+                item: request.item.clone(),
+                explain: request.explain,
+                exact_ttl: request.ttl.is_some(),
+                fresh,
+                // An explanation names what was passed over, so it has to be looked at.
+                hints: if request.explain { Vec::new() } else { known.clone() },
+            },
+        })
+    };
+    let granted = client.submit_fresh(&session, &[], make, request.wait)?;
     store.touch_session(&session);
-    let Outcome::Taken { items, reason, passed, hints } = outcome else {
-        return Err(ClientError::refused(outcome));
+    let Outcome::Taken { items, reason, passed, hints } = granted.outcome else {
+        return Err(ClientError::refused(granted.outcome));
     };
     store.keep_hint(&session, known, hints);
     if items.iter().any(|taken| taken.because == ChosenBecause::Ready) {
@@ -155,6 +165,8 @@ pub fn next(client: &Client, request: &NextRequest) -> ClientResult<NextItems> {
         empty,
         empty_reason,
         passed: explain.then(|| passed.into_iter().map(Into::into).collect()),
+        refreshed: granted.refreshed,
+        lacking: granted.lacking.into_iter().map(Into::into).collect(),
         taken: items,
     })
 }

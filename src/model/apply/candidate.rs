@@ -63,7 +63,10 @@ impl Eligibility<'_> {
     pub(super) fn in_the_way(&self, view: &dyn View, files: &[RepoPath]) -> Result<Vec<Claim>, ViewError> {
         for file in files {
             let mut found = claim::overlapping(view, file)?;
-            found.retain(|claim| self.against(claim).next().is_some());
+            let landed_only = self.choice.fresh.as_ref().is_some_and(|f| f.until_landed);
+            let waits =
+                |claim: &Claim| landed_only && claim.unlanded.iter().any(|u| u.session != self.session.name);
+            found.retain(|claim| self.against(claim).next().is_some() || waits(claim));
             if !found.is_empty() {
                 // One file that is held is enough.
                 return Ok(found);

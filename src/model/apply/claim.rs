@@ -25,7 +25,7 @@ pub(super) fn claim(txn: &mut Txn<'_>, op: &ClaimPaths, context: &Context) -> Ru
     if !blockers.is_empty() {
         return Err(Outcome::Held { blockers }.into());
     }
-    must_be_fresh(txn, &op.session, op.paths.iter(), op.fresh.as_ref())?;
+    must_be_fresh(txn, &op.session, &op.paths, op.fresh.as_ref())?;
     renew_due(&mut session, context);
     let (known, new): (Vec<&RepoPath>, Vec<&RepoPath>) =
         op.paths.iter().partition(|p| session.path_lease(p).is_some_and(|l| covers_mode(l, op.mode)));

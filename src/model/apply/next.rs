@@ -7,7 +7,7 @@ use super::hints::{eligibility_text, merge, still_true};
 use super::lease_ops::renew_due;
 use super::refusal::{Ruling, active, refused, unknown};
 use super::search::Search;
-use super::unlanded::must_be_fresh;
+use super::unlanded::items_must_be_fresh;
 use super::{named, prefetch};
 use crate::model::base::{Context, RuleId, Txn, ViewError};
 use crate::model::ops::Outcome;
@@ -47,8 +47,7 @@ pub(super) fn next(txn: &mut Txn<'_>, op: &TakeNext, context: &Context) -> Rulin
         }
         None => search(txn, &mut session, op, context)?,
     };
-    let files = taken.iter().flat_map(|t| &t.item.files);
-    must_be_fresh(txn, &op.session, files, op.choice.fresh.as_ref())?;
+    items_must_be_fresh(txn, &op.session, &taken, op.choice.fresh.as_ref())?;
     if !taken.is_empty() {
         record_taken(txn, &mut session, &taken, context.now)?;
         prefetch::refill(txn, op, prefetch::Surplus::GoesBack, context)?;
@@ -111,7 +110,9 @@ fn search(txn: &mut Txn<'_>, session: &mut Session, op: &TakeNext, context: &Con
     passed.retain(|p| taken.iter().all(|t| t.item.id != p.id));
     let reason = if taken.len() < op.count { Some(explain(txn, told)?) } else { None };
     let head = header::read(txn)?;
-    let hints = (!known.is_empty()).then_some(SearchHints {
+    // What waits for a landing becomes free without anything being given back.
+    let lasting = !op.choice.fresh.as_ref().is_some_and(|f| f.until_landed);
+    let hints = (!known.is_empty() && lasting).then_some(SearchHints {
         store: head.store,
         generation: head.generation,
         eligibility,

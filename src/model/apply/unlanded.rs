@@ -1,9 +1,13 @@
 //! Recording which versions of paths have not landed, and that they have.
 
+use std::collections::HashSet;
+
 use super::refusal::{Ruling, unknown};
 use crate::model::base::{Context, Event, EventKind, ItemId, RepoPath, SessionName, Txn, ViewError};
 use crate::model::ops::Outcome;
+use crate::model::ops::outcome::Taken;
 use crate::model::ops::unlanded::{Committed, Freshness, UnlandedOp};
+use crate::model::records::conflict::Blocker;
 use crate::model::records::segment::ItemMeta;
 use crate::model::records::unlanded::{self, Missing, Unlanded};
 use crate::model::records::{header, item_index, queue, session as sessions};
@@ -155,20 +159,54 @@ pub(super) fn edit_meta(
 }
 
 /// Refuses when the session's branch lacks the newest versions of paths that it is about to be granted.
-pub(super) fn must_be_fresh<'p>(
+pub(super) fn must_be_fresh(
     txn: &Txn<'_>,
     session: &SessionName,
-    paths: impl Iterator<Item = &'p RepoPath>,
+    paths: &[RepoPath],
+    fresh: Option<&Freshness>,
+) -> Ruling<()> {
+    let Some(fresh) = fresh else { return Ok(()) };
+    let has: &[String] = if fresh.until_landed { &[] } else { &fresh.has };
+    let mut missing: Vec<Missing> = Vec::new();
+    for path in paths {
+        missing.extend(unlanded::missing(txn, path, session, has)?);
+    }
+    judge(missing, fresh)
+}
+
+/// The same for items: their files, and what the items that they need have brought.
+pub(super) fn items_must_be_fresh(
+    txn: &Txn<'_>,
+    session: &SessionName,
+    items: &[Taken],
     fresh: Option<&Freshness>,
 ) -> Ruling<()> {
     let Some(fresh) = fresh else { return Ok(()) };
     let mut missing: Vec<Missing> = Vec::new();
-    for path in paths {
-        for one in unlanded::missing(txn, path, session, &fresh.has)? {
-            if !missing.contains(&one) {
-                missing.push(one);
-            }
+    for taken in items {
+        missing.extend(unlanded::missing_needs(txn, &taken.item, session, &fresh.has)?);
+        for file in &taken.item.files {
+            missing.extend(unlanded::missing(txn, file, session, &fresh.has)?);
         }
     }
-    if missing.is_empty() { Ok(()) } else { Err(Outcome::Stale { missing }.into()) }
+    judge(missing, &Freshness { until_landed: false, ..fresh.clone() })
+}
+
+fn judge(mut missing: Vec<Missing>, fresh: &Freshness) -> Ruling<()> {
+    let mut seen = HashSet::new();
+    missing.retain(|m| seen.insert((m.path.clone(), m.commit.clone())));
+    match (missing.is_empty(), fresh.until_landed) {
+        (true, _) => Ok(()),
+        (false, false) => Err(Outcome::Stale { missing }.into()),
+        (false, true) => {
+            Err(Outcome::Held { blockers: missing.into_iter().filter_map(blocker).collect() }.into())
+        }
+    }
+}
+
+/// A version that has not landed, as what is in the way.
+fn blocker(one: Missing) -> Option<Blocker> {
+    let reason = Some(format!("its commit {} has not landed", one.commit.get(..10).unwrap_or(&one.commit)));
+    let (path, held) = (one.path.clone(), one.path);
+    Some(Blocker { path, held, session: one.session?, expires: None, reason })
 }

@@ -9,6 +9,9 @@ use crate::model::base::{ItemId, RepoPath, SessionName};
 pub struct Freshness {
     /// Unlanded commits of others that it contains.
     pub has: Vec<String>,
+    /// True: what others have not landed is not granted, whatever the branch has.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub until_landed: bool,
 }
 
 /// See [`crate::model::Op::Unlanded`].

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::base::{ItemId, RepoPath, SessionName, Txn, View, ViewError};
 use crate::model::records::claim::{self, Claim};
+use crate::model::records::{Item, groups, item_index, queue, session};
 
 /// A commit that has the newest version of a path, and is not known to be in the target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +66,43 @@ pub fn missing(
                 item: one.item.clone(),
             });
         }
+    }
+    Ok(found)
+}
+
+/// The commits of finished items that `item` needs and that are not in `has`. The last commit of an item
+/// has the ones before it. For a group or phase, these of all its members.
+///
+/// # Errors
+/// When the state cannot be read.
+pub fn missing_needs(
+    view: &dyn View,
+    item: &Item,
+    session_name: &SessionName,
+    has: &[String],
+) -> Result<Vec<Missing>, ViewError> {
+    let mut needed: Vec<ItemId> = Vec::new();
+    for need in &item.needs {
+        if groups::is_set(need) {
+            needed.extend(groups::members(view, need)?);
+        } else {
+            needed.push(need.clone());
+        }
+    }
+    let mut found = Vec::new();
+    for need in needed {
+        let Some(slot) = item_index::find(view, &need)? else { continue };
+        let (_, meta, _) = queue::placement(view, &slot)?;
+        let Some(commit) = meta.commits.last().filter(|c| !has.contains(c)) else { continue };
+        let Some(by) = meta.by.filter(|by| by != session_name) else { continue };
+        let files = queue::item(view, &slot)?.files;
+        found.push(Missing {
+            path: files.first().cloned().unwrap_or_else(RepoPath::root),
+            commit: commit.clone(),
+            branch: session::get(view, &by)?.and_then(|s| s.branch),
+            session: Some(by),
+            item: Some(need),
+        });
     }
     Ok(found)
 }
