@@ -32,6 +32,7 @@ mod suite {
     mod hook_watch;
     mod house;
     mod identity;
+    mod import_sync;
     mod imports;
     mod input;
     mod joining;

@@ -69,7 +69,8 @@ pub fn add(app: &App, args: &AddArgs) -> CliResult<Answer> {
     let mut spool = Spool::default();
     let new = NewItem { item: item.clone(), queue: Some(queue.clone()), priority };
     spool.push(new).map_err(|e| CliError::failed("io", e.to_string()))?;
-    let import = Import { session: app.place.session_if_any()?, queue: queue.clone(), again: false };
+    let import =
+        Import { session: app.place.session_if_any()?, queue: queue.clone(), again: false, follow: None };
     let outcome = client.import(&import, &mut spool)?;
     let Outcome::Imported { added, unknown_needs, .. } = outcome else {
         return Err(CliError::from_refusal(outcome));

@@ -116,6 +116,7 @@ impl<'a> Collector<'a> {
             self.missing.look(file, &self.places);
         }
         finding.severity = scale::of(finding.tool.as_deref(), finding.rule.as_deref(), finding.severity);
+        self.tool(finding.tool.as_deref().unwrap_or(self.report.format.name()).to_owned());
         let item = finding.into_item(self.report.format.name(), files, &mut self.fingerprints);
         self.emit(item);
     }
@@ -196,6 +197,13 @@ impl<'a> Collector<'a> {
     pub(super) fn finished(&mut self, id: Option<ItemId>) {
         self.skip();
         self.report.finished.extend(id);
+    }
+
+    /// The report is one of this tool, whether it has found something or not.
+    pub(super) fn tool(&mut self, name: String) {
+        if !self.report.tools.contains(&name) {
+            self.report.tools.insert(name);
+        }
     }
 
     /// A result that the file has once more.

@@ -191,6 +191,26 @@ impl Format {
         self.spec().skipped
     }
 
+    /// True for a list of work, in contrast to a report of a tool.
+    pub fn is_list(self) -> bool {
+        use Format::{
+            BacklogMd, Beads, Csv, GithubIssues, Jsonl, Markdown, Org, TaskMaster, Taskwarrior, TodoTxt,
+        };
+        matches!(
+            self,
+            BacklogMd
+                | Beads
+                | Csv
+                | GithubIssues
+                | Jsonl
+                | Markdown
+                | Org
+                | TaskMaster
+                | Taskwarrior
+                | TodoTxt
+        )
+    }
+
     /// True when its fields have names that the user can map (`--map`).
     pub(super) fn has_columns(self) -> bool {
         matches!(self, Format::Csv | Format::Jsonl)

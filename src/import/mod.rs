@@ -49,7 +49,7 @@ mod tracker;
 mod worktree;
 mod xml;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::{self, BufRead, Read};
 use std::path::PathBuf;
 
@@ -139,6 +139,8 @@ pub struct Report {
     pub dropped: u64,
     /// Items that the file has more than once, with the same id and the same content.
     pub duplicates: u64,
+    /// The tools that the report is of; none for a list of work.
+    pub tools: BTreeSet<String>,
     /// Ids of items that are finished where they come from: nobody has to wait for them.
     pub finished: HashSet<ItemId>,
     /// The first file that findings name, when none of the first hundred is in the worktree: the paths may
@@ -169,6 +171,7 @@ impl Report {
             outside: 0,
             dropped: 0,
             duplicates: 0,
+            tools: BTreeSet::new(),
             finished: HashSet::new(),
             astray: None,
             first_outside: None,

@@ -17,7 +17,10 @@ mod ops;
 mod query;
 mod records;
 
-pub use apply::{Intake, apply, apply_import, grant_prefetched, plan_changes, preview_update, project};
+pub use apply::{
+    Intake, Scope, apply, apply_import, follow_report, grant_prefetched, plan_changes, preview_update,
+    project,
+};
 pub(crate) use base::path;
 pub use base::{
     Changes, Context, EventKind, EventWord, Identity, ItemId, Layered, MemView, NameError, PathError,

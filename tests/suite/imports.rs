@@ -202,7 +202,12 @@ fn an_import_that_loses_the_swap_starts_again_on_the_new_state() {
     };
     let batches = vec![vec![item(1), item(2)], vec![item(3), item(1)]];
     let mut moved = Moved { env: &env, to: Some(other), passes: 0, free: Vec::new(), batches, at: 0 };
-    let import = Import { session: Some(name("me")), queue: QueueName::parse("main").unwrap(), again: false };
+    let import = Import {
+        session: Some(name("me")),
+        queue: QueueName::parse("main").unwrap(),
+        again: false,
+        follow: None,
+    };
     let outcome = env.store().import(&import, &mut moved).unwrap();
     assert_eq!(
         outcome,

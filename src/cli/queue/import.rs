@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::import::{
     ColumnMap, Format, ImportError, Options, Partition, Report, Rules, RulesError, Spool, read,
 };
-use crate::model::{Outcome, QueueName, RepoPath};
+use crate::model::{Outcome, QueueName, RepoPath, Scope};
 use crate::store::Import;
 use clap::Args;
 
@@ -76,6 +76,10 @@ pub struct ImportArgs {
     /// Import the good items although there are bad ones
     #[arg(long)]
     skip_bad: bool,
+    /// Make the queue follow this report: cancel what the same tool has reported before and no longer does, and offer
+    /// again what came back; with --queue in this queue, else in all
+    #[arg(long)]
+    sync: bool,
     /// Import nothing if something was not understood
     #[arg(long)]
     strict: bool,
@@ -92,15 +96,19 @@ pub fn import(app: &App, ui: Ui, args: &ImportArgs) -> CliResult<Answer> {
         Some(queue) => queue.clone(),
         None => QueueName::parse(DEFAULT_QUEUE)?,
     };
-    let import = Import { session: app.place.session_if_any()?, queue, again: args.again };
+    let session = app.place.session_if_any()?;
+    let mut import = Import { session, queue, again: args.again || args.sync, follow: None };
     let options = options(app, args)?;
     let mut spool = Spool::default();
     let (mut report, progress) = read_all(app, ui, args, &options, &mut spool)?;
-    if report.bad_total > 0 && !args.skip_bad {
+    if report.bad_total > 0 && (!args.skip_bad || args.sync) {
         return Err(import_answer::bad_input(&args.file, &report));
     }
     if report.notes_total > 0 && args.strict {
         return Err(import_answer::not_understood(&args.file, &report));
+    }
+    if args.sync {
+        import.follow = Some(scope(args, &report)?);
     }
     spool.finish(std::mem::take(&mut report.finished));
     progress.storing();
@@ -112,6 +120,21 @@ pub fn import(app: &App, ui: Ui, args: &ImportArgs) -> CliResult<Answer> {
     let answer = import_answer::answer(added, known + report.duplicates, &unknown_needs, &report);
     let answer = import_answer::astray_note(answer, &report, args.base.as_deref());
     Ok(import_answer::survey_notes(answer, &survey))
+}
+
+/// What a report is about, so that items that it no longer has are known.
+fn scope(args: &ImportArgs, report: &Report) -> CliResult<Scope> {
+    let mut tools = report.tools.clone();
+    if report.read == 0 && args.format.is_none() && tools.is_empty() {
+        let message =
+            format!("{}: it is empty, so it is not known which tool's items to cancel", args.file.display());
+        return Err(CliError::failed("bad-input", message)
+            .hint("nothing was changed; if the tool has found nothing, name its format: --format eslint"));
+    }
+    if tools.is_empty() && !report.format.is_list() {
+        tools.insert(report.format.name().to_owned());
+    }
+    Ok(Scope { queue: args.queue.clone(), untagged: tools.is_empty(), tools })
 }
 
 /// How the file is to be read.

@@ -64,6 +64,15 @@ fn named_json(items: &Named) -> Value {
 pub fn survey_notes(mut answer: Answer, survey: &Survey) -> Answer {
     answer.data["known_done"] = named_json(&survey.done);
     answer.data["differing"] = named_json(&survey.differing);
+    answer.data["cancelled"] = json!(survey.cancelled);
+    answer.data["reopened"] = json!(survey.reopened);
+    if survey.cancelled > 0 {
+        let count = text::count(survey.cancelled as usize, "item");
+        answer = answer.note(format!("{count} cancelled: the report no longer has them"));
+    }
+    if survey.reopened > 0 {
+        answer = answer.note(format!("{} offered again", text::count(survey.reopened as usize, "item")));
+    }
     let known = |items: &Named| {
         let more = if items.count > items.first.len() as u64 { ", …" } else { "" };
         let (count, ids) =

@@ -148,7 +148,12 @@ step!(OneRun, "a run", visit_map, MapAccess, |walk, fields| {
             "tool" | "originalUriBaseIds" | "artifacts" | "invocations" => {
                 walk.meter.limit(ABOUT_MAX);
                 match key.as_str() {
-                    "tool" => walk.run.set_tool(fields.next_value()?),
+                    "tool" => {
+                        walk.run.set_tool(fields.next_value()?);
+                        if let Some(name) = walk.run.tool() {
+                            walk.collector.tool(name.to_owned());
+                        }
+                    }
                     "originalUriBaseIds" => walk.run.set_bases(fields.next_value()?),
                     "artifacts" => walk.run.set_artifacts(fields.next_value()?),
                     _ => walk.run.set_invocations(fields.next_value()?),

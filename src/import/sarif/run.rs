@@ -51,6 +51,11 @@ impl Run {
         self.rules = Some(rules);
     }
 
+    /// The name of the tool, once it is known.
+    pub(super) fn tool(&self) -> Option<&str> {
+        self.rules.as_ref()?.tool.as_deref()
+    }
+
     pub(super) fn set_invocations(&mut self, invocations: Option<Vec<Lenient<Invocation>>>) {
         self.configured = true;
         let all = invocations.unwrap_or_default().into_iter();

@@ -40,6 +40,10 @@ pub struct Survey {
     pub done: Named,
     /// They have an id of their own, and the import says something else under it.
     pub differing: Named,
+    /// Items that the report no longer has and that were cancelled (`--sync`).
+    pub cancelled: u64,
+    /// Items that were cancelled so before and are offered again.
+    pub reopened: u64,
 }
 
 /// A place of an item, and which for the same work it is: the first has the id in the file.

@@ -10,7 +10,7 @@
 //!    the lock, because upkeep would otherwise remove them at once.
 //! 3. Ref moved: the new state, whole. Importing again finds everything known.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
 use std::time::Instant;
 
@@ -21,8 +21,8 @@ use crate::model::event::Event;
 use crate::model::import_survey::Survey;
 use crate::model::reimport::{Again, OwnIds};
 use crate::model::{
-    Changes, Context, Intake, ItemId, NewItem, Op, Outcome, QueueName, SessionName, Txn, ViewError,
-    apply_import, groups, item_index,
+    Changes, Context, Intake, ItemId, NewItem, Op, Outcome, QueueName, Scope, SessionName, Txn, ViewError,
+    apply_import, follow_report, groups, item_index,
 };
 
 use crate::store::arbiter::remote::{LeaseObserver, RemoteError, WriteSession};
@@ -79,6 +79,8 @@ pub struct Import {
     pub queue: QueueName,
     /// What is done is new work, under the ids of [`Again`].
     pub again: bool,
+    /// Cancel what is in this scope and not in the file.
+    pub follow: Option<Scope>,
 }
 
 impl Store {
@@ -186,7 +188,7 @@ impl Store {
             && let Ok(own) = own_ids(batches)
             && let Ok(Some((_, found))) = self.all_known(state, own, import, batches)
         {
-            *survey = found;
+            *survey = Survey { cancelled: survey.cancelled, reopened: survey.reopened, ..found };
         }
         outcome
     }
@@ -235,6 +237,22 @@ impl Store {
                 last = Some(changes);
             }
         }
+        if let Some(scope) = &import.follow {
+            if let Some(changes) = last.take() {
+                let tree = writer.tree(&view, &changes)?;
+                view = GitView::new(&self.objects, tree, Changes::new());
+            }
+            let ids = reported(batches, again.as_ref()).map_err(StoreError::Batches)?;
+            let mut txn = Txn::new(&view);
+            let (cancelled, reopened) = follow_report(&mut txn, scope, &ids, &context)?;
+            (sum.survey.cancelled, sum.survey.reopened) = (cancelled, reopened);
+            if !txn.is_empty() {
+                self.stamp(&mut txn, session.arbiter())?;
+                let event = Event::new(context.now, import.session.as_ref(), crate::model::EventKind::Import);
+                sum.other.push(event.with("cancelled", cancelled).with("reopened", reopened));
+                last = Some(txn.finish().0);
+            }
+        }
         let outcome = sum.outcome();
         let changes = match last {
             Some(changes) => changes,
@@ -257,6 +275,18 @@ fn again(view: &GitView<'_>, batches: &mut dyn Batches) -> Result<Again, StoreEr
     }
     again.settle(view, &mut index)?;
     Ok(again)
+}
+
+/// The ids that the items of a file have here.
+fn reported(batches: &mut dyn Batches, again: Option<&Again>) -> io::Result<HashSet<ItemId>> {
+    let mut ids = HashSet::new();
+    batches.rewind()?;
+    while let Some(items) = batches.next_batch()? {
+        ids.extend(
+            items.iter().map(|new| again.map_or(&new.item.id, |again| again.name(&new.item.id)).clone()),
+        );
+    }
+    Ok(ids)
 }
 
 fn own_ids(batches: &mut dyn Batches) -> io::Result<OwnIds> {
