@@ -47,6 +47,7 @@ pub mod doctor;
 pub mod duration;
 pub mod exec;
 pub mod fresh;
+pub mod gate;
 pub mod git;
 pub mod guard;
 pub mod hook;

@@ -28,6 +28,7 @@ mod suite {
     mod faults;
     mod formats;
     mod fresh;
+    mod gates;
     mod guard;
     mod hook_watch;
     mod house;

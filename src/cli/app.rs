@@ -49,6 +49,11 @@ impl App {
         Ok(client)
     }
 
+    /// Where output goes.
+    pub fn ui(&self) -> Ui {
+        self.ui
+    }
+
     /// Shows notices on stderr.
     pub fn listener(&self) -> Listener {
         let ui = self.ui;

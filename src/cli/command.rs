@@ -4,9 +4,9 @@ use clap::{Parser, Subcommand};
 
 use crate::cli::args::Global;
 use crate::cli::{
-    add, check, claim, claims, demo, doctor, done, drop, edit, fail, generate, git, help, hook, hooks, init,
-    land, launch, log, mcp, next, note, plan, progress, queue, refresh, release, remote, renew, run, server,
-    session, setup, status, submit, sync, tell, trust, uninstall, upkeep, verify,
+    add, check, claim, claims, demo, doctor, done, drop, edit, fail, gate, generate, git, help, hook, hooks,
+    init, land, launch, log, mcp, next, note, plan, progress, queue, refresh, release, remote, renew, run,
+    server, session, setup, status, submit, sync, tell, trust, uninstall, upkeep, verify,
 };
 
 /// Coordinate many coding sessions on one repository
@@ -73,6 +73,10 @@ pub enum Command {
     Remote(remote::RemoteArgs),
     #[command(subcommand)]
     Server(server::ServerCommand),
+    #[command(subcommand)]
+    Gate(gate::GateCommand),
+    #[command(subcommand)]
+    Baseline(gate::BaselineCommand),
     #[command(subcommand)]
     Trust(trust::TrustCommand),
     #[command(subcommand)]

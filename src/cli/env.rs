@@ -29,6 +29,12 @@ pub struct Env {
     pub no_color: bool,
 }
 
+/// A variable, for what depends on it by its own word.
+#[allow(clippy::disallowed_methods, reason = "this is the one place")]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 impl Env {
     /// Reads the environment.
     #[allow(clippy::disallowed_methods, reason = "this is the one place")]

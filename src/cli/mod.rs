@@ -18,6 +18,7 @@ mod error;
 pub mod exit;
 mod fail;
 mod finish;
+mod gate;
 mod generate;
 mod git;
 mod help;
@@ -166,6 +167,8 @@ fn dispatch(cli: Cli, used: &OnceCell<App>) -> CliResult<Answer> {
             Some(words) => server::update(&app::start_dir(&global), &env, words),
             None => hook::run(&app()?, &args),
         },
+        Command::Gate(command) => gate::run(&app()?, &command),
+        Command::Baseline(command) => gate::baseline(&app()?, &command),
         Command::Trust(command) => trust::run(&app()?, &command),
         Command::Remote(args) => remote::run(&app()?, &args),
         Command::Server(command) => server::run(&app::start_dir(&global), &env, &command),

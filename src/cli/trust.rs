@@ -12,6 +12,7 @@ use crate::cli::error::{CliError, CliResult};
 use crate::cli::output::{Answer, FAINT, GOOD, STRONG, Text, WARN, paint};
 use crate::cli::text::count;
 use crate::client::ClientError;
+use crate::client::gates;
 
 /// Say which commands of others may run here
 #[derive(Debug, Subcommand)]
@@ -51,19 +52,26 @@ pub fn run(app: &App, command: &TrustCommand) -> CliResult<Answer> {
     }
 }
 
-/// All commands that this clone may be asked to run.
-fn commands(store: &Store) -> CliResult<Vec<Found>> {
-    Ok(store.read(|view| {
+/// All commands that this clone may be asked to run: of the state, and of the gates of the target branch.
+fn commands(app: &App, store: &Store) -> CliResult<Vec<Found>> {
+    let mut commands = store.read(|view| {
         let mut commands = Commands::default();
         commands.add_state(view)?;
-        Ok(commands.into_list())
-    })?)
+        Ok(commands)
+    })?;
+    // Without a target, or with a coord.toml that is wrong, no gate runs.
+    if let Ok(target) = gates::target(&app.client()?) {
+        for (command, from) in target.gates.commands() {
+            commands.add(&command, || from);
+        }
+    }
+    Ok(commands.into_list())
 }
 
 fn list(app: &App, store: &Store) -> CliResult<Answer> {
     let trust = Trust::new(store.path(), app.place.settings.trust);
     let mut rows = Vec::new();
-    for found in commands(store)? {
+    for found in commands(app, store)? {
         rows.push((allows(&trust, &found.command)?, found));
     }
     // What waits for a decision is read last, and so stands next to the prompt.
@@ -116,7 +124,7 @@ fn allow(app: &App, store: &Store, args: &AllowArgs) -> CliResult<Answer> {
             .hint("to be able to approve commands: git config coord.trust ask")
             .detail("rule", json!("untrusted")));
     }
-    let known = commands(store)?;
+    let known = commands(app, store)?;
     let mut chosen: Vec<&Found> = if args.all { known.iter().collect() } else { Vec::new() };
     for text in &args.hashes {
         chosen.push(named(&known, text)?);

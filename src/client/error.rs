@@ -110,6 +110,9 @@ pub enum ClientError {
         /// What becomes of it.
         fate: Fate,
     },
+    /// Gates could not be asked.
+    #[error(transparent)]
+    Gate(#[from] crate::gate::GateError),
     /// No remote arbitrates.
     #[error("this clone decides by itself; no remote arbitrates")]
     NoRemote,

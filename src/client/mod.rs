@@ -16,6 +16,7 @@ pub mod arbiter;
 pub mod claims;
 mod error;
 mod freshness;
+pub mod gates;
 pub mod items;
 pub mod leases;
 mod notice;

@@ -13,6 +13,7 @@ use crate::model::{ItemId, Op, Outcome, SessionName, queue};
 use crate::process;
 use crate::store::{Store, StoreError};
 
+use super::gates::current_tree;
 use super::{Client, ClientError, ClientResult};
 
 /// How often the lease is looked at while the command runs.
@@ -41,6 +42,8 @@ pub struct Verification {
     pub command: String,
     /// Its exit status; `None` when a signal ended it.
     pub exit: Option<i32>,
+    /// The tree that it saw, with uncommitted changes of tracked files.
+    pub tree: Option<String>,
 }
 
 /// Runs a command at the top of the worktree while the session that acts holds the item, and records
@@ -52,6 +55,7 @@ pub fn verify(client: &Client, item: &ItemId, check: &Check) -> ClientResult<Ver
     let session = client.session()?;
     let record = client.alive(&session)?;
     let lease = record.item_lease(item).and_then(|lease| lease.item.as_ref());
+    let tree = Some(current_tree(client)?.0);
     // For an item that is not held nothing needs to run: the refusal says who has it.
     let (command, exit) = match lease {
         None => (String::new(), None),
@@ -69,14 +73,27 @@ pub fn verify(client: &Client, item: &ItemId, check: &Check) -> ClientResult<Ver
         }
     };
     let ok = exit == Some(0);
-    let verified = Verified { ok, at: crate::clock::now(), command: command.clone(), exit };
+    let verified =
+        Verified { ok, at: crate::clock::now(), command: command.clone(), exit, tree: tree.clone() };
     let op = Op::Verify { session: session.clone(), item: item.clone(), verified, lease: None };
     let outcome = client.submit(&op, None)?;
     client.store.touch_session(&session);
     match outcome {
-        Outcome::Done => Ok(Verification { item: item.clone(), ok, command, exit }),
+        Outcome::Done => Ok(Verification { item: item.clone(), ok, command, exit, tree }),
         other => Err(ClientError::refused(other)),
     }
+}
+
+/// True when the queue of an item that the session holds has a command that verifies.
+///
+/// # Errors
+/// When there is no session, or the state cannot be read.
+pub fn has_command(client: &Client, item: &ItemId) -> ClientResult<bool> {
+    let record = client.alive(&client.session()?)?;
+    let leased = record.item_lease(item).and_then(|lease| lease.item.as_ref());
+    let Some(leased) = leased else { return Ok(true) };
+    let queue = client.store.read(|view| queue::get(view, &leased.slot.queue))?;
+    Ok(queue.is_some_and(|queue| queue.rules.verify_command.is_some()))
 }
 
 fn command_of(client: &Client, name: &crate::model::QueueName) -> ClientResult<String> {

@@ -22,6 +22,7 @@
 
 mod files;
 mod finding;
+mod history;
 mod host_repo;
 mod inspect;
 mod rebuild;

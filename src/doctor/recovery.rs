@@ -22,6 +22,7 @@ use crate::model::{Changes, Txn, header};
 use crate::store::raw::{Commit, Grafts, parse_events};
 use crate::store::{Store, StoreError};
 
+use super::history::{is_history_sound, unbroken};
 use super::inspect::{Inspection, Tip, head_of, short};
 use super::{Finding, rebuild, records};
 
@@ -343,37 +344,6 @@ fn numbers_used(candidates: &[Candidate], lost: &[Event], unknown: bool) -> u64 
     });
     let told = leases.chain(candidates.first().map(|c| c.generation)).max().unwrap_or_default();
     if unknown { told.saturating_add(header::UNKNOWN_NUMBERS) } else { told }
-}
-
-fn is_history_sound(
-    store: &Store,
-    from: &Commit,
-    known: &mut std::collections::HashMap<ObjectId, bool>,
-) -> bool {
-    let mut at = from.parent;
-    while let Some(id) = at {
-        let Ok(commit) = store.sound_commit(id) else { return false };
-        if !store.walk(commit.tree, known).is_empty() {
-            return false;
-        }
-        at = commit.parent;
-    }
-    true
-}
-
-/// A state and those before it, up to the first that cannot be read. The last one has a head.
-fn unbroken(store: &Store, tip: ObjectId) -> Vec<ObjectId> {
-    let (mut ids, mut headed) = (Vec::new(), 0);
-    let mut at = Some(tip);
-    while let Some((id, commit)) = at.and_then(|id| Some((id, store.sound_commit(id).ok()?))) {
-        ids.push(id);
-        if head_of(store, &commit).is_some() {
-            headed = ids.len();
-        }
-        at = commit.parent;
-    }
-    ids.truncate(headed);
-    ids
 }
 
 /// The events of a state and those before it that are not in its log yet, oldest first. Where a

@@ -22,6 +22,9 @@ pub use guardian::Guardian;
 pub use stop::{SAME, Stop};
 pub use supervise::{CommandSpec, End, GRACE, supervise};
 
+/// Folder, in the common git folder, of the worktrees in which commands run.
+pub const POOL_DIR: &str = "coord-pool";
+
 /// A command could not be started or watched.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecError {

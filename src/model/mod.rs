@@ -29,7 +29,7 @@ pub use base::{
 };
 pub use ops::{
     Op, Outcome, choice, condition, filter, import_survey, op, outcome, plan as plan_op, reimport,
-    unlanded as unlanded_op, update,
+    unlanded as unlanded_op, update, verdict as verdict_op,
 };
 pub use query::{item_json, metrics, split, why};
 pub use records::conflict::{blockers_of, expiry};
@@ -38,4 +38,5 @@ pub(crate) use records::severity;
 pub use records::{
     Item, ItemState, NewItem, area, claim, clone, cooldown, counters, dependencies, groups, header,
     item_index, landing, need_syntax, plan, prefetch, queue, rules, segment, session, shard, unlanded,
+    verdict,
 };

@@ -11,7 +11,9 @@ use crate::model::SessionName;
 use crate::store::{Store, StoreOptions};
 
 use super::slot_worktree::{ASIDE, look};
-use super::slots::{BRANCHES, POOL_DIR};
+use crate::exec::POOL_DIR;
+
+use super::slots::BRANCHES;
 use super::worktree_setup::is_half_made;
 use super::{pristine, submodules};
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Map, json};
 
+use crate::git::Git;
 use crate::model::op::Finish;
 use crate::model::session::Verified;
 use crate::model::{ItemState, Op, Outcome, RuleId, queue};
@@ -148,6 +149,12 @@ impl Attempt<'_> {
         })
     }
 
+    /// The tree that is checked out, after the commit.
+    fn tree(&self) -> Result<Option<String>, RunnerError> {
+        let root = &self.hold.desk.slot.root;
+        Ok(Git::new(root).args(["rev-parse", "--verify", "-q", "HEAD^{tree}"]).optional()?)
+    }
+
     fn submit_finish(&self, how: &Finish) -> Result<Outcome, RunnerError> {
         let (session, items) = (self.hold.desk.slot.session.clone(), vec![self.hold.taken.item.id.clone()]);
         self.hold.submit_held(&Op::Finish {
@@ -194,7 +201,7 @@ impl Attempt<'_> {
             End::Lost(why) => return Ok(Judged::Lost(why)),
         };
         let ok = exit == Some(0);
-        let verified = Verified { ok, at: crate::clock::now(), command, exit };
+        let verified = Verified { ok, at: crate::clock::now(), command, exit, tree: self.tree()? };
         let (session, item) = (self.hold.desk.slot.session.clone(), self.hold.taken.item.id.clone());
         match self.hold.submit_held(&Op::Verify {
             session,

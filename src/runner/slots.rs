@@ -11,6 +11,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::binding::Binding;
+use crate::exec::POOL_DIR;
 use crate::git::{GitEnv, HostRepo};
 use crate::model::op::StartSession;
 use crate::model::session::{self, Session, SessionState};
@@ -22,9 +23,6 @@ use super::slot_worktree::SlotWorktree;
 use super::supervised_git::{KeepAlive, SupervisedGit};
 use super::worktree_setup::{self, elsewhere};
 use super::{RunnerError, SlotReport};
-
-/// Folder of the pool in the shared git folder.
-pub const POOL_DIR: &str = "coord-pool";
 
 /// What the names of the pool's branches begin with; the session's name follows. The second where the
 /// repository has a branch `coord`: git cannot have branches below it then.

@@ -164,7 +164,8 @@ pub fn commands_of(op: &Op) -> Vec<&str> {
         | Op::Note { .. }
         | Op::Tell { .. }
         | Op::Landing(_)
-        | Op::Unlanded(_) => Vec::new(),
+        | Op::Unlanded(_)
+        | Op::Gate(_) => Vec::new(),
         Op::Plan(PlanOp::Apply(words)) => {
             words.plan.commands().into_iter().map(|(command, _)| command).collect()
         }

@@ -86,6 +86,7 @@ fn a_lease_that_is_renewed_along_the_way_is_swept_in_time() {
         at: Timestamp::from_second(NOON - HOUR).unwrap(),
         command: "make".into(),
         exit: Some(0),
+        tree: None,
     };
     let item = ItemId::parse("i").unwrap();
     for op in [take("i"), Op::Verify { session: name("ada"), item, verified, lease: None }] {

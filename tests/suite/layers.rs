@@ -28,11 +28,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("guard", &["git", "model", "store"]),
     ("import", &["duration", "model", "store"]),
     ("exec", &["git", "process"]),
+    ("gate", &["clock", "exec", "git", "model", "plan", "store", "trust"]),
     (
         "client",
         &[
-            "binding", "clock", "fresh", "git", "hook", "model", "notes", "process", "settings", "store",
-            "trust",
+            "binding", "clock", "exec", "fresh", "gate", "git", "hook", "model", "notes", "process",
+            "settings", "store", "trust",
         ],
     ),
     (
@@ -61,6 +62,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "duration",
             "exec",
             "fresh",
+            "gate",
             "git",
             "guard",
             "hook",

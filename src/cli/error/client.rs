@@ -24,6 +24,7 @@ impl From<ClientError> for CliError {
             ClientError::Name(e) => e.into(),
             ClientError::Path(e) => e.into(),
             ClientError::Worktree(e) => e.into(),
+            ClientError::Gate(e) => e.into(),
             ClientError::Refused(outcome) => CliError::from_refusal(*outcome),
             ClientError::Fresh(_) => CliError::failed("git", message()),
             ClientError::Area(_) => CliError::usage(message()),

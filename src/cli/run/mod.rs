@@ -178,7 +178,7 @@ fn carry_out(app: &App, ui: Ui, spec: RunSpec) -> CliResult<Answer> {
 /// Listens for Ctrl-C and its like. The first asks for an end, the second for one at once; the
 /// third does not wait for anything: the guardian kills the commands, the leases run out. What one
 /// keypress sends by several ways counts once.
-fn listen() -> CliResult<Arc<Stop>> {
+pub(super) fn listen() -> CliResult<Arc<Stop>> {
     let stop = Arc::new(Stop::default());
     let set = Arc::clone(&stop);
     ctrlc::set_handler(move || {

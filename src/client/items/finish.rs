@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::client::gates::current_tree;
 use crate::client::{Client, ClientError, ClientResult};
 use crate::model::op::Finish;
 use crate::model::why::{self, HeldUp};
-use crate::model::{ItemId, ItemState, Op, Outcome};
+use crate::model::{ItemId, ItemState, Op, Outcome, RuleId, SessionName, queue, session};
 
 /// Items that were finished or given back.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -52,6 +53,9 @@ impl From<HeldUp> for HeldUpInfo {
 /// [`ClientError::Refused`] when it does not hold one of them any longer, or a rule of the queue says no.
 pub fn finish(client: &Client, items: &[ItemId], how: Finish) -> ClientResult<Finished> {
     let session = client.session()?;
+    if how == Finish::Done {
+        require_verified_tree(client, &session, items)?;
+    }
     let op = Op::Finish { session: session.clone(), items: items.to_vec(), how, lease: None };
     let outcome = client.submit(&op, None)?;
     client.store.touch_session(&session);
@@ -67,4 +71,30 @@ pub fn finish(client: &Client, items: &[ItemId], how: Finish) -> ClientResult<Fi
     }
     let items = items.into_iter().map(|(id, state)| FinishedItem { id, state }).collect();
     Ok(Finished { items, unblocked, held_up })
+}
+
+/// Refuses what was verified for another tree than is here now. Where the queue asks for no verification,
+/// or there was none, the operation itself decides.
+fn require_verified_tree(client: &Client, name: &SessionName, items: &[ItemId]) -> ClientResult<()> {
+    let Some(record) = client.store.read(|view| session::get(view, name))? else { return Ok(()) };
+    let mut current = None;
+    for item in items {
+        let Some(leased) = record.item_lease(item).and_then(|lease| lease.item.as_ref()) else { continue };
+        let Some(verified) = leased.verified.as_ref().filter(|verified| verified.ok) else { continue };
+        let queue = client.store.read(|view| queue::get(view, &leased.slot.queue))?;
+        if queue.is_none_or(|queue| !queue.rules.verify) {
+            continue;
+        }
+        if current.is_none() {
+            current = Some(current_tree(client)?.0);
+        }
+        if verified.tree != current {
+            return Err(ClientError::refused(Outcome::Refused {
+                rule: RuleId::VerificationStale,
+                message: format!("{item}: what was verified is not what is here now"),
+                hint: format!("verify it again: git coord verify {item}"),
+            }));
+        }
+    }
+    Ok(())
 }

@@ -25,7 +25,8 @@ fn wrong(view: &dyn View) -> Vec<(String, &'static str)> {
     wrong
 }
 
-fn fault(folder: &str, name: &str, is_tree: bool) -> Option<&'static str> {
+/// Why an entry of a folder is the name of nothing, if it is.
+pub(super) fn fault(folder: &str, name: &str, is_tree: bool) -> Option<&'static str> {
     let odd = name.is_empty()
         || matches!(name, "." | "..")
         || name.eq_ignore_ascii_case(".git")

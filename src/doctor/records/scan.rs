@@ -14,7 +14,7 @@ use crate::model::session::Session;
 use crate::model::view::Entry;
 use crate::model::{ItemId, ItemState, QueueName, SessionName, Txn, View, groups};
 
-use super::DAMAGED;
+use super::{DAMAGED, names};
 
 /// An item with needs.
 #[derive(Debug)]
@@ -132,6 +132,10 @@ impl Scan {
 
     fn take_sessions(&mut self, view: &dyn View) {
         for entry in self.list(view, "sessions") {
+            // Named as what it is: the name of nothing.
+            if names::fault("sessions", &entry.name, entry.is_tree).is_some() {
+                continue;
+            }
             let key = format!("sessions/{}", entry.name);
             match self.json::<Session>(view, &key) {
                 Some(Some(session)) if crate::model::session::key(&session.name) == key => {

@@ -49,6 +49,13 @@ fn path(text: &str) -> RepoPath {
 }
 
 #[test]
+fn names_that_no_record_has_are_removed() {
+    broken("odd queue", &["record-name"], |w| w.set("queues/q q/queue.json", Some(b"x")));
+    broken("odd session", &["record-name"], |w| w.set("sessions/a b.json", Some(b"{}")));
+    broken("git's own", &["record-name"], |w| w.set("clones/.GIT/x", Some(b"x")));
+}
+
+#[test]
 fn counters_follow_the_contents() {
     broken("counts", &["counters"], |w| w.edit(QUEUE, |q| q["counts"]["done"] = json!(7)));
     broken("queue record gone", &["queue-record"], |w| w.set(QUEUE, None));

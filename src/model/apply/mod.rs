@@ -32,6 +32,7 @@ mod session;
 mod settings;
 mod unlanded;
 mod update;
+mod verdict;
 
 use jiff::Timestamp;
 
@@ -194,5 +195,6 @@ fn dispatch(txn: &mut Txn<'_>, op: &Op, context: &Context) -> Ruling {
         Op::Landing(step) => landing::landing(txn, step, context),
         Op::Unlanded(op) => unlanded::unlanded(txn, op, happened(context), context),
         Op::Plan(op) => Ok(plan::plan(txn, op, context)?),
+        Op::Gate(op) => verdict::gate(txn, op, context),
     }
 }

@@ -22,6 +22,12 @@ words! {
         Done = "done",
         /// Items were given back untouched.
         Drop = "drop",
+        /// A test of a gate may fail until a day.
+        Allow = "allow",
+        /// A baseline was recorded.
+        Baseline = "baseline",
+        /// A gate ran.
+        Gate = "gate",
         /// Leases ran out.
         Expired = "expired",
         /// An attempt failed.

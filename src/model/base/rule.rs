@@ -21,6 +21,8 @@ words! {
         GateBroken = "gate-broken",
         /// A gate failed.
         GateFailed = "gate-failed",
+        /// What cannot be the name of a gate.
+        GateName = "gate-name",
         /// Something could not land.
         HandedBack = "handed-back",
         /// A path is held with an item.

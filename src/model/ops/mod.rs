@@ -10,6 +10,7 @@ pub mod plan;
 pub mod reimport;
 pub mod unlanded;
 pub mod update;
+pub mod verdict;
 
 pub use op::Op;
 pub use outcome::Outcome;

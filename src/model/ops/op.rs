@@ -13,6 +13,7 @@ use crate::model::ops::filter::Filter;
 use crate::model::ops::plan::PlanOp;
 use crate::model::ops::unlanded::{Freshness, UnlandedOp};
 use crate::model::ops::update::Update;
+use crate::model::ops::verdict::GateOp;
 use crate::model::records::NewItem;
 use crate::model::records::claim::Mode;
 use crate::model::records::landing::{Checkpoint, HandedBack, Intent};
@@ -145,6 +146,8 @@ pub enum Op {
         /// What.
         text: String,
     },
+    /// What gates came to, and what they are compared with.
+    Gate(GateOp),
 }
 
 impl Op {
@@ -164,6 +167,7 @@ impl Op {
             Op::Plan(op) => op.session(),
             Op::Unlanded(op) => op.session(),
             Op::Note { session, .. } | Op::Tell { from: session, .. } => session.as_ref(),
+            Op::Gate(op) => op.session(),
             Op::EndSession { .. } | Op::Sweep | Op::SetQueue { .. } | Op::Landing(_) => None,
         }
     }
@@ -172,7 +176,9 @@ impl Op {
     /// it holds, give it back, and record what has happened.
     pub fn is_deferrable(&self) -> bool {
         match self {
-            Op::Finish { .. } | Op::Release { .. } | Op::Record { .. } | Op::Unlanded(_) => true,
+            Op::Finish { .. } | Op::Release { .. } | Op::Record { .. } | Op::Unlanded(_) | Op::Gate(_) => {
+                true
+            }
             Op::StartSession(_)
             | Op::Assign(_)
             | Op::Split { .. }
@@ -216,7 +222,8 @@ impl Op {
             | Op::Update(_)
             | Op::Landing(_)
             | Op::Plan(_)
-            | Op::Unlanded(_) => false,
+            | Op::Unlanded(_)
+            | Op::Gate(_) => false,
         }
     }
 
@@ -244,7 +251,8 @@ impl Op {
             | Op::Update(_)
             | Op::Landing(_)
             | Op::Plan(_)
-            | Op::Unlanded(_) => None,
+            | Op::Unlanded(_)
+            | Op::Gate(_) => None,
         }
     }
 }

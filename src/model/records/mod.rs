@@ -24,5 +24,6 @@ pub mod session;
 pub mod severity;
 pub mod shard;
 pub mod unlanded;
+pub mod verdict;
 
 pub use item::{Item, ItemState, NewItem};

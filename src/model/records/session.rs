@@ -95,6 +95,9 @@ pub struct Verified {
     /// Its exit status; `None` when a signal ended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<i32>,
+    /// The tree that it saw; absent where that was not noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree: Option<String>,
 }
 
 impl Lease {
