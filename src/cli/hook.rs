@@ -19,7 +19,6 @@ use crate::hook::{self, Hook, git_call};
 use crate::model::claim::Mode;
 use crate::model::op::ClaimPaths;
 use crate::model::session::Session;
-use crate::model::unlanded;
 use crate::model::unlanded_op::{Committed, UnlandedOp};
 use crate::model::{ItemId, Op, RepoPath, SessionName};
 use crate::notes::{self, NoteError};
@@ -290,7 +289,7 @@ fn record_commit(app: &App, client: &Client) -> CliResult<Answer> {
     let landed = head.branch.is_some() && head.branch == target;
     let made = if landed { None } else { changes::last(&app.place.repo)? };
     let paths = made.map(|made| made.paths).unwrap_or_default();
-    let contained = contained(app, client, &session.name, &commit, &paths)?;
+    let contained = client.contained(&session.name, &commit, &paths)?;
     let op = Op::Unlanded(UnlandedOp::Committed(Committed {
         session: session.name.clone(),
         branch: head.branch.clone(),
@@ -312,31 +311,6 @@ fn record_commit(app: &App, client: &Client) -> CliResult<Answer> {
     }
     write_note(app, &session.name, &commit, &note)?;
     Ok(Answer::default())
-}
-
-/// Unlanded commits of other sessions, to the paths of a commit, that it builds on.
-fn contained(
-    app: &App,
-    client: &Client,
-    name: &SessionName,
-    commit: &str,
-    paths: &[RepoPath],
-) -> CliResult<Vec<String>> {
-    let others = client.store.read(|view| {
-        let mut found = Vec::new();
-        for path in paths {
-            found.extend(unlanded::missing(view, path, name, &[])?.into_iter().map(|m| m.commit));
-        }
-        Ok(found)
-    })?;
-    let mut contained: Vec<String> = Vec::new();
-    for other in others {
-        let git = app.place.repo.git().args(["merge-base", "--is-ancestor", &other, commit]);
-        if !contained.contains(&other) && git.output()?.status == Some(0) {
-            contained.push(other);
-        }
-    }
-    Ok(contained)
 }
 
 /// Adds a line to the session's note on a commit.

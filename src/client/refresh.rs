@@ -51,6 +51,19 @@ impl Client {
         Branch { repo: &self.place.repo, store: &self.store, settings: &self.place.settings, session }
     }
 
+    /// Unlanded commits of other sessions, to these paths, that a commit of the session builds on.
+    ///
+    /// # Errors
+    /// From git and the store.
+    pub fn contained(
+        &self,
+        session: &SessionName,
+        commit: &str,
+        paths: &[RepoPath],
+    ) -> ClientResult<Vec<String>> {
+        Ok(self.branch(session).contained(commit, paths)?)
+    }
+
     /// Carries out an operation that grants paths, with the newest versions of them in the branch.
     ///
     /// # Errors

@@ -196,6 +196,27 @@ impl Branch<'_> {
         self.lacking(&[RepoPath::root()], &[])
     }
 
+    /// Unlanded commits of other sessions, to these paths, that a commit of the branch builds on.
+    ///
+    /// # Errors
+    /// From git and the store.
+    pub fn contained(&self, commit: &str, paths: &[RepoPath]) -> Result<Vec<String>, FreshError> {
+        let others = self.store.read(|view| {
+            let mut found = BTreeSet::new();
+            for path in paths {
+                found.extend(unlanded::missing(view, path, self.session, &[])?.into_iter().map(|m| m.commit));
+            }
+            Ok(found)
+        })?;
+        let mut contained = Vec::new();
+        for other in others {
+            if known::is_ancestor(self, &other, commit)? {
+                contained.push(other);
+            }
+        }
+        Ok(contained)
+    }
+
     /// Merges what is missing into the branch. `None`: it cannot be done here, and nothing was changed.
     ///
     /// # Errors
