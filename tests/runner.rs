@@ -81,6 +81,7 @@ mod suite {
     mod status;
     mod storm;
     mod terminal;
+    mod traps;
     mod trust;
     mod untouched;
     mod updates;

@@ -68,6 +68,7 @@ impl App {
 
 fn narrate(ui: Ui, notice: &Notice) {
     match notice {
+        Notice::Waiting(what) => ui.narrate(format!("git coord: waiting for {what}")),
         Notice::Deferred => ui.narrate("git coord: queued here; git coord sync sends it"),
         Notice::HooksRepaired(which) => {
             ui.narrate(Text::block(&format!("git coord: hooks were installed again: {which}")));

@@ -15,7 +15,7 @@ use crate::store::remote::read_from;
 use crate::cli::app::App;
 use crate::cli::error::{CliError, CliResult, holders_json};
 use crate::cli::output::{Answer, GOOD, paint};
-use crate::cli::text;
+use crate::cli::text::{self, shell_word};
 
 /// Most lines of a list in a message; nobody reads the rest.
 const SHOWN: usize = 12;
@@ -60,7 +60,19 @@ pub fn check(app: &App, args: &CheckArgs) -> CliResult<Answer> {
         return Err(refusal(&verdict, NOT_CLAIMED));
     }
     let text = format!("{} {}", paint(GOOD, "fine:"), text::count(verdict.checked, "path"));
-    Ok(Answer::new(json!({ "checked": verdict.checked }), text))
+    if !args.paths.is_empty() {
+        return Ok(Answer::new(json!({ "checked": verdict.checked }), text));
+    }
+    // What is not staged is not in the commit, and so was not checked.
+    let unstaged = changes::unstaged(&app.place.repo, &[])?;
+    let answer = Answer::new(json!({ "checked": verdict.checked, "unstaged": unstaged }), text);
+    Ok(match unstaged.len() {
+        0 => answer,
+        n => answer.note(format!(
+            "{} not staged, and not checked: git add them first, or: git coord check PATH",
+            text::count(n, "changed file")
+        )),
+    })
 }
 
 fn check_range(app: &App, range: &str, from: Option<&str>) -> CliResult<Answer> {
@@ -100,12 +112,6 @@ fn list(paths: &[RepoPath]) -> String {
         words.push("…".into());
     }
     words.join(" ")
-}
-
-/// A path as one would type it in a shell.
-fn shell_word(text: &str) -> String {
-    let quoted = shlex::try_quote(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned);
-    if quoted.starts_with('-') { format!("./{quoted}") } else { quoted }
 }
 
 /// How the paths of a change stand to a session that has not claimed them.

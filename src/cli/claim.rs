@@ -38,7 +38,7 @@ pub struct ClaimArgs {
 /// Runs `claim`.
 pub fn claim(app: &App, args: &ClaimArgs) -> CliResult<Answer> {
     let request = ClaimRequest {
-        paths: app.place.paths(&args.paths)?,
+        paths: args.paths.clone(),
         mode: if args.shared { Mode::Shared } else { Mode::Exclusive },
         ttl: args.ttl.ttl,
         wait: args.wait,
@@ -48,6 +48,12 @@ pub fn claim(app: &App, args: &ClaimArgs) -> CliResult<Answer> {
     let mut lines: Vec<String> = claimed.refreshed.iter().flat_map(|r| refresh::lines(r, false)).collect();
     lines.extend(claimed.claims.iter().map(line));
     let mut answer = Answer::of(&claimed, lines);
+    for path in &claimed.absent {
+        answer = answer.note(format!("{path} does not exist yet"));
+    }
+    for path in &claimed.from_top {
+        answer = answer.note(format!("{path} was taken from the top of the repository"));
+    }
     if let Some(note) = refresh::lacking(&claimed.lacking) {
         answer = answer.note(note);
     }

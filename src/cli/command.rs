@@ -4,9 +4,9 @@ use clap::{Parser, Subcommand};
 
 use crate::cli::args::Global;
 use crate::cli::{
-    add, check, claim, claims, demo, doctor, done, drop, edit, fail, gate, generate, git, help, hook, hooks,
-    init, land, launch, log, mcp, next, note, plan, progress, queue, refresh, release, remote, renew, run,
-    server, session, setup, status, submit, sync, tell, trust, uninstall, upkeep, verify,
+    add, check, claim, claims, config, demo, doctor, done, drop, edit, fail, gate, generate, git, help, hook,
+    hooks, init, land, launch, log, mcp, next, note, plan, progress, prompt, queue, refresh, release, remote,
+    renew, run, server, session, setup, status, submit, sync, tell, trust, uninstall, upkeep, verify,
 };
 
 /// Coordinate many coding sessions on one repository
@@ -69,6 +69,8 @@ pub enum Command {
     Tell(tell::TellArgs),
     Status(status::StatusArgs),
     Log(log::LogArgs),
+    Config(config::ConfigArgs),
+    Prompt(prompt::PromptArgs),
     Sync(sync::SyncArgs),
     Remote(remote::RemoteArgs),
     #[command(subcommand)]

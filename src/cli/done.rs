@@ -16,9 +16,12 @@ pub struct DoneArgs {
     /// Items that this session holds
     #[arg(required = true, value_name = "ITEM")]
     items: Vec<ItemId>,
+    /// Although their files have changes that are not committed
+    #[arg(long)]
+    anyway: bool,
 }
 
 /// Runs `done`.
 pub fn done(app: &App, args: &DoneArgs) -> CliResult<Answer> {
-    finish(app, &args.items, Finish::Done)
+    finish(app, &args.items, Finish::Done, args.anyway)
 }

@@ -20,5 +20,5 @@ pub struct DropArgs {
 
 /// Runs `drop`.
 pub fn drop_items(app: &App, args: &DropArgs) -> CliResult<Answer> {
-    finish(app, &args.items, Finish::Drop)
+    finish(app, &args.items, Finish::Drop, false)
 }

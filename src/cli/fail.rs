@@ -26,5 +26,5 @@ pub struct FailArgs {
 
 /// Runs `fail`.
 pub fn fail(app: &App, args: &FailArgs) -> CliResult<Answer> {
-    finish(app, &args.items, Finish::Fail { reason: args.reason.clone(), last: args.last })
+    finish(app, &args.items, Finish::Fail { reason: args.reason.clone(), last: args.last }, false)
 }

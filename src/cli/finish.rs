@@ -10,8 +10,8 @@ use crate::model::ItemId;
 use crate::model::op::Finish;
 
 /// Finishes items of this session.
-pub fn finish(app: &App, ids: &[ItemId], how: Finish) -> CliResult<Answer> {
-    let finished = items::finish(&app.client()?, ids, how)?;
+pub fn finish(app: &App, ids: &[ItemId], how: Finish, anyway: bool) -> CliResult<Answer> {
+    let finished = items::finish(&app.client()?, ids, how, anyway)?;
     let line =
         |item: &items::FinishedItem| format!("{} {}", paint(state_style(item.state), item.state), item.id);
     let lines: Vec<String> = finished.items.iter().map(line).collect();

@@ -22,7 +22,8 @@ pub fn held_up_text(held: &HeldUpInfo) -> String {
         names.push("…");
     }
     let all = if held.total > held.direct.len() {
-        format!("; with what waits for these, {}", text::count(held.total, "item"))
+        let more = if held.at_least { "at least " } else { "" };
+        format!("; with what waits for these, {more}{}", text::count(held.total, "item"))
     } else {
         String::new()
     };

@@ -8,6 +8,7 @@ mod check;
 mod claim;
 mod claims;
 mod command;
+mod config;
 mod demo;
 mod doctor;
 mod done;
@@ -39,6 +40,7 @@ mod plan;
 mod progress;
 mod progress_bar;
 mod progress_lines;
+mod prompt;
 mod queue;
 mod refresh;
 mod release;
@@ -58,14 +60,13 @@ mod text;
 mod trust;
 mod uninstall;
 mod upkeep;
+mod usage;
 mod verify;
 
 use std::cell::OnceCell;
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 
 use app::App;
@@ -80,7 +81,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     let words: Vec<OsString> = words.into_iter().collect();
     let cli = match Cli::try_parse_from(&words) {
         Ok(cli) => cli,
-        Err(e) => return usage(&words, &e),
+        Err(e) => return usage::report(&words, &e, &Cli::command()).into(),
     };
     if let Command::Hook(args) = &cli.command
         && let Some(words) = args.of_agent()
@@ -93,7 +94,12 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     let ui = cli.global.ui();
     let reads_mail = !matches!(
         cli.command,
-        Command::Hook(_) | Command::Upkeep(_) | Command::Sync(_) | Command::Run(_) | Command::Work(_)
+        Command::Hook(_)
+            | Command::Upkeep(_)
+            | Command::Sync(_)
+            | Command::Run(_)
+            | Command::Work(_)
+            | Command::Prompt(_)
     );
     let used = OnceCell::new();
     match dispatch(cli, &used) {
@@ -101,8 +107,15 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
             if let Some(app) = used.get().filter(|_| reads_mail) {
                 answer.mail = mail::take(app);
             }
-            ui.answer(&answer);
-            ExitCode::SUCCESS
+            match ui.answer(answer) {
+                Ok(()) => ExitStatus::Done.into(),
+                Err(e) => {
+                    let error = CliError::failed("io", format!("the answer cannot be written: {e}"));
+                    // Standard output is what failed.
+                    Ui { json: false, ..ui }.error(&error.hint(error::io_hint(&e)));
+                    ExitStatus::Failed.into()
+                }
+            }
         }
         Err(error) => {
             ui.error(&error);
@@ -160,6 +173,8 @@ fn dispatch(cli: Cli, used: &OnceCell<App>) -> CliResult<Answer> {
         Command::Setup(args) => setup::setup(&global, &args),
         Command::Progress(args) => progress::progress(&app()?, &args),
         Command::Status(args) => status::status(&app()?, &args, global.ui()),
+        Command::Config(_) => config::config(&app()?),
+        Command::Prompt(_) => prompt::prompt(app()),
         Command::Log(args) => log::log(&app()?, &args, global.session.as_deref()),
         Command::Sync(_) => sync::sync(&app()?),
         Command::Hooks(command) => hooks::run(&app()?, &command),
@@ -182,30 +197,4 @@ fn dispatch(cli: Cli, used: &OnceCell<App>) -> CliResult<Answer> {
         Command::Completions(args) => generate::completions(&args, &Cli::command()),
         Command::Generate(args) => generate::generate(&args, &Cli::command()),
     }
-}
-
-/// Help and version go out as they are; a mistake in the words is an error like any other.
-fn usage(words: &[OsString], error: &clap::Error) -> ExitCode {
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        let _ = help::short(words, &Cli::command()).as_ref().unwrap_or(error).print();
-        return ExitCode::SUCCESS;
-    }
-    let json = words.iter().take_while(|w| *w != "--").any(|w| w == "--json");
-    let hint = format!("see: {}", help::place(words, &Cli::command()));
-    if json {
-        let message = error.to_string();
-        let line = message.lines().next().unwrap_or_default();
-        let line = line.strip_prefix("error: ").unwrap_or(line);
-        Ui { json, quiet: true }.error(&CliError::usage(line).hint(hint));
-    } else {
-        // Its last line names `--help`, with which git looks for a man page.
-        let text = error.render().ansi().to_string();
-        let kept = text.lines().filter(|line| !line.starts_with("For more information"));
-        let told: Vec<&str> = kept.collect();
-        // Who has named no command is shown all of them, and needs no hint.
-        let all = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
-        let hint = if all { String::new() } else { format!("\n\n{hint}") };
-        let _ = writeln!(anstream::stderr().lock(), "{}{hint}", told.join("\n").trim_end());
-    }
-    ExitStatus::Usage.into()
 }

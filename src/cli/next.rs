@@ -5,13 +5,14 @@ use clap::Args;
 use crate::cli::app::App;
 use crate::cli::args::Ttl;
 use crate::cli::error::CliResult;
-use crate::cli::output::{Answer, FAINT, STRONG, paint};
+use crate::cli::output::{Answer, FAINT, STRONG, Undo, paint};
 use crate::cli::queue::row::files;
 use crate::cli::refresh;
 use crate::cli::table::Line;
 use crate::cli::text;
 use crate::client::items::{self, NextRequest, PassedItem, PassedReason};
 use crate::model::choice::ChosenBecause;
+use crate::model::op::Finish;
 use crate::model::outcome::Taken;
 use crate::model::{ItemId, QueueName};
 
@@ -64,12 +65,19 @@ pub fn next(app: &App, args: &NextArgs) -> CliResult<Answer> {
         wait: args.wait,
         explain: args.explain,
     };
-    let found = items::next(&app.client()?, &request)?;
+    let client = app.client()?;
+    let found = items::next(&client, &request)?;
     let mut lines: Vec<String> = found.refreshed.iter().flat_map(|r| refresh::lines(r, false)).collect();
     let items: Vec<String> = found.taken.iter().flat_map(|taken| item_lines(taken, args.explain)).collect();
     lines.extend(items);
     lines.extend(found.passed.iter().flatten().map(passed_line));
     let mut answer = Answer::of(&found, lines);
+    let taken: Vec<ItemId> = found.taken.iter().map(|taken| taken.item.id.clone()).collect();
+    if !taken.is_empty() {
+        // An item of which nobody reads would be held until its lease expires.
+        let back = move || drop(items::finish(&client, &taken, Finish::Drop, false));
+        answer.undo = Some(Undo::new(back));
+    }
     if let Some(note) = refresh::lacking(&found.lacking) {
         answer = answer.note(note);
     }

@@ -43,6 +43,24 @@ pub struct Answer {
     pub mail: Vec<Mail>,
     /// Instead of the others: a file of JSON lines, too many for memory.
     pub lines: Option<File>,
+    /// What to take back when nobody can read the answer.
+    pub undo: Option<Undo>,
+}
+
+/// Takes back what a command has done.
+pub struct Undo(Box<dyn FnOnce()>);
+
+impl Undo {
+    /// Calls `back` when the answer cannot be written.
+    pub fn new(back: impl FnOnce() + 'static) -> Self {
+        Undo(Box::new(back))
+    }
+}
+
+impl std::fmt::Debug for Undo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Undo")
+    }
 }
 
 impl Answer {
@@ -65,22 +83,36 @@ impl Answer {
 }
 
 impl Ui {
-    /// Prints an answer. A reader that has gone away is no error: `git coord log | head`.
-    pub fn answer(self, answer: &Answer) {
+    /// Prints an answer. What a command has handed out is taken back when nobody can read of it.
+    ///
+    /// # Errors
+    /// When it cannot be written. A reader that has gone away is not an error: `git coord log | head`.
+    pub fn answer(self, answer: Answer) -> io::Result<()> {
+        let written = self.write_answer(&answer);
+        if let (Err(_), Some(Undo(back))) = (&written, answer.undo) {
+            back();
+        }
+        match written {
+            Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(e),
+            _ => Ok(()),
+        }
+    }
+
+    fn write_answer(self, answer: &Answer) -> io::Result<()> {
         if let Some(lines) = &answer.lines {
-            let _ = self.json_lines(lines);
-            return;
+            return self.json_lines(lines);
         }
         if self.json {
             let mut document = json!({ "schema": 1, "ok": true, "data": answer.data });
             if !answer.mail.is_empty() {
                 document["messages"] = answer.mail.iter().map(|mail| mail.json.clone()).collect();
             }
-            self.json_document(&document);
-            return;
+            return json_document(&document);
         }
         if !answer.text.is_empty() {
-            let _ = writeln!(anstream::stdout().lock(), "{}", answer.text);
+            let mut out = anstream::stdout().lock();
+            writeln!(out, "{}", answer.text)?;
+            out.flush()?;
         }
         for note in &answer.notes {
             self.narrate(note.clone());
@@ -88,6 +120,7 @@ impl Ui {
         for mail in &answer.mail {
             self.narrate(mail.line.clone());
         }
+        Ok(())
     }
 
     /// Prints to stderr, unless asked to be quiet.
@@ -105,8 +138,10 @@ impl Ui {
                 body["hint"] = json!(hint);
             }
             body["details"] = Value::Object(error.details.clone());
-            self.json_document(&json!({ "schema": 1, "ok": false, "error": body }));
-            return;
+            // Where that cannot be written either, people are told at least.
+            if json_document(&json!({ "schema": 1, "ok": false, "error": body })).is_ok() {
+                return;
+            }
         }
         let mut err = anstream::stderr().lock();
         let mut lines = error.message.lines();
@@ -141,11 +176,12 @@ impl Ui {
         out.write_all(b"]}}\n")?;
         out.flush()
     }
+}
 
-    fn json_document(self, document: &Value) {
-        let mut out = std::io::stdout().lock();
-        let _ = writeln!(out, "{document}");
-    }
+fn json_document(document: &Value) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{document}")?;
+    out.flush()
 }
 
 /// Prints one line of JSON to whoever started this process to listen to it. Not for answers:

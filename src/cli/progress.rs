@@ -36,7 +36,8 @@ pub fn progress(app: &App, args: &ProgressArgs) -> CliResult<Answer> {
     let store = &client.store;
     let name = app.place.session()?;
     let session = client.alive(&name)?;
-    if let Some(item) = args.item.as_ref().filter(|i| session.item_lease(i).is_none()) {
+    let item = args.item.as_ref().map(|word| client.held_item_id(Some(&session), word)).transpose()?;
+    if let Some(item) = item.as_ref().filter(|i| session.item_lease(i).is_none()) {
         let known = store.read(|view| item_index::find(view, item))?.is_some();
         if !known {
             return Err(CliError::from_refusal(Outcome::Unknown {
@@ -49,7 +50,7 @@ pub fn progress(app: &App, args: &ProgressArgs) -> CliResult<Answer> {
     let commit = app.place.repo.git().args(["rev-parse", "--verify", "-q", "HEAD^{commit}"]).optional()?;
     let mut words = Vec::new();
     let mut data = Map::new();
-    if let Some(item) = &args.item {
+    if let Some(item) = &item {
         words.push(format!("item {item}"));
         data.insert("items".into(), json!([item]));
     }
@@ -77,7 +78,9 @@ pub fn progress(app: &App, args: &ProgressArgs) -> CliResult<Answer> {
         write_note(app, &name, commit, &format!("{} {name} progress: {said}", crate::clock::now()))?;
     }
     let text = format!("{} {said}", paint(GOOD, "noted"));
-    let data = json!({ "commit": commit, "text": args.text, "percent": args.percent, "item": args.item, "workstream": workstream });
+    let data = json!({
+        "commit": commit, "text": args.text, "percent": args.percent, "item": item, "workstream": workstream,
+    });
     Ok(Answer::new(data, text))
 }
 

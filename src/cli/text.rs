@@ -35,6 +35,29 @@ pub fn ago(at: Timestamp) -> String {
     format!("{} ago", length(crate::clock::now().duration_since(at).as_secs()))
 }
 
+/// A word as one would type it in a shell. Control characters are written as `$'\\n'`, which bash, zsh and
+/// ksh read: as they are, the terminal would show them as signs, and what is copied would be another word.
+pub fn shell_word(text: &str) -> String {
+    if text.contains(char::is_control) {
+        let mut quoted = String::from("$'");
+        for c in text.chars() {
+            match c {
+                '\'' | '\\' => quoted.extend(['\\', c]),
+                c if c.is_control() => {
+                    let mut bytes = [0; 4];
+                    for byte in c.encode_utf8(&mut bytes).bytes() {
+                        quoted.push_str(&format!("\\{byte:03o}"));
+                    }
+                }
+                c => quoted.push(c),
+            }
+        }
+        return quoted + "'";
+    }
+    let quoted = shlex::try_quote(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned);
+    if quoted.starts_with('-') { format!("./{quoted}") } else { quoted }
+}
+
 /// `1 item`, `2 items`.
 pub fn count(n: usize, one: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }

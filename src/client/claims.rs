@@ -1,5 +1,7 @@
 //! Claiming files and folders, giving them back, and who holds what.
 
+use std::path::PathBuf;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -9,6 +11,7 @@ use crate::model::op::ClaimPaths;
 use crate::model::outcome::{Blocker, Held};
 use crate::model::{ItemId, Op, Outcome, RepoPath, SessionName, View, ViewError, expiry};
 
+use super::paths::{self, Named};
 use super::refresh::MissingInfo;
 use super::{Client, ClientError, ClientResult};
 use crate::fresh::{Granted, Refreshed};
@@ -16,8 +19,8 @@ use crate::fresh::{Granted, Refreshed};
 /// Paths to be claimed, all or none.
 #[derive(Debug, Clone)]
 pub struct ClaimRequest {
-    /// Which.
-    pub paths: Vec<RepoPath>,
+    /// Which, as they were written.
+    pub paths: Vec<PathBuf>,
     /// Exclusive, or shared with other readers.
     pub mode: Mode,
     /// Seconds until the lease expires; `None`: as `coord.ttl` says.
@@ -89,6 +92,12 @@ pub struct Claims {
     /// What the branch lacks although the claims were granted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lacking: Vec<MissingInfo>,
+    /// Paths that were claimed and where nothing is yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<RepoPath>,
+    /// Paths that were taken from the top of the repository, although the current folder is another one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from_top: Vec<RepoPath>,
 }
 
 /// Paths that were given back.
@@ -103,11 +112,21 @@ pub struct Released {
 /// # Errors
 /// [`ClientError::Refused`] when somebody holds one of them; then none is claimed.
 pub fn claim(client: &Client, request: &ClaimRequest) -> ClientResult<Claims> {
+    let repo = &client.place.repo;
+    let mut named = Vec::new();
+    for written in &request.paths {
+        paths::refuse_pattern(repo, written)?;
+        named.push(paths::named(repo, written)?);
+    }
+    let of = |wanted: fn(&Named) -> bool| -> Vec<RepoPath> {
+        named.iter().filter(|named| wanted(named)).map(|named| named.path.clone()).collect()
+    };
     let session = client.session()?;
+    let wanted = of(|_| true);
     let make = |fresh| {
         Op::Claim(ClaimPaths {
             session: session.clone(),
-            paths: request.paths.clone(),
+            paths: wanted.clone(),
             mode: request.mode,
             ttl: request.ttl.unwrap_or(client.place.settings.ttl),
             reason: request.reason.clone(),
@@ -117,14 +136,18 @@ pub fn claim(client: &Client, request: &ClaimRequest) -> ClientResult<Claims> {
     // A reader needs no particular version.
     let granted = match request.mode {
         Mode::Shared => Granted::plain(client.submit(&make(None), request.wait)?),
-        Mode::Exclusive => client.submit_fresh(&session, &request.paths, make, request.wait)?,
+        Mode::Exclusive => client.submit_fresh(&session, &wanted, make, request.wait)?,
     };
     client.store.touch_session(&session);
     let (refreshed, lacking) = (granted.refreshed, granted.lacking.into_iter().map(Into::into).collect());
     match granted.outcome {
-        Outcome::Claimed { claims } => {
-            Ok(Claims { claims: claims.into_iter().map(Into::into).collect(), refreshed, lacking })
-        }
+        Outcome::Claimed { claims } => Ok(Claims {
+            claims: claims.into_iter().map(Into::into).collect(),
+            refreshed,
+            lacking,
+            absent: of(|named| !named.exists),
+            from_top: of(|named| named.from_top),
+        }),
         other => Err(ClientError::refused(other)),
     }
 }
@@ -157,7 +180,7 @@ pub fn list(client: &Client, paths: &[RepoPath], of: Option<&SessionName>) -> Cl
         claims.retain(|claim| claim.session == *session);
     }
     claims.sort_by(|a, b| (&a.path, &a.session).cmp(&(&b.path, &b.session)));
-    Ok(Claims { claims, refreshed: None, lacking: Vec::new() })
+    Ok(Claims { claims, refreshed: None, lacking: Vec::new(), absent: Vec::new(), from_top: Vec::new() })
 }
 
 fn overlapping(view: &dyn View, paths: &[RepoPath]) -> Result<Vec<ClaimInfo>, ViewError> {

@@ -8,7 +8,7 @@ use crate::git::{GitError, RepoError};
 use crate::hook::HookError;
 use crate::model::area::AreaError;
 use crate::model::outcome::Blocker;
-use crate::model::{NameError, Outcome, PathError, QueueName, RuleId, SessionName, ViewError};
+use crate::model::{NameError, Outcome, PathError, QueueName, RepoPath, RuleId, SessionName, ViewError};
 use crate::notes::NoteError;
 use crate::settings::SettingsError;
 use crate::store::StoreError;
@@ -73,6 +73,29 @@ pub enum ClientError {
     /// The session has ended.
     #[error("session {0} has ended and given its claims back")]
     Ended(SessionName),
+    /// A pattern instead of a path.
+    #[error("{pattern}: not a path but a pattern, which covers {matches} files and protects none of them")]
+    Pattern {
+        /// As it was written.
+        pattern: String,
+        /// The folder before the first sign of a pattern.
+        folder: Option<PathBuf>,
+        /// How many files it covers.
+        matches: usize,
+    },
+    /// Several ids begin so.
+    #[error("{count} items have an id that begins with {prefix}")]
+    Ambiguous {
+        /// As it was written.
+        prefix: String,
+        /// How many.
+        count: usize,
+        /// The first of them.
+        first: Vec<String>,
+    },
+    /// Files of the items have changes that are not committed.
+    #[error("{} of the items not committed", if .0.len() == 1 { "1 changed file".to_owned() } else { format!("{} changed files", .0.len()) })]
+    Uncommitted(Vec<RepoPath>),
     /// The session is bound to another worktree.
     #[error("session {session} is at work in {place}")]
     AtWork {

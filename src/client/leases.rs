@@ -7,9 +7,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::op::RenewWhat;
+use crate::model::session::Session;
 use crate::model::{ItemId, Op, Outcome};
 
-use super::{Client, ClientError, ClientResult};
+use super::{Client, ClientError, ClientResult, paths};
 
 /// Leases that were renewed.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -44,7 +45,8 @@ pub fn renew(client: &Client, words: &[String], ttl: Option<u64>) -> ClientResul
                 Ok(id) if record.item_lease(&id).is_some() || record.item_loss(&id).is_some() => {
                     items.push(id)
                 }
-                _ => paths.push(client.place.repo.repo_path(Path::new(word))?),
+                Ok(id) if is_prefix(&record, &id) => items.push(client.held_item_id(Some(&record), &id)?),
+                _ => paths.push(paths::named(&client.place.repo, Path::new(word))?.path),
             }
         }
         RenewWhat::These { paths, items }
@@ -58,4 +60,10 @@ pub fn renew(client: &Client, words: &[String], ttl: Option<u64>) -> ClientResul
         }
         other => Err(ClientError::refused(other)),
     }
+}
+
+/// True when the session holds an item whose id begins so.
+fn is_prefix(record: &Session, word: &ItemId) -> bool {
+    let mut held = record.leases.iter().filter_map(|lease| lease.item.as_ref());
+    held.any(|item| item.id.as_str().starts_with(word.as_str()))
 }

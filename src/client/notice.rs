@@ -13,6 +13,8 @@ pub enum Notice {
     HooksRepaired(String),
     /// Hooks do not run here, and why nothing could be done.
     HooksOff(String),
+    /// The operation has been waiting for a second; for what, in words.
+    Waiting(String),
     /// The remote did not answer.
     RemoteAway {
         /// What git said, with the remote's name.

@@ -1,18 +1,22 @@
 //! Carrying out operations, with what belongs to every one of them: the offline rule, upkeep, exchanges
 //! in the background.
 
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use crate::model::{Op, Outcome, SessionName, session};
+use crate::model::{Op, Outcome, SessionName, blockers_of, session};
 use crate::store::{Batches, Import};
 
-use super::{Client, ClientError, ClientResult, Notice};
+use super::{Client, ClientError, ClientResult, Listener, Notice};
 
 /// Background exchange with the remote starts when the last one is so long ago.
 const SYNC_EVERY: Duration = Duration::from_secs(60);
 
 /// The same when a session holds something that wants to be renewed.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
+
+/// A wait says what it waits for after this time.
+const SAY_AFTER: Duration = Duration::from_secs(1);
 
 impl Client {
     /// Carries out an operation. `wait`: seconds to wait in line while others are in the way.
@@ -36,7 +40,8 @@ impl Client {
             }
             outcome
         } else {
-            self.store.submit(op, wait.map(Duration::from_secs))?
+            let what = self.awaited(op, wait)?;
+            saying(&self.listener, what, || self.store.submit(op, wait.map(Duration::from_secs)))?
         };
         self.upkeep_if_wanted();
         Ok(outcome)
@@ -97,6 +102,25 @@ impl Client {
         self.unless_away(self.store.submit(&Op::Sweep, None), false).map(|_| ())
     }
 
+    /// What the operation may have to wait for, in words; `None` when it does not wait.
+    fn awaited(&self, op: &Op, wait: Option<u64>) -> ClientResult<Option<String>> {
+        if wait.is_none() {
+            return Ok(self.store.arbiter()?.map(|arbiter| arbiter.remote));
+        }
+        let blockers = match op {
+            Op::Claim(claim) => self.store.read(|view| {
+                let of = |path| blockers_of(view, path, &claim.session, claim.mode);
+                Ok(claim.paths.iter().map(of).collect::<Result<Vec<_>, _>>()?.concat())
+            })?,
+            _ => Vec::new(),
+        };
+        Ok(Some(match (blockers.first(), op) {
+            (Some(b), _) => format!("{}, which {} holds", b.held, b.session),
+            (None, Op::Next(_)) => "an item that is free".to_owned(),
+            (None, _) => "others to finish".to_owned(),
+        }))
+    }
+
     fn sync_in_background(&self, every: Duration) -> ClientResult<()> {
         if !self.place.offline && self.store.sync_is_due(every)? {
             crate::process::detach_self(&["sync"], &self.place.repo.root);
@@ -115,4 +139,20 @@ impl Client {
 /// A refusal as an error.
 fn granted(outcome: Outcome) -> ClientResult<Outcome> {
     if outcome.is_refusal() { Err(ClientError::refused(outcome)) } else { Ok(outcome) }
+}
+
+/// Runs `work`, and says what it waits for when it has not ended within a second.
+fn saying<T>(listener: &Listener, what: Option<String>, work: impl FnOnce() -> T) -> T {
+    let Some(what) = what else { return work() };
+    let (done, over) = channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            if over.recv_timeout(SAY_AFTER) == Err(RecvTimeoutError::Timeout) {
+                listener.hear(&Notice::Waiting(what));
+            }
+        });
+        let result = work();
+        drop(done);
+        result
+    })
 }

@@ -51,9 +51,10 @@ pub struct Verification {
 ///
 /// # Errors
 /// [`ClientError::Refused`] when the session does not hold the item; when the command cannot be started.
-pub fn verify(client: &Client, item: &ItemId, check: &Check) -> ClientResult<Verification> {
+pub fn verify(client: &Client, word: &ItemId, check: &Check) -> ClientResult<Verification> {
     let session = client.session()?;
     let record = client.alive(&session)?;
+    let item = &client.held_item_id(Some(&record), word)?;
     let lease = record.item_lease(item).and_then(|lease| lease.item.as_ref());
     let tree = Some(current_tree(client)?.0);
     // For an item that is not held nothing needs to run: the refusal says who has it.

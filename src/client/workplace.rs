@@ -9,7 +9,7 @@ use crate::model::{Identity, RepoPath, SessionName};
 use crate::settings::Settings;
 use crate::store::StoreOptions;
 
-use super::{ClientError, ClientResult};
+use super::{ClientError, ClientResult, paths};
 
 /// Who acts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -98,6 +98,6 @@ impl Workplace {
     /// # Errors
     /// When one is outside the repository.
     pub fn paths(&self, written: &[impl AsRef<Path>]) -> ClientResult<Vec<RepoPath>> {
-        written.iter().map(|path| Ok(self.repo.repo_path(path.as_ref())?)).collect()
+        written.iter().map(|path| Ok(paths::named(&self.repo, path.as_ref())?.path)).collect()
     }
 }

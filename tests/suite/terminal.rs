@@ -43,6 +43,7 @@ fn nothing_that_somebody_wrote_is_obeyed_by_the_terminal() {
     is_harmless(&env, &["next"], sign);
     is_harmless(&env, &["status"], "T1 one");
     is_harmless(&env, &["fail", "T1", "--reason", NASTY], "T1");
+    std::fs::write(env.root.join(NASTY), "x").unwrap();
     env.coord_as("bob", &["claim", NASTY, "--reason", NASTY]).ok();
     is_harmless(&env, &["claim", NASTY], &format!("30m left: a{sign}"));
     is_harmless(&env, &["claims"], &format!("a{sign}"));

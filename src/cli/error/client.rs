@@ -4,8 +4,10 @@ use serde_json::json;
 
 use crate::cli::exit::ExitStatus;
 use crate::cli::sanitize::Text;
+use crate::cli::text::{count, shell_word};
 use crate::client::session::WorktreeError;
 use crate::client::{ClientError, Fate};
+use crate::model::RepoPath;
 use crate::notes::NoteError;
 
 use super::presented::CliError;
@@ -27,6 +29,19 @@ impl From<ClientError> for CliError {
             ClientError::Gate(e) => e.into(),
             ClientError::Refused(outcome) => CliError::from_refusal(*outcome),
             ClientError::Fresh(_) => CliError::failed("git", message()),
+            ClientError::Pattern { pattern, folder, .. } => {
+                let folder = folder.map_or_else(
+                    || "a folder".to_owned(),
+                    |f| format!("the folder (git coord claim {})", shell_word(&f.to_string_lossy())),
+                );
+                let word = shell_word(&pattern);
+                CliError::usage(message_of_pattern(&pattern))
+                    .hint(format!("claim {folder}, or the files: git coord claim $(git ls-files {word})"))
+            }
+            ClientError::Ambiguous { ref first, .. } => CliError::failed("ambiguous", message())
+                .hint(format!("write more of it, for example: {}", first.join(", ")))
+                .detail("items", json!(first)),
+            ClientError::Uncommitted(files) => uncommitted(&files),
             ClientError::Area(_) => CliError::usage(message()),
             ClientError::Note(_) => CliError::failed("notes", message()),
             ClientError::Settings(_) => CliError::failed("settings", message()),
@@ -58,6 +73,24 @@ impl From<ClientError> for CliError {
             arbiter => of_arbiter(arbiter),
         }
     }
+}
+
+fn message_of_pattern(pattern: &str) -> String {
+    format!("{pattern}: not a path but a pattern, and claims are of files and folders")
+}
+
+/// Files that `done` would leave behind.
+fn uncommitted(files: &[RepoPath]) -> CliError {
+    const SHOWN: usize = 10;
+    let mut lines = vec![format!("{} not committed:", count(files.len(), "changed file"))];
+    lines.extend(files.iter().take(SHOWN).map(|file| format!("  {file}")));
+    if files.len() > SHOWN {
+        lines.push(format!("  and {} more", files.len() - SHOWN));
+    }
+    CliError::refused(lines)
+        .hint("commit them, then repeat; to finish without them: git coord done --anyway ITEM")
+        .detail("rule", json!("uncommitted"))
+        .detail("files", json!(files))
 }
 
 /// Who may act.

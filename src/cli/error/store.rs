@@ -11,6 +11,7 @@ use crate::model::{NameError, PathError, ViewError};
 use crate::store::StoreError;
 use crate::store::remote::RemoteError;
 
+use super::io::io_hint;
 use super::presented::CliError;
 
 /// The chain of causes as one text. What git and servers say may have several lines.
@@ -82,8 +83,8 @@ impl From<StoreError> for CliError {
             StoreError::View(_) | StoreError::Objects { .. } => {
                 CliError::failed("damaged", message).hint("run: git coord doctor")
             }
-            StoreError::Io { .. } | StoreError::Batches(_) => CliError::failed("io", message)
-                .hint("see that the disk has room and the folder can be written"),
+            StoreError::Io { source, .. } => CliError::failed("io", message).hint(io_hint(&source)),
+            StoreError::Batches(source) => CliError::failed("io", message).hint(io_hint(&source)),
             StoreError::Git(inner) => inner.into(),
             StoreError::Remote(inner) => remote(&inner, message),
         }

@@ -6,6 +6,7 @@ use clap::Command;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
+use crate::cli::config::SETTINGS;
 use crate::cli::exit::ExitStatus;
 use crate::cli::help::{PROGRAM, summary};
 
@@ -96,20 +97,15 @@ fn common() -> Roff {
         ExitStatus::ALL.iter().map(|(status, text)| (status.code().to_string(), *text)).collect();
     let statuses: Vec<(&str, &str)> = statuses.iter().map(|(code, text)| (code.as_str(), *text)).collect();
     section("EXIT STATUS", &statuses);
-    section(
-        "CONFIGURATION",
-        &[
-            ("coord.ttl", "Length of a lease: 90s, 30m, 2h, 1d. Default: 30m."),
-            (
-                "coord.durable",
-                "Sync every change to the disk, so that it survives a power cut. Default: false.",
-            ),
-            (
-                "coord.protect",
-                "A branch on which sessions do not commit, or a pattern such as release/*. May stand several times.",
-            ),
-        ],
-    );
+    let settings: Vec<(&str, String)> = SETTINGS
+        .iter()
+        .map(|s| match s.default {
+            "" => (s.key, s.text.to_owned()),
+            default => (s.key, format!("{} Default: {default}.", s.text)),
+        })
+        .collect();
+    let settings: Vec<(&str, &str)> = settings.iter().map(|(key, text)| (*key, text.as_str())).collect();
+    section("CONFIGURATION", &settings);
     section(
         "ENVIRONMENT",
         &[

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::cli::error::CliError;
+use crate::cli::error::{CliError, io_hint};
 use crate::cli::exit::ExitStatus;
 use crate::cli::output::Text;
 use crate::land::LandError;
@@ -16,8 +16,7 @@ impl From<LandError> for CliError {
             LandError::Note(_) => {
                 CliError::failed("notes", message).hint("the landing itself is done; see: git coord landed")
             }
-            LandError::Io { .. } => CliError::failed("io", message)
-                .hint("check that the disk has room and the folder can be written"),
+            LandError::Io { source, .. } => CliError::failed("io", message).hint(io_hint(&source)),
             LandError::Refused(outcome) => CliError::from_refusal(*outcome),
             LandError::Rule { rule, hint, .. } => {
                 CliError::refused(message).hint(hint).detail("rule", Value::String(rule.to_owned()))

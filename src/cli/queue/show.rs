@@ -27,7 +27,8 @@ pub fn show(app: &App, args: &ShowArgs) -> CliResult<Answer> {
     let client = app.client()?;
     let store = &client.store;
     client.sweep()?;
-    let found = store.read(|view| find(view, &args.item))?;
+    let id = client.item_id(&args.item)?;
+    let found = store.read(|view| find(view, &id))?;
     let Some((item, slot, states)) = found else {
         return Err(CliError::from_refusal(Outcome::Unknown {
             what: "item".into(),
@@ -54,7 +55,7 @@ pub fn show(app: &App, args: &ShowArgs) -> CliResult<Answer> {
         json["notes"] = serde_json::to_value(&notes).unwrap_or_default();
     }
     if states.get(slot.index) == Some(ItemState::Failed) {
-        let held: HeldUpInfo = store.read(|view| why::held_up(view, &args.item))?.into();
+        let held: HeldUpInfo = store.read(|view| why::held_up(view, &id))?.into();
         if held.total > 0 {
             facts.push(("holds up".into(), held_up_text(&held)));
         }

@@ -33,14 +33,15 @@ pub fn why(app: &App, args: &WhyArgs) -> CliResult<Answer> {
     let client = app.client()?;
     let store = &client.store;
     client.sweep()?;
+    let id = client.item_id(&args.item)?;
     let asking = app.place.session_if_any()?;
-    let Some(why) = store.read(|view| why::explain(view, &args.item, asking.as_ref()))? else {
+    let Some(why) = store.read(|view| why::explain(view, &id, asking.as_ref()))? else {
         return Err(CliError::from_refusal(Outcome::Unknown {
             what: "item".into(),
             name: args.item.to_string(),
         }));
     };
-    let held = store.read(|view| why::held_up(view, &args.item))?;
+    let held = store.read(|view| why::held_up(view, &id))?;
     let turn = turn(app, store, &why, asking.as_ref())?;
     Ok(Answer::new(why_json(&why, &held, &turn), why_text(&why, &held, &turn)))
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use crate::exec::ExecError;
 use crate::exec::Stop;
 use crate::model::QueueName;
 use crate::model::shard::Shard;
@@ -16,7 +17,7 @@ use crate::runner::{self, Job, RunSpec, RunnerError, Workspace};
 
 use crate::cli::app::App;
 use crate::cli::args::Ttl;
-use crate::cli::error::{CliError, CliResult};
+use crate::cli::error::{CliError, CliResult, io_hint};
 use crate::cli::exit::ExitStatus;
 use crate::cli::output::{Answer, Ui};
 use crate::cli::text::parse_duration;
@@ -200,8 +201,9 @@ impl From<RunnerError> for CliError {
             RunnerError::Hook(e) => e.into(),
             RunnerError::Fresh(_) => CliError::failed("git", message).hint("run: git coord doctor"),
             RunnerError::Refused(outcome) => CliError::from_refusal(*outcome),
-            RunnerError::Exec(_) => CliError::failed("io", message)
-                .hint("see that the disk has room and the folder can be written"),
+            RunnerError::Exec(ExecError::Io { source, .. }) => {
+                CliError::failed("io", message).hint(io_hint(&source))
+            }
             RunnerError::Binding(_) => CliError::failed("io", message).hint("run: git coord doctor"),
             RunnerError::Busy(_) => {
                 CliError::failed("busy", message).hint("wait for it, or work in the pool as well: add -j N")

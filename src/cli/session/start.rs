@@ -7,6 +7,7 @@ use clap::Args;
 use crate::cli::app::App;
 use crate::cli::error::CliResult;
 use crate::cli::output::{Answer, STRONG, paint};
+use crate::cli::text::shell_word;
 use crate::client::session::{self, MadeWorktree, NewWorktree, StartRequest, Started};
 use crate::model::shard::Shard;
 use crate::model::{QueueName, SessionName};
@@ -103,8 +104,4 @@ fn made_notes(made: &MadeWorktree) -> Vec<String> {
         ));
     }
     notes
-}
-
-fn shell_word(text: &str) -> String {
-    shlex::try_quote(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned)
 }

@@ -39,24 +39,38 @@ pub struct HeldUpInfo {
     pub direct: Vec<ItemId>,
     /// How many items wait for it in the end.
     pub total: usize,
+    /// True when there are more: the search has a limit.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub at_least: bool,
 }
 
 impl From<HeldUp> for HeldUpInfo {
     fn from(held: HeldUp) -> Self {
-        HeldUpInfo { direct: held.direct, total: held.total }
+        HeldUpInfo { direct: held.direct, total: held.total, at_least: held.at_least }
     }
 }
 
-/// Finishes items of the session that acts, all or none.
+/// Finishes items of the session that acts, all or none. Ids may be given by a prefix. `anyway`: although
+/// their files have changes that are not committed; whoever takes these files next does not have them.
 ///
 /// # Errors
-/// [`ClientError::Refused`] when it does not hold one of them any longer, or a rule of the queue says no.
-pub fn finish(client: &Client, items: &[ItemId], how: Finish) -> ClientResult<Finished> {
+/// [`ClientError::Refused`] when it does not hold one of them any longer, or a rule of the queue says no;
+/// [`ClientError::Uncommitted`].
+pub fn finish(client: &Client, words: &[ItemId], how: Finish, anyway: bool) -> ClientResult<Finished> {
     let session = client.session()?;
+    let record = client.store.read(|view| session::get(view, &session))?;
+    let ids = words.iter().map(|word| client.held_item_id(record.as_ref(), word));
+    let items = ids.collect::<ClientResult<Vec<ItemId>>>()?;
     if how == Finish::Done {
-        require_verified_tree(client, &session, items)?;
+        if let Some(record) = record.as_ref().filter(|_| !anyway) {
+            let files = client.uncommitted_of(record, &items)?;
+            if !files.is_empty() {
+                return Err(ClientError::Uncommitted(files));
+            }
+        }
+        require_verified_tree(client, &session, &items)?;
     }
-    let op = Op::Finish { session: session.clone(), items: items.to_vec(), how, lease: None };
+    let op = Op::Finish { session: session.clone(), items, how, lease: None };
     let outcome = client.submit(&op, None)?;
     client.store.touch_session(&session);
     let Outcome::Finished { items, unblocked } = outcome else {

@@ -122,6 +122,7 @@ pub fn next(client: &Client, request: &NextRequest) -> ClientResult<NextItems> {
         .flat_map(|record| record.leases.iter().filter_map(|l| l.item.as_ref()))
         .map(|item| item.id.clone())
         .collect();
+    let item = request.item.as_ref().map(|word| client.item_id(word)).transpose()?;
     let known = store.hints(&session);
     let make = |fresh| {
         Op::Next(TakeNext {
@@ -134,7 +135,7 @@ pub fn next(client: &Client, request: &NextRequest) -> ClientResult<NextItems> {
                 categories: request.categories.clone(),
                 rules: request.rules.clone(),
                 areas: request.areas.clone(),
-                item: request.item.clone(),
+                item: item.clone(),
                 explain: request.explain,
                 exact_ttl: request.ttl.is_some(),
                 fresh,

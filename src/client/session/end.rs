@@ -78,7 +78,8 @@ fn uncommitted(home: &HostRepo) -> Option<Vec<RepoPath>> {
 fn unmerged(home: &HostRepo) -> Option<Unmerged> {
     let branch = super::current_branch(home).ok()??;
     let full = format!("refs/heads/{branch}");
-    let exclude = format!("--exclude={full}");
+    // For --branches, a pattern is without refs/heads/.
+    let exclude = format!("--exclude={branch}");
     let count = home.git().args(["rev-list", "--count", &full, "--not", &exclude, "--branches", "--remotes"]);
     let commits = count.text().ok()?.trim().parse().ok()?;
     (commits > 0).then_some(Unmerged { branch, commits })

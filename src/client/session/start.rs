@@ -125,7 +125,11 @@ fn begin(client: &Client, request: &StartRequest, home: &HostRepo) -> ClientResu
     let (store, name) = (&client.store, &request.name);
     let bound = Binding::read(home).ok().flatten();
     let was_bound_to = bound.as_ref().filter(|b| b.session != *name).map(|b| b.session.clone());
-    if let Some(before) = bound.as_ref().filter(|b| b.session != *name) {
+    let known = store.read(|view| session::get(view, name))?;
+    let clone = client.clone_name()?;
+    // One that is at work elsewhere is refused for that.
+    let elsewhere = known.as_ref().is_some_and(|k| k.is_bound() && !is_free(k, &home.root, clone.as_deref()));
+    if let Some(before) = bound.as_ref().filter(|b| b.session != *name && !elsewhere) {
         check_may_rebind(client, request, home, before)?;
     }
     // A new worktree may look for its hooks in a folder of its own (core.hooksPath), and tools
@@ -136,8 +140,6 @@ fn begin(client: &Client, request: &StartRequest, home: &HostRepo) -> ClientResu
         Some(binding) if binding.session == *name => binding.token,
         _ => random_hex(16),
     };
-    let known = store.read(|view| session::get(view, name))?;
-    let clone = client.clone_name()?;
     let resumed = known.as_ref().is_some_and(|k| k.state == SessionState::Active && k.is_bound());
     let op = Op::StartSession(StartSession {
         name: name.clone(),

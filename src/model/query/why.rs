@@ -212,6 +212,8 @@ pub struct HeldUp {
     pub direct: Vec<ItemId>,
     /// Number of these and of all that wait for them in turn.
     pub total: usize,
+    /// True when the search has ended before it had found all of them.
+    pub at_least: bool,
 }
 
 /// What an item holds up.
@@ -239,5 +241,5 @@ pub fn held_up(view: &dyn View, id: &ItemId) -> Result<HeldUp, ViewError> {
             }
         }
     }
-    Ok(HeldUp { direct, total: seen.len() - 1 })
+    Ok(HeldUp { direct, total: seen.len() - 1, at_least: seen.len() >= MOST })
 }
