@@ -19,7 +19,8 @@ mod suite {
     mod clocks;
     mod clones;
     mod conflicts;
-    mod crash_room;
+    mod conversion;
+    mod crash_write_queue;
     mod crashes;
     mod damage;
     mod demo;
@@ -31,6 +32,7 @@ mod suite {
     mod gates;
     mod guard;
     mod hook_watch;
+    mod hostile;
     mod house;
     mod identity;
     mod import_sync;
@@ -52,17 +54,17 @@ mod suite {
     mod names;
     mod needs;
     mod notes;
+    mod outbox;
     mod plans;
     mod pool;
     mod pool_faults;
-    mod posted;
+    mod power;
     mod push_check;
     mod races;
     mod reimport;
     mod remote;
     mod rewrites;
     mod rollbacks;
-    mod room;
     mod rules;
     mod run;
     mod run_commits;
@@ -83,11 +85,13 @@ mod suite {
     mod terminal;
     mod traps;
     mod trust;
+    mod two_places;
     mod untouched;
     mod updates;
     mod upkeep;
     mod workers;
     mod worktrees;
+    mod write_queue;
     mod zombies;
 }
 

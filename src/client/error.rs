@@ -255,7 +255,10 @@ impl ClientError {
 
     /// True when it is unknown whether the operation was carried out.
     pub fn is_in_doubt(&self) -> bool {
-        matches!(self.remote(), Some(RemoteError::Unknown { .. }))
+        match self {
+            ClientError::Store(error) => error.is_in_doubt(),
+            _ => matches!(self.remote(), Some(RemoteError::Unknown { .. })),
+        }
     }
 
     /// True when this rule refuses.

@@ -8,7 +8,9 @@ use gix::ObjectId;
 
 use crate::git::{Git, HostRepo};
 use crate::store::raw::{file_name, files_in, try_lock_upkeep};
-use crate::store::{HEAD, HINTS_DIR, STORE_DIR, StoreError, StoreLock, config, leftovers, write_queue};
+use crate::store::{
+    HEAD, HINTS_DIR, STORE_DIR, StoreError, StoreLock, config, leftovers, outbox, write_queue,
+};
 
 use super::{DoctorError, Finding, Report, stale_files};
 
@@ -39,6 +41,7 @@ pub fn examine(
     files.settings(repo)?;
     files.packed_refs()?;
     files.locks()?;
+    files.locking()?;
     files.leftovers(&repo.common_dir)?;
     files.room()?;
     Ok(())
@@ -63,12 +66,23 @@ impl Files<'_> {
     }
 
     fn folders(&mut self) -> Result<(), StoreError> {
-        for dir in ["objects/info", "objects/pack", "refs/coord", "room", "seen"] {
+        for dir in ["objects/info", "objects/pack", "refs/coord", "write-queue", "seen"] {
             let dir = self.place.join(dir);
             if !dir.is_dir() {
                 let finding = Finding::at_path("store-folder", &dir, "the folder is missing");
                 self.fault(finding, |_| fs::create_dir_all(&dir).map_err(StoreError::io("make", &dir)))?;
             }
+        }
+        Ok(())
+    }
+
+    /// Where locks keep nobody out, writers of this program disturb each other.
+    fn locking(&mut self) -> Result<(), StoreError> {
+        let path = self.place.join("worktree.lock");
+        if !crate::store::excludes(&path)? {
+            let what =
+                "locks do not exclude each other on this file system; keep the repository on a local one";
+            self.report.findings.push(Finding::at_path("store-locks", &path, what).beyond_repair());
         }
         Ok(())
     }
@@ -189,18 +203,18 @@ impl Files<'_> {
         Ok(())
     }
 
-    /// What dead processes have left in the waiting room.
+    /// What dead processes have left in the write queue.
     fn room(&mut self) -> Result<(), StoreError> {
-        let dir = self.place.join("room");
+        let dir = self.place.join("write-queue");
         for path in files_in(&dir) {
             let ending = path.extension().unwrap_or_default().to_string_lossy().into_owned();
-            if write_queue::is_posted(&path) && ending != "tmp" {
-                self.posted(&path, &ending);
+            if outbox::is_deferred(&path) && ending != "tmp" {
+                self.deferred(&path, &ending);
                 continue;
             }
             let left = match ending.as_str() {
                 // Its process keeps it locked as long as it lives.
-                "op" => is_unlocked(&path),
+                "op" | "withdrawn" => is_unlocked(&path),
                 "tmp" => is_unlocked(&path) && stale_files::is_older(&path, stale_files::LEFTOVER_AGE),
                 "out" => stale_files::is_older(&path, stale_files::ANSWER_AGE) && owner_is_gone(&path),
                 // Whether it holds is known to the next writer alone, which settles it.
@@ -221,10 +235,10 @@ impl Files<'_> {
 
     /// A posted act was acknowledged and is nowhere else: it stays, whatever is wrong with it. So
     /// does its answer, without which it would be carried out once more.
-    fn posted(&mut self, path: &Path, ending: &str) {
+    fn deferred(&mut self, path: &Path, ending: &str) {
         if ending == "op" && !write_queue::is_readable(path) && path.exists() {
             let what = "an act that waits for the remote cannot be read; a newer git-coord may be able to";
-            self.report.findings.push(Finding::at_path("posted-unreadable", path, what).beyond_repair());
+            self.report.findings.push(Finding::at_path("deferred-unreadable", path, what).beyond_repair());
         }
     }
 }

@@ -86,8 +86,7 @@ fn judge(store: &Store, look: &RemoteInspection) -> Result<Option<Finding>, Doct
         There::State { head, fault: Some(fault), .. } => fault_of(known.generation, head, fault),
     };
     let finding = Finding::at_key(code, format!("{remote} {STATE_REF}"), message);
-    let newer = matches!(&look.there, There::State { head, .. } if head.format > known.format);
-    Ok(Some(if newer { finding.beyond_repair() } else { finding }))
+    Ok(Some(finding))
 }
 
 fn fault_of(known: u64, there: &StateHeader, fault: &RemoteError) -> (&'static str, String) {
@@ -98,6 +97,14 @@ fn fault_of(known: u64, there: &StateHeader, fault: &RemoteError) -> (&'static s
             format!(
                 "another store's state is there (generation {found}). A repair replaces it by this clone's; \
                  to take it over instead and give up this clone's: git coord init --remote NAME --discard"
+            ),
+        ),
+        RemoteError::Newer { found, known, .. } => (
+            "remote-newer-format",
+            format!(
+                "a git-coord that writes format {found} has been there, or somebody who pretends to be one; this \
+                 one knows formats up to {known}. Update it; when nobody uses a newer one, a repair puts this \
+                 clone's state back, and what was done there since is lost"
             ),
         ),
         RemoteError::LeftOut { from, .. } => (

@@ -11,7 +11,7 @@ pub const LOCK_AGE: Duration = Duration::from_secs(2);
 /// A temporary file that is older than this has no living owner: each exists for one write.
 pub const LEFTOVER_AGE: Duration = Duration::from_secs(10);
 
-/// An answer in the waiting room that nobody has fetched for so long, although its process is
+/// An answer in the write queue that nobody has fetched for so long, although its process is
 /// gone from this machine.
 pub const ANSWER_AGE: Duration = Duration::from_secs(60);
 

@@ -30,6 +30,8 @@ impl RemoteGit {
             .args(["push", "--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no"])
             .arg("--no-force-if-includes")
             .args(options)
+            // A remote's name comes from the command line, or from a variable in CI: it is not an option.
+            .arg("--")
             .arg(self.remote)
             .args(refs)
     }
@@ -41,13 +43,15 @@ impl RemoteGit {
             .args(["--no-recurse-submodules", "--no-show-forced-updates", "--no-filter"])
             .arg("--no-write-commit-graph")
             .args(options)
+            // A remote's name comes from the command line, or from a variable in CI: it is not an option.
+            .arg("--")
             .arg(self.remote)
             .args(refs)
     }
 
     /// `git ls-remote`. What it prints is for [`listed`]: patterns match the ends of names.
     pub fn list(self, patterns: &[&str]) -> Git {
-        self.git.args(["ls-remote", "--quiet"]).arg(self.remote).args(patterns)
+        self.git.args(["ls-remote", "--quiet", "--"]).arg(self.remote).args(patterns)
     }
 }
 
@@ -62,4 +66,20 @@ pub fn listed(text: &[u8]) -> Vec<(String, String)> {
 /// True for a URL or path, false for the name of a remote.
 pub fn is_address(remote: &str) -> bool {
     remote.contains(':') || remote.starts_with(['/', '.', '~'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn a_remote_that_looks_like_an_option_is_not_one() {
+        let name = "--upload-pack=touch x";
+        let way = || RemoteGit::new(Git::new(Path::new("/")), name);
+        for git in [way().push(&[], &[]), way().fetch(&[], &[]), way().list(&[])] {
+            let words = git.words();
+            assert!(words.ends_with(&format!(" -- {name}")), "{words}");
+        }
+    }
 }

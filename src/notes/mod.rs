@@ -111,13 +111,15 @@ fn unite(repo: &HostRepo, session: &SessionName, other: &str) -> Result<bool, No
         if own == Some(other) {
             return Ok(false);
         }
-        if own.map_or(Ok(true), |own| notes.missing(own, other).map(|m| m.is_empty()))? {
+        let says_more = own.map_or(Ok(true), |own| notes.missing(own, other).map(|m| m.is_empty()))?;
+        if says_more && notes.is_proper(other)? {
             match set(repo, session, own, other)? {
                 None => return Ok(false),
                 Some(_) => continue,
             }
         }
-        for (commit, lines) in own.map(|own| notes.missing(other, own)).transpose()?.unwrap_or_default() {
+        let within = own.unwrap_or_else(|| ObjectId::empty_tree(other.kind()));
+        for (commit, lines) in notes.missing(other, within)? {
             edit(repo, session, &commit, |before| {
                 let before = before.unwrap_or_default();
                 let missing: Vec<&[u8]> =
@@ -129,6 +131,18 @@ fn unite(repo: &HostRepo, session: &SessionName, other: &str) -> Result<bool, No
         return Ok(true);
     }
     Err(NoteError::Contended { commit: other.to_string(), reference: reference(session) })
+}
+
+/// Where the note on a commit is in a notes tree; `None` for what is not a full object id.
+fn place_of(commit: &str) -> Option<(&str, &str)> {
+    let is_id = is_hex(commit.as_bytes(), 40) || is_hex(commit.as_bytes(), 64);
+    commit.split_at_checked(2).filter(|_| is_id)
+}
+
+/// True for a name of so many hex digits. Anybody who can push can put other names into a notes tree;
+/// they are left where they are, and never get into the user's own notes.
+fn is_hex(name: &[u8], digits: usize) -> bool {
+    name.len() == digits && name.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn has(text: &[u8], line: &[u8]) -> bool {
@@ -223,7 +237,7 @@ impl Notes {
 
     /// The note on a commit.
     fn note(&self, root: ObjectId, commit: &str) -> Result<Option<Vec<u8>>, NoteError> {
-        let (fan, rest) = commit.split_at(2);
+        let Some((fan, rest)) = place_of(commit) else { return Ok(None) };
         let Some(folder) = self.entry(root, fan)? else { return Ok(None) };
         self.entry(folder, rest)?.map(|blob| self.data(blob)).transpose()
     }
@@ -235,7 +249,10 @@ impl Notes {
         commit: &str,
         change: impl Fn(Option<&[u8]>) -> Option<Vec<u8>>,
     ) -> Result<Option<ObjectId>, NoteError> {
-        let (fan, rest) = commit.split_at(2);
+        let Some((fan, rest)) = place_of(commit) else {
+            let reason = "it is not the id of a commit".to_owned();
+            return Err(NoteError::Objects { commit: commit.to_owned(), reason });
+        };
         let before = root.map(|root| self.note(root, commit)).transpose()?.flatten();
         let Some(text) = change(before.as_deref()) else { return Ok(root) };
         let folder = root.map(|root| self.entry(root, fan)).transpose()?.flatten();
@@ -263,15 +280,32 @@ impl Notes {
         Ok(self.entries(tree)?.into_iter().find(|e| e.filename == name.as_bytes()).map(|e| e.oid))
     }
 
+    /// True for a tree that holds nothing but notes: one that becomes the user's own as it is.
+    fn is_proper(&self, root: ObjectId) -> Result<bool, NoteError> {
+        let rest = root.kind().len_in_hex() - 2;
+        for fan in self.entries(root)? {
+            if !fan.mode.is_tree() || !is_hex(&fan.filename, 2) {
+                return Ok(false);
+            }
+            if !self.entries(fan.oid)?.iter().all(|e| e.mode.is_blob() && is_hex(&e.filename, rest)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// The lines of one notes tree that another lacks, by commit.
     fn missing(&self, from: ObjectId, within: ObjectId) -> Result<Vec<(String, Lines)>, NoteError> {
         let mut list = Vec::new();
-        for fan in self.entries(from)? {
+        for fan in self.entries(from)?.into_iter().filter(|e| e.mode.is_tree() && is_hex(&e.filename, 2)) {
             let folder = self.entry(within, &fan.filename.to_string())?;
             if folder == Some(fan.oid) {
                 continue;
             }
-            for note in self.entries(fan.oid)? {
+            let rest = from.kind().len_in_hex() - 2;
+            for note in
+                self.entries(fan.oid)?.into_iter().filter(|e| e.mode.is_blob() && is_hex(&e.filename, rest))
+            {
                 let there = folder.map(|f| self.entry(f, &note.filename.to_string())).transpose()?.flatten();
                 if there == Some(note.oid) {
                     continue;

@@ -7,9 +7,14 @@ use std::time::Duration;
 use crate::model::header::StateHeader;
 use crate::model::{Changes, MemView, Txn, header};
 
-use crate::store::raw::files_in;
+use crate::git::Git;
+use crate::store::commit::lock;
+use crate::store::files::files_in;
 use crate::store::state::write::{Writer, message};
 use crate::store::{STORE_DIR, Store, StoreError, StoreOptions};
+
+/// How the line of the configuration begins that shares the store; it comes last, in `[coord]`.
+pub(super) const SHARED: &str = "\tshared = ";
 
 /// Content of the store's `HEAD`. git wants one, and fsck calls it an error when it names anything
 /// but a branch.
@@ -31,7 +36,8 @@ pub(crate) fn config(sha256: bool) -> String {
     format!(
         "[core]\n\trepositoryFormatVersion = {version}\n\tfilemode = true\n\tbare = true\n\
          \tlogAllRefUpdates = false\n\thooksPath = /dev/null\n\tfilesRefLockTimeout = 1000\n{extension}\
-         [gc]\n\tauto = 0\n\tpackRefs = false\n[maintenance]\n\tauto = false\n"
+         [gc]\n\tauto = 0\n\tpackRefs = false\n[maintenance]\n\tauto = false\n[coord]\n{}",
+        crate::store::convert::LAYOUT
     )
 }
 
@@ -105,8 +111,45 @@ fn sweep(common_dir: &Path) {
     }
 }
 
+/// Lets others of the user's group write the store, as `core.sharedRepository` asks for: git does the
+/// same with what it makes. New folders are to belong to that group, too.
+fn share(common_dir: &Path, path: &Path) -> Result<Option<String>, StoreError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let git = Git::new(common_dir).args(["--git-dir=.", "config", "--get", "core.sharedRepository"]);
+    let Some(value) = git.optional()?.filter(|value| sharing(value).is_some()) else { return Ok(None) };
+    take_on(&value);
+    let mode = 0o2777 & !sharing(&value).unwrap_or(0);
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(StoreError::io("share", path))?;
+    Ok(Some(value))
+}
+
+/// The bits that new files of a shared store do not have; `None` when it is not shared.
+fn sharing(value: &str) -> Option<u32> {
+    match value.trim().to_ascii_lowercase().as_str() {
+        "group" | "true" | "yes" | "on" | "1" => Some(0o002),
+        "all" | "world" | "everybody" | "2" => Some(0o000),
+        mode if mode.starts_with('0') && mode.len() == 4 => {
+            u32::from_str_radix(mode, 8).ok().map(|mode| !(mode | mode >> 2 & 0o111) & 0o777)
+        }
+        _ => None,
+    }
+}
+
+/// Makes what this process writes from now on as readable and writable as a shared store wants it.
+pub(super) fn take_on(value: &str) {
+    if let Some(mask) = sharing(value) {
+        rustix::process::umask(rustix::fs::Mode::from_bits_truncate(mask));
+    }
+}
+
 fn build(path: &Path, sha256: bool, options: StoreOptions) -> Result<Store, StoreError> {
-    for dir in ["objects/info", "objects/pack", "refs/coord", "room", "seen"] {
+    let shared = share(path.parent().unwrap_or(path), path)?;
+    if !lock::excludes(&path.join("coord.lock"))? {
+        return Err(StoreError::NoLocks { path: path.join("coord.lock") });
+    }
+    for dir in
+        ["objects/info", "objects/pack", "refs/coord", crate::store::commit::write_queue::QUEUE_DIR, "seen"]
+    {
         let dir = path.join(dir);
         fs::create_dir_all(&dir).map_err(StoreError::io("make the store", &dir))?;
     }
@@ -114,7 +157,8 @@ fn build(path: &Path, sha256: bool, options: StoreOptions) -> Result<Store, Stor
         let file = path.join(name);
         fs::write(&file, text).map_err(StoreError::io("make the store", &file))
     };
-    file("config", &config(sha256))?;
+    let shared = shared.map(|value| format!("{SHARED}{value}\n")).unwrap_or_default();
+    file("config", &(config(sha256) + &shared))?;
     file("HEAD", HEAD)?;
     let store = Store::at(path.to_owned(), options)?;
     let base = MemView::default();
@@ -134,7 +178,7 @@ fn build(path: &Path, sha256: bool, options: StoreOptions) -> Result<Store, Stor
         .tree(&crate::store::state::view::GitView::new(&store.objects, empty, Changes::new()), &changes)?;
     let commit = writer.commit(tree, None, message(&events), time)?;
     crate::store::state::durable::sync_objects(&store, writer.written())?;
-    crate::store::state::cas::swap(&store, None, commit)?;
+    crate::store::commit::locked::LockedStore::unseen(&store).swap_from(None, commit)?;
     crate::store::state::durable::sync_ref(&store)?;
     Ok(store)
 }

@@ -55,10 +55,24 @@ pub enum StoreError {
         /// How long this process has waited.
         waited: Duration,
     },
+    /// Another process has taken the operation and does not come to an end.
+    #[error("{path}: another git-coord has taken this operation and not finished it: it may still be done")]
+    InDoubt {
+        /// The store.
+        path: PathBuf,
+    },
     /// The ref changes again and again under our hands.
     #[error("{path}: refs/coord/state keeps changing; something writes it without git-coord's lock")]
     Contended {
         /// The store.
+        path: PathBuf,
+    },
+    /// A lock that is held keeps nobody out.
+    #[error(
+        "{path}: locks do not exclude each other on this file system, so writers would disturb each other"
+    )]
+    NoLocks {
+        /// The lock file.
         path: PathBuf,
     },
     /// The remote that decides could not be used.
@@ -76,6 +90,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// True when it is not known whether the operation was, or will be, done.
+    pub fn is_in_doubt(&self) -> bool {
+        matches!(self, StoreError::InDoubt { .. } | StoreError::Remote(RemoteError::Unknown { .. }))
+    }
+
     /// Turns an I/O error into one that names what was done with which file.
     pub(crate) fn io<'a>(
         what: &'static str,

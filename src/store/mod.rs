@@ -6,8 +6,10 @@
 
 mod arbiter;
 mod commit;
+mod convert;
 mod create;
 mod error;
+mod files;
 mod prefetch;
 pub(crate) mod raw;
 mod side_files;
@@ -20,21 +22,25 @@ use std::time::Duration;
 
 use gix::ObjectId;
 
-use crate::model::{View, ViewError, header};
+use crate::model::{View, ViewError};
 
 pub use arbiter::identity::{RemoteArbiter, host_name};
-pub use arbiter::remote;
+pub use arbiter::{backoff, remote};
+pub use commit::batch;
 pub use commit::import::{Batches, Import};
 use commit::lock;
 pub use commit::lock::StoreLock;
-pub(crate) use commit::write_queue;
-use commit::write_queue::WriteQueue;
+pub(crate) use commit::lock::excludes;
+use commit::outbox::Outbox;
+pub(crate) use commit::{outbox, write_queue};
 pub(crate) use create::{HEAD, config};
 pub use create::{create, create_as};
 pub use error::StoreError;
 pub use prefetch::LeaseAges;
+pub use prefetch::evicts;
 pub use side_files::hints::HINTS_DIR;
 pub(crate) use side_files::leftovers::leftovers;
+pub use state::cut;
 pub(crate) use state::history::{LOG_SEGMENT, log_key};
 use state::objects::Objects;
 pub use state::view::GitView;
@@ -96,6 +102,12 @@ impl Store {
         let config = path.join("config");
         match std::fs::read_to_string(&config) {
             Ok(text) => {
+                if let Some(value) = text.lines().find_map(|line| line.strip_prefix(create::SHARED)) {
+                    create::take_on(value);
+                }
+                if convert::is_due(&text) {
+                    convert::layout(&path, &text)?;
+                }
                 // The file is git-coord's own, see `create.rs`; anything else in it is git's affair.
                 let sha256 = text.lines().any(|l| l.trim().eq_ignore_ascii_case("objectFormat = sha256"));
                 let hash = if sha256 { gix::hash::Kind::Sha256 } else { gix::hash::Kind::Sha1 };
@@ -210,18 +222,24 @@ impl Store {
         ViewError::Unreadable { key: format!("commit {commit}"), reason: reason.to_string() }.into()
     }
 
-    fn parent_of(&self, commit: ObjectId) -> Option<ObjectId> {
-        let object = self.objects.find(commit).ok()?;
-        gix::objs::CommitRefIter::from_bytes(&object.data, commit.kind()).parent_ids().next()
+    /// The parent of a commit, if it has one. A commit that cannot be read is an error: its history
+    /// does not end there.
+    fn parent_of(&self, commit: ObjectId) -> Result<Option<ObjectId>, StoreError> {
+        let object = self.objects.find(commit).map_err(|e| self.unreadable(commit, e))?;
+        Ok(gix::objs::CommitRefIter::from_bytes(&object.data, commit.kind()).parent_ids().next())
     }
 
-    /// Refuses to write what a newer version has written.
-    fn check_format(&self, view: &GitView<'_>) -> Result<(), StoreError> {
-        let found = header::read(view)?.format;
-        if found > header::FORMAT {
-            return Err(StoreError::Newer { path: self.path.clone(), found, known: header::FORMAT });
+    /// True when `commit` is the state or was it a short while ago.
+    fn is_recent(&self, commit: ObjectId) -> Result<bool, StoreError> {
+        let mut at = self.tip()?;
+        for _ in 0..100 {
+            match at {
+                None => return Ok(false),
+                Some(id) if id == commit => return Ok(true),
+                Some(id) => at = self.parent_of(id)?,
+            }
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Reads the state: `f` sees one version of it, whole, without any lock.
@@ -229,9 +247,9 @@ impl Store {
     /// # Errors
     /// When the state cannot be read, or from `f`.
     pub fn read<T>(&self, f: impl Fn(&dyn View) -> Result<T, ViewError>) -> Result<T, StoreError> {
-        let room = WriteQueue::new(&self.path);
-        // In this order: what leaves the room after the look stands in the state.
-        let mut accepted = room.accepted()?;
+        let outbox = Outbox::new(&self.path);
+        // In this order: what leaves the outbox after the look is part of the state.
+        let mut accepted = outbox.accepted()?;
         let mut tip = self.require_tip()?;
         loop {
             let result = self.view_of(tip).and_then(|view| {
@@ -242,7 +260,7 @@ impl Store {
             match result {
                 // Upkeep may remove the objects of an old version while it is being read.
                 Err(StoreError::View(ViewError::Unreadable { key, reason })) => {
-                    accepted = room.accepted()?;
+                    accepted = outbox.accepted()?;
                     let now = self.require_tip()?;
                     if now == tip {
                         return Err(ViewError::Unreadable { key, reason }.into());
@@ -252,29 +270,6 @@ impl Store {
                 other => return other,
             }
         }
-    }
-
-    /// Notes that a session is alive: its commands touch a file, which is no git object.
-    pub fn touch_session(&self, name: &crate::model::SessionName) {
-        let path = self.path.join("seen").join(name.as_str());
-        // A sign of life is not worth failing for.
-        let touched = std::fs::File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .and_then(|f| f.set_modified(crate::clock::system_now()));
-        if touched.is_err() {
-            let _ = std::fs::create_dir(self.path.join("seen")).and_then(|()| std::fs::write(&path, ""));
-        }
-    }
-
-    /// When a session's last command ran on this clone, if any has.
-    pub fn last_seen(&self, name: &crate::model::SessionName) -> Option<jiff::Timestamp> {
-        let modified =
-            std::fs::metadata(self.path.join("seen").join(name.as_str())).and_then(|m| m.modified()).ok()?;
-        let at = jiff::Timestamp::try_from(modified).ok()?;
-        jiff::Timestamp::from_millisecond(at.as_millisecond()).ok()
     }
 }
 

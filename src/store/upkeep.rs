@@ -23,14 +23,14 @@ use gix::objs::tree::EntryKind;
 
 use crate::crash_point;
 use crate::git::Git;
-use crate::model::view::View;
-use crate::model::{Txn, clone, header};
+use crate::model::Txn;
 
-use crate::store::arbiter::remote::WriteSession;
-use crate::store::commit::lock::{self, StoreLock};
+use crate::store::commit::lock;
+use crate::store::commit::locked::LockedStore;
+use crate::store::commit::session::WriteSession;
 use crate::store::commit::write_queue::WriteQueue;
 use crate::store::state::cas::Swap;
-use crate::store::state::history::{LOG_SEGMENT, log_key};
+use crate::store::state::cut::{self, Cut};
 use crate::store::state::loose::TEMPORARY;
 use crate::store::state::write::Writer;
 use crate::store::{Store, StoreError, durable, leftovers};
@@ -49,18 +49,6 @@ const REPLACES: &str = "replaces ";
 pub(in crate::store) fn replaces(old: ObjectId) -> String {
     format!("{REPLACES}{old}\n")
 }
-
-/// The line of such a state that names what was cut off: the oldest generation of it, then the
-/// beginnings of the commits' ids. Without it, a remote that was put back to an old state could
-/// not be told from one that has only gone on, once somebody cuts its history.
-const CUT_OFF: &str = "cut off ";
-
-/// Hex digits of an id in that line.
-const SHORT: usize = 12;
-
-/// A history that several clones share is cut only when it has so many states: each of them
-/// wants upkeep at about the same time, and one cut serves all.
-const SHARED_HISTORY: usize = 1000;
 
 /// Packs that are merged into one.
 const MANY_PACKS: usize = 20;
@@ -103,29 +91,35 @@ impl Store {
         let Some(_alone) = lock::try_lock(&self.upkeep_lock())? else {
             return Ok(Upkeep { busy: true, ..Upkeep::default() });
         };
-        let room = WriteQueue::new(&self.path);
         let (cut, packed_tip) = {
-            let guard = lock::lock(&self.lock_path())?;
             // Whether a dead writer's answers came true is read from the history: before the cut.
-            match self.begin(&guard, &room, None).and_then(|mut session| self.cut_history(&mut session)) {
+            match WriteSession::begin(self.locked()?, None).and_then(|mut session| session.cut_history()) {
                 // A remote that cannot be reached, or keeps its history: the rest can be done.
                 Err(StoreError::Remote(_)) => (0, self.require_tip()?),
+                // A full disk: what is of no use goes first, or nothing could ever be written again.
+                Err(error @ StoreError::Io { .. }) => {
+                    self.clear_away()?;
+                    return Err(error);
+                }
                 other => other?,
             }
         };
         crash_point!("history cut");
         self.pack(packed_tip)?;
         crash_point!("packed");
-        let removed = {
-            let guard = lock::lock(&self.lock_path())?;
-            for file in leftovers(&self.path, LEFTOVER_AGE) {
-                let _ = fs::remove_file(file);
-            }
-            self.remove_loose(&guard)?
-        };
+        let removed = self.clear_away()?;
         self.merge_packs()?;
-        room.sweep()?;
+        WriteQueue::new(&self.path).sweep()?;
         Ok(Upkeep { cut, removed, busy: false })
+    }
+
+    /// Removes files of dead processes, and loose objects that nothing needs. It writes nothing.
+    fn clear_away(&self) -> Result<usize, StoreError> {
+        let locked = self.locked()?;
+        for file in leftovers(&self.path, LEFTOVER_AGE) {
+            let _ = fs::remove_file(file);
+        }
+        locked.remove_loose()
     }
 
     /// Folds the changes that only the message of the last commit holds into its tree, so that
@@ -134,72 +128,28 @@ impl Store {
     /// # Errors
     /// When the store cannot be read or written.
     pub fn fold(&self) -> Result<(), StoreError> {
-        let guard = lock::lock(&self.lock_path())?;
-        let mut session = self.begin(&guard, &WriteQueue::new(&self.path), None)?;
+        let mut session = WriteSession::begin(self.locked()?, None)?;
+        session.convert()?;
         let old = self.require_tip()?;
         let view = self.view_of(old)?;
         if view.delta().is_empty() {
             return Ok(());
         }
-        self.check_format(&view)?;
         let mut txn = Txn::new(&view);
-        self.stamp(&mut txn, session.arbiter())?;
+        session.stamp(&mut txn)?;
         let (changes, _) = txn.finish();
         let mut writer = Writer::new(self);
         let tree = writer.tree(&view, &changes)?;
         let commit = writer.commit(tree, Some(old), "fold\n".to_owned(), crate::clock::now())?;
         durable::sync_objects(self, writer.written())?;
         // Whoever else has moved the ref has changed the state; it will be folded later.
-        self.advance(&mut session, old, commit).map(|_| ())
-    }
-
-    /// NextStep 1. Returns the number of commits cut off and the new tip.
-    fn cut_history(&self, session: &mut WriteSession) -> Result<(usize, ObjectId), StoreError> {
-        let shortest = if session.arbiter().is_some() { SHARED_HISTORY } else { 2 };
-        loop {
-            let old = self.require_tip()?;
-            let mut lines = Vec::new();
-            let mut ids = Vec::new();
-            let mut at = Some(old);
-            while let Some(commit) = at {
-                let state = self.state_at(commit)?;
-                lines.extend(state.events.into_iter().rev());
-                at = state.parent;
-                ids.push(commit);
-            }
-            if ids.len() < shortest {
-                return Ok((0, old));
-            }
-            lines.reverse();
-            let view = self.view_of(old)?;
-            self.check_format(&view)?;
-            let mut txn = Txn::new(&view);
-            append_log(&mut txn, &lines)?;
-            if session.arbiter().is_some() {
-                let generation = header::read(&txn)?.generation;
-                clone::forget_old(&mut txn, generation)?;
-            }
-            self.stamp(&mut txn, session.arbiter())?;
-            let (changes, _) = txn.finish();
-            let mut writer = Writer::new(self);
-            let tree = writer.tree(&view, &changes)?;
-            let mut message = format!("{CUT}\n\n{}", replaces(old));
-            if session.arbiter().is_some() {
-                message.push_str(&self.named(&ids)?);
-            }
-            let commit = writer.commit(tree, None, message, crate::clock::now())?;
-            durable::sync_objects(self, writer.written())?;
-            if self.advance(session, old, commit)? == Swap::Won {
-                return Ok((ids.len() - 1, commit));
-            }
-        }
+        session.publish(old, commit).map(|_| ())
     }
 
     /// The line by which other clones find the state that they know among those that are cut off.
     pub(in crate::store) fn named(&self, ids: &[ObjectId]) -> Result<String, StoreError> {
         let oldest = ids.last().map_or(Ok(0), |id| self.head_of(*id).map(|head| head.generation))?;
-        let short: Vec<String> = ids.iter().map(|id| id.to_hex_with_len(SHORT).to_string()).collect();
-        Ok(format!("{CUT_OFF}{oldest} {}\n", short.join(" ")))
+        Ok(Cut::new(oldest, ids.iter().map(ToString::to_string)).line())
     }
 
     /// True when a commit has no parent because the history ends there, and `known`, of this
@@ -210,32 +160,30 @@ impl Store {
         known: ObjectId,
         generation: u64,
     ) -> Result<bool, StoreError> {
+        let message = self.message_of(commit)?;
+        // A repair that cannot continue the history names what it ends in the same way.
+        Ok(match Cut::parse(&message) {
+            Some(cut) => cut.names(&known.to_string(), generation),
+            None => message.starts_with(CUT),
+        })
+    }
+
+    fn message_of(&self, commit: ObjectId) -> Result<String, StoreError> {
         let object = self.objects.find(commit).map_err(|e| self.unreadable(commit, e))?;
         let parsed = gix::objs::CommitRef::from_bytes(&object.data, commit.kind())
             .map_err(|e| self.unreadable(commit, e))?;
-        let message = String::from_utf8_lossy(parsed.message);
-        // A repair that cannot continue the history names what it ends in the same way.
-        let Some(list) = message.lines().skip(1).find_map(|line| line.strip_prefix(CUT_OFF)) else {
-            return Ok(message.starts_with(CUT));
-        };
-        let mut words = list.split(' ');
-        let oldest: u64 = words.next().and_then(|n| n.parse().ok()).unwrap_or(u64::MAX);
-        let short = known.to_hex_with_len(SHORT).to_string();
-        Ok(generation < oldest || words.any(|word| word == short))
+        Ok(String::from_utf8_lossy(parsed.message).into_owned())
     }
 
     /// The state that a commit says it stands in place of, without coming from it.
     pub(crate) fn replaced_by(&self, commit: ObjectId) -> Result<Option<ObjectId>, StoreError> {
-        let object = self.objects.find(commit).map_err(|e| self.unreadable(commit, e))?;
-        let parsed = gix::objs::CommitRef::from_bytes(&object.data, commit.kind())
-            .map_err(|e| self.unreadable(commit, e))?;
-        let message = String::from_utf8_lossy(parsed.message);
         // The first line is made of names that users choose.
+        let message = self.message_of(commit)?;
         let id = message.lines().skip(1).find_map(|line| line.strip_prefix(REPLACES));
         Ok(id.and_then(|id| ObjectId::from_hex(id.as_bytes()).ok()))
     }
 
-    /// NextStep 2: what `tip` refers to goes into a pack, unless one holds it.
+    /// Step 2: what `tip` refers to goes into a pack, unless one holds it.
     fn pack(&self, tip: ObjectId) -> Result<(), StoreError> {
         let base = self.path.join("objects/pack/pack");
         Git::new(&self.path)
@@ -259,8 +207,64 @@ impl Store {
         Ok(())
     }
 
-    /// NextStep 3. The objects of the state that are not packed yet stay; all others go.
-    fn remove_loose(&self, _guard: &StoreLock) -> Result<usize, StoreError> {
+    /// Every object of the state and of the commits that it still has.
+    fn live_objects(&self) -> Result<HashSet<ObjectId>, StoreError> {
+        let mut live = HashSet::new();
+        let mut at = Some(self.require_tip()?);
+        while let Some(commit) = at {
+            live.insert(commit);
+            let view = self.view_of(commit)?;
+            let mut trees = vec![view.root()];
+            while let Some(tree) = trees.pop() {
+                if !live.insert(tree) {
+                    continue;
+                }
+                for node in view.tree(tree, "")?.iter() {
+                    match node.kind {
+                        EntryKind::Tree => trees.push(node.id),
+                        _ => {
+                            live.insert(node.id);
+                        }
+                    }
+                }
+            }
+            at = self.parent_of(commit)?;
+        }
+        Ok(live)
+    }
+
+    fn packed_objects(&self) -> Result<HashSet<ObjectId>, StoreError> {
+        let mut ids = HashSet::new();
+        for file in self.pack_files("idx")? {
+            let index = gix::odb::pack::index::File::at(&file, self.objects.hash())
+                .map_err(StoreError::objects("read a pack index", &file))?;
+            ids.extend(index.iter().map(|entry| entry.oid));
+        }
+        Ok(ids)
+    }
+
+    fn pack_files(&self, ending: &str) -> Result<Vec<PathBuf>, StoreError> {
+        let mut files = read_dir(&self.path.join("objects/pack"))?;
+        files.retain(|f| f.extension().is_some_and(|e| e == ending));
+        Ok(files)
+    }
+
+    /// Step 4: one pack in place of many. Old packs hold much that nothing refers to any more, so
+    /// writers are kept out while they go, as in step 3.
+    fn merge_packs(&self) -> Result<(), StoreError> {
+        if self.pack_files("pack")?.len() < MANY_PACKS {
+            return Ok(());
+        }
+        let _locked = self.locked()?;
+        let words = ["--git-dir=.", "repack", "-a", "-d", "-q", "--no-write-bitmap-index"];
+        Git::new(&self.path).args(words).run()?;
+        Ok(())
+    }
+}
+
+impl LockedStore<'_> {
+    /// Step 3. The objects of the state that are not packed yet stay; all others go.
+    fn remove_loose(&self) -> Result<usize, StoreError> {
         // A fresh look at the disk: the packs of step 2 are new.
         let fresh = Store::open(self.path.parent().unwrap_or(&self.path), self.options)?;
         let packed = fresh.packed_objects()?;
@@ -286,84 +290,52 @@ impl Store {
         }
         Ok(removed)
     }
-
-    /// Every object of the state and of the commits that it still has.
-    fn live_objects(&self) -> Result<HashSet<ObjectId>, StoreError> {
-        let mut live = HashSet::new();
-        let mut at = Some(self.require_tip()?);
-        while let Some(commit) = at {
-            live.insert(commit);
-            let view = self.view_of(commit)?;
-            let mut trees = vec![view.root()];
-            while let Some(tree) = trees.pop() {
-                if !live.insert(tree) {
-                    continue;
-                }
-                for node in view.tree(tree, "")?.iter() {
-                    match node.kind {
-                        EntryKind::Tree => trees.push(node.id),
-                        _ => {
-                            live.insert(node.id);
-                        }
-                    }
-                }
-            }
-            at = self.parent_of(commit);
-        }
-        Ok(live)
-    }
-
-    fn packed_objects(&self) -> Result<HashSet<ObjectId>, StoreError> {
-        let mut ids = HashSet::new();
-        for file in self.pack_files("idx")? {
-            let index = gix::odb::pack::index::File::at(&file, self.objects.hash())
-                .map_err(StoreError::objects("read a pack index", &file))?;
-            ids.extend(index.iter().map(|entry| entry.oid));
-        }
-        Ok(ids)
-    }
-
-    fn pack_files(&self, ending: &str) -> Result<Vec<PathBuf>, StoreError> {
-        let mut files = read_dir(&self.path.join("objects/pack"))?;
-        files.retain(|f| f.extension().is_some_and(|e| e == ending));
-        Ok(files)
-    }
-
-    /// NextStep 4: one pack in place of many. Old packs hold much that nothing refers to any more, so
-    /// writers are kept out while they go, as in step 3.
-    fn merge_packs(&self) -> Result<(), StoreError> {
-        if self.pack_files("pack")?.len() < MANY_PACKS {
-            return Ok(());
-        }
-        let _guard = lock::lock(&self.lock_path())?;
-        let words = ["--git-dir=.", "repack", "-a", "-d", "-q", "--no-write-bitmap-index"];
-        Git::new(&self.path).args(words).run()?;
-        Ok(())
-    }
 }
 
-/// Appends log lines, filling the last file first.
-pub(in crate::store) fn append_log(txn: &mut Txn<'_>, lines: &[String]) -> Result<(), StoreError> {
-    let mut head = header::read(txn)?;
-    let mut rest = lines;
-    while !rest.is_empty() {
-        let key = log_key(head.logged);
-        let room = LOG_SEGMENT - head.logged % LOG_SEGMENT;
-        let (now, later) = rest.split_at(rest.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
-        let mut text = match txn.blob(&key)? {
-            Some(blob) if head.logged % LOG_SEGMENT != 0 => blob.to_vec(),
-            _ => Vec::new(),
-        };
-        for line in now {
-            text.extend(line.as_bytes());
-            text.push(b'\n');
+impl WriteSession<'_> {
+    /// Step 1. Returns the number of commits cut off and the new tip.
+    fn cut_history(&mut self) -> Result<(usize, ObjectId), StoreError> {
+        let shared = self.remote().is_some();
+        loop {
+            self.convert()?;
+            let old = self.require_tip()?;
+            let (ids, lines) = self.past(old)?;
+            if !cut::is_due(ids.len(), shared) {
+                return Ok((0, old));
+            }
+            let store = self.store();
+            let view = store.view_of(old)?;
+            let mut txn = Txn::new(&view);
+            cut::carry_on(&mut txn, &lines, shared)?;
+            self.stamp(&mut txn)?;
+            let (changes, _) = txn.finish();
+            let mut writer = Writer::new(store);
+            let tree = writer.tree(&view, &changes)?;
+            let mut message = format!("{CUT}\n\n{}", replaces(old));
+            if shared {
+                message.push_str(&self.named(&ids)?);
+            }
+            let commit = writer.commit(tree, None, message, crate::clock::now())?;
+            durable::sync_objects(self, writer.written())?;
+            if self.publish(old, commit)? == Swap::Won {
+                return Ok((ids.len() - 1, commit));
+            }
         }
-        txn.put(key, text);
-        head.logged += now.len() as u64;
-        rest = later;
     }
-    txn.put_json(header::KEY, &head);
-    Ok(())
+
+    /// The commits up to `tip`, newest first, and their events, oldest first.
+    fn past(&self, tip: ObjectId) -> Result<(Vec<ObjectId>, Vec<String>), StoreError> {
+        let (mut ids, mut lines) = (Vec::new(), Vec::new());
+        let mut at = Some(tip);
+        while let Some(commit) = at {
+            let state = self.state_at(commit)?;
+            lines.extend(state.events.into_iter().rev());
+            at = state.parent;
+            ids.push(commit);
+        }
+        lines.reverse();
+        Ok((ids, lines))
+    }
 }
 
 fn read_dir(path: &Path) -> Result<Vec<PathBuf>, StoreError> {

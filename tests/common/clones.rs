@@ -80,7 +80,7 @@ impl Hub {
     pub fn many_states(&self, clone: usize, session: &str) {
         let clone = &self.clones[clone];
         clone.coord(&["sync"]).ok();
-        let authority = clone.store_dir().join("authority.json");
+        let authority = clone.store_dir().join("arbiter.json");
         let aside = authority.with_extension("aside");
         std::fs::rename(&authority, &aside).unwrap();
         for n in 0..1010 {

@@ -55,7 +55,7 @@ impl TestEnv {
     }
 
     /// Makes the repository; false when this git knows no such kind.
-    fn with_commit(&self, init: &[&str]) -> bool {
+    pub fn with_commit(&self, init: &[&str]) -> bool {
         let make = self.command("git", self.temp()).args(["init", "-q", "-b", "main"]).args(init);
         let out = make.args([&self.root]).output().unwrap();
         if !out.status.success() {

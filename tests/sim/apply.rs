@@ -1,15 +1,18 @@
 //! Applying what waits: what `submit.rs`, `room.rs` and `watch.rs` of the store do.
 
+use std::convert::Infallible;
 use std::rc::Rc;
 
 use git_coord::model::clone::CloneRecord;
 use git_coord::model::session::Lease;
-use git_coord::model::{Context, Op, Txn, apply, header, session};
+use git_coord::model::{Context, Op, Txn, header, session};
+use git_coord::store::batch::{self, Applied, Origin, Prepared, QueuedOp, Step};
 use git_coord::store::remote::protocol::{self, PushProtocol};
 use jiff::Timestamp;
 
-use super::clone::{Answer, Phase, Sent, Told};
+use super::clone::{Answer, Guest, Ms, Phase, Sent, Told};
 use super::net::Ask;
+use super::sessions::Doing;
 use super::state::{Act, State};
 use super::{Mistake, Sim};
 
@@ -17,11 +20,33 @@ use super::{Mistake, Sim};
 /// few show that nothing depends on it.
 const LOOK_BACK: usize = 3;
 
+/// How often a patient act is tried again.
+const RETRY_EVERY: Ms = 3_000;
+
 /// What an attempt at a commit consists of.
 struct Attempt {
     own: Answer,
     guests: Vec<(u64, Answer)>,
     acts: Vec<(Act, Rc<Op>)>,
+    /// See [`batch::Batch::meets_others`].
+    meets_others: bool,
+    evicts: bool,
+}
+
+/// An id of the write queue, in order of arrival.
+fn text(id: u64) -> String {
+    format!("{id:020}")
+}
+
+/// An operation that waits, as the store reads it from its queue.
+fn queued(id: u64, guest: &Guest) -> QueuedOp {
+    let accepted = guest.since;
+    let origin = match (guest.owner, &*guest.op) {
+        (Some(_), _) => Origin::Process { patient: guest.patient },
+        (None, Op::PrefetchGrant(_)) => Origin::Granted { accepted },
+        (None, _) => Origin::Deferred { accepted },
+    };
+    QueuedOp { id: text(id), op: (*guest.op).clone(), origin }
 }
 
 impl Sim {
@@ -33,10 +58,11 @@ impl Sim {
         let mut published = Vec::new();
         for (id, guest) in &mut at.room {
             let Some(pre) = &guest.pre else { continue };
-            let happened = pre.state.as_ref().is_none_or(|state| {
-                applied == Some(state.id) || self.judge.is_recent(at.tip.id, state.id, LOOK_BACK)
+            let prepared = pre.state.as_ref().map_or(Prepared::Alone, |state| Prepared::With(state.id));
+            let Ok(came_true) = prepared.came_true(|id| {
+                Ok::<_, Infallible>(applied == Some(id) || self.judge.is_recent(at.tip.id, id, LOOK_BACK))
             });
-            if happened {
+            if came_true {
                 published.push(*id);
             } else {
                 guest.pre = None;
@@ -78,16 +104,15 @@ impl Sim {
         let context = self.context(clone);
         let tip = self.clones[clone].tip.clone();
         let mut txn = Txn::new(&tip.view);
-        let attempt = self.serve(clone, &mut txn, &context);
-        let drains = self.note_pool(clone, &txn, &attempt.guests);
+        let attempt = self.apply_batch(clone, &mut txn, &context);
+        self.note_ages(clone, &txn);
         let turn = self.clones[clone].turn.as_mut().expect("a turn is on");
-        if txn.is_empty() && !turn.fetched {
-            (turn.fetched, turn.phase) = (true, Phase::Refreshing);
+        if turn.cycle.applied(!txn.is_empty()) == Step::Refresh {
+            turn.phase = Phase::Refreshing;
             return self.send(clone, Ask::Fetch);
         }
         turn.phase = Phase::Pushing;
-        let refused = attempt.guests.iter().map(|(_, a)| a).chain([&attempt.own]);
-        if refused.into_iter().any(|a| a.outcome.is_refusal()) {
+        if attempt.meets_others {
             self.watch(clone, &tip);
         }
         if txn.is_empty() {
@@ -105,12 +130,17 @@ impl Sim {
         if self.dies_here(clone, "with prepared answers") {
             return;
         }
-        let sent = Sent { old: tip.id, new: new.clone(), drains };
+        let sent = Sent { old: tip.id, new: new.clone(), evicts: attempt.evicts };
         let at = &mut self.clones[clone];
         at.pending = Some(sent.clone());
         let turn = at.turn.as_mut().expect("a turn is on");
+        assert_eq!(turn.cycle.prepared(), Step::Move);
         (turn.sent, turn.exchange) = (Some(sent), PushProtocol::begin());
         let renewal = matches!(&*turn.op, Op::Renew { .. });
+        if self.config.mistake == Some(Mistake::AnswersEarly) {
+            let guests = turn.guests.clone();
+            self.hand_out(clone, &guests);
+        }
         if self.dies_here(clone, "with a noted push") {
             return;
         }
@@ -118,39 +148,40 @@ impl Sim {
         self.send(clone, Ask::Push { old: (!blind).then_some(tip.id), new });
     }
 
-    /// Applies in order of arrival.
-    fn serve(&mut self, clone: usize, txn: &mut Txn<'_>, context: &Context) -> Attempt {
+    /// Applies what waits and the own act, as the store does.
+    fn apply_batch(&mut self, clone: usize, txn: &mut Txn<'_>, context: &Context) -> Attempt {
+        let again = self.config.mistake == Some(Mistake::AppliesAnswered);
         let at = &mut self.clones[clone];
         at.room.retain(|_, guest| guest.out.is_some() || guest.pre.is_some() || guest.alive);
         let turn = at.turn.as_ref().expect("a turn is on");
+        let waits = |id: u64, g: &Guest| Some(id) != turn.ticket && g.alive && (again || g.out.is_none());
+        let waiting: Vec<QueuedOp> =
+            at.room.iter().filter(|(id, g)| waits(**id, g)).map(|(id, g)| queued(*id, g)).collect();
+        let place = turn.ticket.map(text);
+        let batch = batch::apply_batch(txn, &waiting, &turn.op, place.as_deref(), context);
+        let batch = batch.expect("memory can be read");
+        let evicts = git_coord::store::evicts(txn, Some(&at.name), &waiting, &batch);
+        let (forward, back) = (at.clock.forward, at.clock.back);
         let mut acts = Vec::new();
-        let mut serve = |act: Act, op: &Rc<Op>, accepted: Option<Timestamp>| {
-            let context = &Context { accepted, ..context.clone() };
-            let before = txn.events().len();
-            let outcome = apply(txn, op, context).expect("memory can be read");
-            let changed =
-                txn.events()[before..].iter().any(|e| e.event != git_coord::model::EventKind::Expired);
+        let mut answer = |act: Act, op: &Rc<Op>, applied: &Applied| {
+            let changed = txn.events()[applied.events.clone()]
+                .iter()
+                .any(|e| e.event != git_coord::model::EventKind::Expired);
             if changed {
                 acts.push((act, op.clone()));
             }
-            let (forward, back) = (at.clock.forward, at.clock.back);
+            let outcome = applied.outcome.clone();
             Answer { outcome, state: None, changed, at: self.now, wall: context.now, forward, back }
         };
-        let (mut own, mut guests) = (None, Vec::new());
-        let waiting =
-            at.room.iter().filter(|(id, g)| Some(**id) != turn.ticket && g.alive && g.out.is_none());
-        // What was accepted before goes first.
-        let (mut posted, others): (Vec<_>, Vec<_>) = waiting.partition(|(_, guest)| guest.owner.is_none());
-        posted.sort_by_key(|(_, guest)| !matches!(*guest.op, Op::PrefetchGrant(_)));
-        for (id, guest) in posted.into_iter().chain(others) {
-            if own.is_none() && guest.owner.is_some() && turn.ticket.is_some_and(|t| t < *id) {
-                own = Some(serve(turn.act, &turn.op, None));
-            }
-            let accepted = guest.owner.is_none().then_some(guest.since);
-            guests.push((*id, serve(guest.act, &guest.op, accepted)));
+        let mut guests = Vec::new();
+        for (id, applied) in &batch.answers {
+            let id: u64 = id.parse().expect("a number");
+            let guest = &at.room[&id];
+            guests.push((id, answer(guest.act, &guest.op, applied)));
         }
-        let own = own.unwrap_or_else(|| serve(turn.act, &turn.op, None));
-        Attempt { own, guests, acts }
+        let own = answer(turn.act, &turn.op, &batch.own);
+        let (meets_others, evicts) = (batch.meets_others(), evicts.expect("memory can be read"));
+        Attempt { own, guests, acts, meets_others, evicts }
     }
 
     /// Writes the answers that a state will make true.
@@ -171,9 +202,30 @@ impl Sim {
         let Some(turn) = &mut self.clones[clone].turn else { return };
         let guests = std::mem::take(&mut turn.guests);
         let own = turn.own.take();
+        let until = turn.until.filter(|until| self.now < *until);
         self.hand_out(clone, &guests);
+        if until.is_some() && own.as_ref().is_some_and(|own| own.outcome.may_change()) {
+            return self.go_on_waiting(clone);
+        }
         // After a death there is nothing to end; upkeep has no act of its own.
         self.end(clone, own.map_or_else(|| Told::Unchanged(String::new()), Told::Answer));
+    }
+
+    /// The own act was refused, and stays in line until it is granted or its time is over.
+    fn go_on_waiting(&mut self, clone: usize) {
+        let Some(turn) = self.clones[clone].turn.take() else { return };
+        let session = turn.session.expect("upkeep does not wait");
+        let (act, op) = (turn.act, turn.op);
+        let ticket = match turn.ticket {
+            Some(ticket) => ticket,
+            None => self.enter(clone, act, op.clone(), Some(session), true),
+        };
+        let until = turn.until.unwrap_or_default();
+        self.stats.patient += 1;
+        self.sessions[session].doing =
+            Doing::Waiting { act, op, ticket, since: self.now, until: turn.until, refused: true };
+        self.wake(session, (until - self.now).min(RETRY_EVERY));
+        self.lock_is_free(clone);
     }
 
     pub fn stamp(&mut self, txn: &mut Txn<'_>, clone: usize) {
@@ -213,8 +265,9 @@ impl Sim {
             now,
             clone: Some(at.name.clone()),
             stale,
-            prefetch: self.config.pool,
+            at_work: Default::default(),
             identity: None,
+            prefetch: self.config.pool,
             accepted: None,
         }
     }

@@ -6,6 +6,8 @@ use std::rc::Rc;
 use git_coord::model::Op;
 use git_coord::model::Outcome;
 use git_coord::store::LeaseAges;
+use git_coord::store::backoff::Doubling;
+use git_coord::store::batch::Cycle;
 use git_coord::store::remote::Observations;
 use git_coord::store::remote::protocol::PushProtocol;
 use jiff::Timestamp;
@@ -49,7 +51,7 @@ pub struct Sent {
     pub old: Id,
     pub new: Rc<State>,
     /// True when it takes items out of the clone's pool.
-    pub drains: bool,
+    pub evicts: bool,
 }
 
 /// The clocks of a clone.
@@ -118,6 +120,8 @@ pub struct Guest {
     pub owner: Option<usize>,
     /// True while that process lives.
     pub alive: bool,
+    /// True when being refused is not an answer.
+    pub patient: bool,
     /// When it entered, by the clone's wall clock.
     pub since: Timestamp,
     pub pre: Option<Answer>,
@@ -160,7 +164,10 @@ pub struct Turn {
     pub ticket: Option<u64>,
     pub end: Ms,
     pub tries: u32,
-    pub fetched: bool,
+    /// Until when being refused is not an answer.
+    pub until: Option<Ms>,
+    pub cycle: Cycle,
+    pub pauses: Doubling,
     pub exchange: PushProtocol,
     pub phase: Phase,
     pub sent: Option<Sent>,

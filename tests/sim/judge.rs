@@ -5,11 +5,13 @@ use std::rc::Rc;
 
 use git_coord::model::claim::{self, Claim, Mode};
 use git_coord::model::segment::States;
-use git_coord::model::{ItemId, ItemState, Op, QueueName, SessionName, ViewError, queue, read_json, session};
+use git_coord::model::{
+    ItemId, ItemState, Op, QueueName, SessionName, ViewError, header, queue, read_json, session,
+};
 
 use super::clone::Clone;
 use super::state::{Act, Id, State};
-use super::upkeep::Cut;
+use git_coord::store::cut::Cut;
 
 /// What was violated. The numbers are those of the list of invariants in `docs/design.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,6 +38,8 @@ pub enum Invariant {
     LiveHolder,
     /// In the end all clones have the remote's state.
     Converge,
+    /// Whoever has lost races gets another try soon.
+    Progress,
 }
 
 /// A state that was the remote's.
@@ -43,6 +47,8 @@ struct Past {
     parent: Id,
     generation: u64,
     acts: Vec<Act>,
+    /// Its events, as a commit's message has them.
+    lines: Vec<String>,
     cut: Option<Rc<Cut>>,
 }
 
@@ -130,6 +136,13 @@ impl Judge {
         })
     }
 
+    /// The events of the states that a clone with this state finds in its history, oldest first.
+    pub fn lines(&self, tip: Id) -> Vec<String> {
+        let ids: Vec<Id> = self.visible(tip).map(|(id, _)| id).collect();
+        let past = ids.iter().rev().filter_map(|id| self.history.get(id));
+        past.flat_map(|past| past.lines.iter().cloned()).collect()
+    }
+
     /// All states up to this one, newest first, each with what it cuts off.
     pub fn cuts(&self, tip: Id) -> impl Iterator<Item = (Id, Option<&Cut>)> {
         self.ancestors(tip).map(|id| (id, self.history.get(&id).and_then(|past| past.cut.as_deref())))
@@ -164,6 +177,9 @@ impl Judge {
                 self.object(Invariant::NoTrace, format!("act {act} was refused and is done after all"));
             }
         }
+        if new.cut.is_some() {
+            self.kept_events(before, new);
+        }
         self.remember(new);
         let problems = self
             .fencing(before, new)
@@ -177,11 +193,22 @@ impl Judge {
 
     fn remember(&mut self, new: &State) {
         let acts = new.acts.iter().map(|(act, _)| *act).collect();
-        let past = Past { parent: new.parent, generation: new.generation, acts, cut: new.cut.clone() };
+        let lines = new.lines();
+        let past = Past { parent: new.parent, generation: new.generation, acts, lines, cut: new.cut.clone() };
         self.history.insert(new.id, past);
         self.order.push_back(new.id);
         if self.order.len() > REMEMBERED {
             self.order.pop_front().map(|id| self.history.remove(&id));
+        }
+    }
+
+    /// A cut moves each event to the log: the log grows by what cannot be seen any more.
+    fn kept_events(&mut self, before: &State, new: &State) {
+        let logged = |s: &State| header::read(&s.view).expect("a state has a header").logged;
+        let (grown, gone) = (logged(new) - logged(before), self.lines(before.id).len() as u64);
+        if grown != gone {
+            let what = format!("a cut has moved {grown} of {gone} events to the log");
+            self.object(Invariant::Records, what);
         }
     }
 

@@ -1,7 +1,8 @@
 //! A deterministic simulator of several clones with one remote.
 //!
 //! It runs the real [`apply`](git_coord::model::apply), the real decisions of the push protocol
-//! ([`git_coord::store::remote::protocol`]) and the real watch over other clones' leases. What is
+//! ([`git_coord::store::remote::protocol`]), of a writer and its batch ([`git_coord::store::batch`]), of
+//! back-off and of cutting the history, and the real watch over other clones' leases. What is
 //! simulated is the world around them: a remote that compares and swaps one register, a network
 //! that loses, delays, repeats and reorders, processes and machines that die between any two
 //! steps and keep only what the real ones keep on disk, and clocks that are days off, jump and
@@ -13,7 +14,7 @@
 //! - [`net`]: the remote and the way to it;
 //! - [`turn`]: a process that holds the lock of its clone;
 //! - [`apply`]: how it applies what waits;
-//! - [`pool`]: handing out what a clone keeps ready;
+//! - [`prefetch`]: handing out what a clone keeps ready;
 //! - [`trouble`]: what dies, sleeps and jumps;
 //! - [`upkeep`]: cutting the history, and joining anew;
 //! - [`sessions`]: what sessions want, and what they make of the answers;
@@ -31,7 +32,7 @@ mod clone;
 mod dice;
 mod judge;
 mod net;
-mod pool;
+mod prefetch;
 mod sessions;
 mod state;
 mod trouble;
@@ -109,10 +110,20 @@ pub enum Mistake {
     ForgetsClones,
     /// A cut does not say what it has cut off.
     AnonymousCut,
+    /// A cut does not carry on the events of what it cuts off.
+    CutDropsEvents,
+    /// An operation that has its answer is applied once more.
+    AppliesAnswered,
+    /// Answers are handed over before the state has moved.
+    AnswersEarly,
+    /// A process that gives up leaves its operation in the queue.
+    GivesUpSilently,
+    /// Those who have lost most races wait longest, without a bound.
+    UnboundedBackoff,
 }
 
 impl Mistake {
-    pub const ALL: [Mistake; 13] = [
+    pub const ALL: [Mistake; 18] = [
         Mistake::NoNonce,
         Mistake::BlindRetry,
         Mistake::RenewWithoutCompare,
@@ -126,6 +137,11 @@ impl Mistake {
         Mistake::CutUnsettled,
         Mistake::ForgetsClones,
         Mistake::AnonymousCut,
+        Mistake::CutDropsEvents,
+        Mistake::AppliesAnswered,
+        Mistake::AnswersEarly,
+        Mistake::GivesUpSilently,
+        Mistake::UnboundedBackoff,
     ];
 }
 
@@ -142,6 +158,8 @@ pub struct Stats {
     /// Items handed out of a pool.
     pub ready: u64,
     pub lost_races: u64,
+    /// Operations that were refused and went on waiting.
+    pub patient: u64,
     pub fences: u64,
     pub deaths: u64,
     pub expired: u64,
@@ -163,6 +181,7 @@ impl std::ops::AddAssign for Stats {
         self.unknown += other.unknown;
         self.ready += other.ready;
         self.lost_races += other.lost_races;
+        self.patient += other.patient;
         self.fences += other.fences;
         self.deaths += other.deaths;
         self.expired += other.expired;

@@ -47,6 +47,10 @@ pub enum Doing {
         op: Rc<Op>,
         ticket: u64,
         since: Ms,
+        /// Until when being refused is not an answer.
+        until: Option<Ms>,
+        /// True when it was refused once.
+        refused: bool,
     },
     /// With the lock.
     Writing,
@@ -134,15 +138,18 @@ impl Sim {
             Doing::Writing => {}
             Doing::Thinking if self.calm => {}
             Doing::Thinking => self.act(session),
-            Doing::Waiting { act, op, ticket, since } => {
-                let (act, op, ticket, since) = (*act, op.clone(), *ticket, *since);
-                self.wait(session, act, op, ticket, since);
-            }
+            Doing::Waiting { .. } => self.wait(session),
         }
     }
 
     /// Looks whether the act in the waiting room was answered, or the lock is free.
-    fn wait(&mut self, session: usize, act: Act, op: Rc<Op>, ticket: u64, since: Ms) {
+    fn wait(&mut self, session: usize) {
+        let Doing::Waiting { act, ref op, ticket, since, until, refused } = self.sessions[session].doing
+        else {
+            return;
+        };
+        let op = op.clone();
+        let silent = self.config.mistake == Some(super::Mistake::GivesUpSilently);
         let clone = &mut self.clones[self.sessions[session].clone];
         let guest = clone.room.get(&ticket);
         if let Some(answer) = guest.and_then(|g| g.out.clone()) {
@@ -151,13 +158,17 @@ impl Sim {
         }
         if clone.turn.is_none() {
             self.sessions[session].doing = Doing::Writing;
-            return self.begin(session, act, op, Some(ticket));
+            return self.begin(session, act, op, Some(ticket), until);
         }
-        if self.now < since + LOCK_PATIENCE {
-            return self.wake(session, since + LOCK_PATIENCE - self.now);
+        if refused || self.now < since + LOCK_PATIENCE {
+            let left = (since + LOCK_PATIENCE).saturating_sub(self.now);
+            return self.wake(session, left.max(3_000));
         }
+        // Taken by the writer: nobody can say what will become of it.
         let prepared = guest.is_some_and(|g| g.pre.is_some());
-        clone.room.remove(&ticket);
+        if !silent {
+            clone.room.remove(&ticket);
+        }
         let words = "the process before is still at work".to_owned();
         self.tell(session, act, &op, if prepared { Told::Unknown(words) } else { Told::Unchanged(words) });
     }
@@ -180,20 +191,23 @@ impl Sim {
             return self.think(session);
         }
         if matches!(&*op, Op::Record { .. }) {
-            self.enter(clone, act, op, None);
+            self.enter(clone, act, op, None, false);
             self.judge.posted(act);
             return self.think(session);
         }
+        let may_wait = matches!(&*op, Op::Claim(_) | Op::Next(_)) && self.dice.chance(250);
+        let until = may_wait.then(|| self.now + self.dice.between(2_000, 60_000));
         if self.clones[clone].turn.is_none() {
             self.sessions[session].doing = Doing::Writing;
-            return self.begin(session, act, op, None);
+            return self.begin(session, act, op, None, until);
         }
         if matches!(&*op, Op::Import { .. }) {
             // Too large to be passed from hand to hand.
             return self.wake(session, 300);
         }
-        let ticket = self.enter(clone, act, op.clone(), Some(session));
-        self.sessions[session].doing = Doing::Waiting { act, op, ticket, since: self.now };
+        let ticket = self.enter(clone, act, op.clone(), Some(session), until.is_some());
+        let since = self.now;
+        self.sessions[session].doing = Doing::Waiting { act, op, ticket, since, until, refused: false };
         self.wake(session, LOCK_PATIENCE);
     }
 
@@ -354,7 +368,7 @@ impl Sim {
         let session = clone * self.config.sessions;
         let act = self.number();
         self.sessions[session].doing = Doing::Writing;
-        self.begin(session, act, Rc::new(Op::Sweep), None);
+        self.begin(session, act, Rc::new(Op::Sweep), None, None);
     }
 }
 

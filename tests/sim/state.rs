@@ -7,10 +7,15 @@ use git_coord::model::event::Event;
 use git_coord::model::view::View;
 use git_coord::model::{MemView, Op, Txn, header};
 
-use super::upkeep::Cut;
+use git_coord::store::cut::Cut;
 
 /// The id of a state: of its content and its parent, as a commit's is.
 pub type Id = u64;
+
+/// An id as text, as long as a commit's.
+pub fn text(id: Id) -> String {
+    format!("{id:016x}")
+}
 
 /// An act of one process. A repeated command is another act.
 pub type Act = u64;
@@ -38,6 +43,10 @@ fn digest(value: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()
+}
+
+fn lines(events: &[Event]) -> Vec<String> {
+    events.iter().map(|e| serde_json::Value::Object(e.to_value()).to_string()).collect()
 }
 
 impl State {
@@ -72,6 +81,11 @@ impl State {
         Rc::new(State { cut: Some(Rc::new(cut)), ..self.next(txn, Vec::new(), by) })
     }
 
+    /// The events, one line each.
+    pub fn lines(&self) -> Vec<String> {
+        lines(&self.events)
+    }
+
     fn next(&self, txn: Txn<'_>, acts: Vec<(Act, Rc<Op>)>, by: usize) -> Self {
         let (changes, events) = txn.finish();
         let mut content = self.content;
@@ -84,8 +98,7 @@ impl State {
                 content ^= digest((key, &**new));
             }
         }
-        let lines: Vec<String> =
-            events.iter().map(|e| serde_json::Value::Object(e.to_value()).to_string()).collect();
+        let lines = lines(&events);
         let changed = changes.keys().cloned().collect();
         let mut view = self.view.clone();
         view.commit(changes);

@@ -81,6 +81,10 @@ impl Sim {
         if let Some(session) = turn.session {
             self.process_dies(session);
         }
+        // Whoever comes next finds what it has left, and that may be upkeep.
+        if !self.calm && self.dice.chance(100) {
+            self.upkeep(clone);
+        }
         self.lock_is_free(clone);
     }
 

@@ -4,6 +4,8 @@
 use std::rc::Rc;
 
 use git_coord::model::{Op, Txn, ViewError, clone as records, header};
+use git_coord::store::backoff::{Doubling, after_lost_races};
+use git_coord::store::batch::{Cycle, Step};
 use git_coord::store::remote::Pushed;
 use git_coord::store::remote::protocol::{self, NextStep, PushFate, PushProtocol, PushResult, Succession};
 
@@ -11,6 +13,9 @@ use super::clone::{Guest, Ms, Phase, Sent, Told, Turn};
 use super::net::{Ask, Reply};
 use super::state::{Act, State};
 use super::{Event, Invariant, Mistake, Sim};
+
+/// Whoever has lost a race tries again within this time, however many it has lost.
+const SOON: Ms = 200;
 
 /// How long one act may take.
 const PATIENCE: Ms = 30_000;
@@ -24,8 +29,8 @@ pub enum Later {
 
 impl Sim {
     /// The process of a session has taken the lock.
-    pub fn begin(&mut self, session: usize, act: Act, op: Rc<Op>, ticket: Option<u64>) {
-        self.take_lock(self.sessions[session].clone, Some(session), act, op, ticket);
+    pub fn begin(&mut self, session: usize, act: Act, op: Rc<Op>, ticket: Option<u64>, until: Option<Ms>) {
+        self.take_lock(self.sessions[session].clone, Some(session), (act, op), ticket, until);
     }
 
     /// A process has taken the lock: first of all, what dead ones have left is settled.
@@ -33,9 +38,9 @@ impl Sim {
         &mut self,
         clone: usize,
         session: Option<usize>,
-        act: Act,
-        op: Rc<Op>,
+        (act, op): (Act, Rc<Op>),
         ticket: Option<u64>,
+        until: Option<Ms>,
     ) {
         let number = self.number();
         let turn = Turn {
@@ -46,7 +51,9 @@ impl Sim {
             ticket,
             end: self.now + PATIENCE,
             tries: 0,
-            fetched: false,
+            until,
+            cycle: Cycle::new(true),
+            pauses: Doubling::default(),
             exchange: PushProtocol::left_behind(),
             phase: Phase::Settling,
             sent: self.clones[clone].pending.clone(),
@@ -70,7 +77,7 @@ impl Sim {
 
     /// Carries out what the protocol asks for.
     fn proceed(&mut self, clone: usize, step: NextStep) {
-        let pause = 50 + self.dice.below(400);
+        let more = self.dice.below(50);
         let turn = self.clones[clone].turn.as_mut().expect("a turn is on");
         let over = self.now >= turn.end;
         match step {
@@ -79,8 +86,13 @@ impl Sim {
                 let verdict = std::mem::replace(&mut turn.exchange, PushProtocol::begin()).give_up();
                 self.conclude(clone, verdict);
             }
-            NextStep::Wait => self.pause(clone, pause, Later::Ask),
-            NextStep::Again => self.pause(clone, pause, Later::PushAgain),
+            NextStep::Wait | NextStep::Again => {
+                let pause = turn.pauses.next().map_or(0, |p| p.as_millis() as Ms);
+                match step {
+                    NextStep::Wait => self.pause(clone, pause, Later::Ask),
+                    _ => self.pause(clone, pause + more, Later::PushAgain),
+                }
+            }
             NextStep::Fence => self.fence(clone),
             NextStep::End(verdict) => self.conclude(clone, verdict),
         }
@@ -148,7 +160,6 @@ impl Sim {
             _ if unread => NextStep::End(PushResult::Lost),
             step => step,
         };
-        turn.fetched |= step == NextStep::Ask;
         if won {
             self.clones[clone].tip = sent.new;
         }
@@ -166,6 +177,8 @@ impl Sim {
         let at = &mut self.clones[clone];
         let turn = at.turn.as_mut().expect("a turn is on");
         if turn.phase == Phase::Refreshing {
+            // The simulator keeps no transaction for the time of a fetch: it applies again in any case.
+            assert_eq!(turn.cycle.refreshed(true), Step::Apply);
             return self.drain(clone);
         }
         let sent = turn.sent.as_ref().expect("something was pushed");
@@ -234,7 +247,11 @@ impl Sim {
         match if settling { verdict.for_next_act(prepared) } else { verdict } {
             PushResult::Won if settling => self.settle_room(clone, Some(sent.new.id)),
             PushResult::Lost if settling => self.settle_room(clone, None),
-            PushResult::Won => self.publish(clone),
+            PushResult::Won => {
+                let turn = self.clones[clone].turn.as_mut().expect("a turn is on");
+                assert_eq!(turn.cycle.moved(true), Step::Publish);
+                self.publish(clone);
+            }
             PushResult::Lost => self.lost(clone, sent),
             PushResult::Unknown(reason) => self.end(clone, Told::Unknown(reason)),
             PushResult::Unreachable(reason) | PushResult::Refused(reason) => {
@@ -261,8 +278,16 @@ impl Sim {
         if self.now >= turn.end {
             return self.end(clone, Told::Unchanged("others were faster".into()));
         }
-        let longest = (10u64 << turn.tries.min(7)).min(1000);
-        let pause = self.dice.below(longest);
+        assert_eq!(turn.cycle.moved(false), Step::Apply);
+        let longest = match self.config.mistake {
+            Some(Mistake::UnboundedBackoff) => 10u64 << turn.tries.min(20),
+            _ => after_lost_races(turn.tries).unwrap_or(0),
+        };
+        if longest > SOON {
+            let what = format!("after {} lost races a clone waits for up to {longest} ms", turn.tries);
+            self.judge.object(Invariant::Progress, what);
+        }
+        let pause = if longest > 0 { self.dice.below(longest) } else { 0 };
         self.pause(clone, pause, Later::Apply);
     }
 
@@ -289,12 +314,12 @@ impl Sim {
     }
 
     /// Leaves an act in the room.
-    pub fn enter(&mut self, clone: usize, act: Act, op: Rc<Op>, owner: Option<usize>) -> u64 {
+    pub fn enter(&mut self, clone: usize, act: Act, op: Rc<Op>, owner: Option<usize>, patient: bool) -> u64 {
         let id = self.number();
         let since = self.clones[clone].clock.wall(self.now);
         self.clones[clone]
             .room
-            .insert(id, Guest { act, op, owner, alive: true, since, pre: None, out: None });
+            .insert(id, Guest { act, op, owner, alive: true, patient, since, pre: None, out: None });
         id
     }
 }

@@ -4,12 +4,13 @@ use std::rc::Rc;
 
 use git_coord::model::{Op, Txn, clone as records};
 use git_coord::store::LeaseAges;
+use git_coord::store::cut::{self, Cut};
 use git_coord::store::remote::Observations;
 use git_coord::store::remote::protocol::PushProtocol;
 
 use super::clone::{Clone, Phase, Sent, Told};
 use super::net::Ask;
-use super::state::{Id, State};
+use super::state::{State, text};
 use super::{Mistake, Sim};
 
 /// A history is cut when it has so many states. In the store it is a thousand.
@@ -18,51 +19,41 @@ const SHARED_HISTORY: usize = 12;
 /// How far back a history is looked through for the known state. In the store it is twice a thousand.
 const LOOK_BACK: usize = 2 * SHARED_HISTORY;
 
-/// What a state says that begins the history anew.
-pub struct Cut {
-    /// Generation of the oldest state that was cut off.
-    oldest: u64,
-    /// Those states.
-    ids: Vec<Id>,
-}
-
-impl Cut {
-    /// True when this state of this generation may have been among what was cut off.
-    fn names(&self, id: Id, generation: u64) -> bool {
-        generation < self.oldest || self.ids.contains(&id)
-    }
-}
-
 impl Sim {
     /// Upkeep begins, if the lock is free: it is a process without a session.
     pub fn upkeep(&mut self, clone: usize) {
         if self.clones[clone].turn.is_none() {
             let act = self.number();
-            self.take_lock(clone, None, act, Rc::new(Op::Sweep), None);
+            self.take_lock(clone, None, (act, Rc::new(Op::Sweep)), None, None);
         }
     }
 
     /// Writes a state in place of the known one that has none before it, and pushes that.
     pub fn cut(&mut self, clone: usize) {
         let tip = self.clones[clone].tip.clone();
-        let past: Vec<(Id, u64)> = self.judge.visible(tip.id).collect();
+        let past: Vec<(super::state::Id, u64)> = self.judge.visible(tip.id).collect();
         if past.len() < SHARED_HISTORY {
             return self.end(clone, Told::Unchanged("the history is short".into()));
         }
         let cut = match self.config.mistake {
-            Some(Mistake::AnonymousCut) => Cut { oldest: 0, ids: Vec::new() },
-            _ => Cut {
-                oldest: past.last().map_or(0, |(_, generation)| *generation),
-                ids: past.iter().map(|(id, _)| *id).collect(),
-            },
+            Some(Mistake::AnonymousCut) => Cut::new::<&str>(0, []),
+            _ => Cut::new(
+                past.last().map_or(0, |(_, generation)| *generation),
+                past.iter().map(|(id, _)| text(*id)),
+            ),
+        };
+        let lines = match self.config.mistake {
+            Some(Mistake::CutDropsEvents) => Vec::new(),
+            _ => self.judge.lines(tip.id),
         };
         let mut txn = Txn::new(&tip.view);
+        cut::carry_on(&mut txn, &lines, true).expect("memory can be read");
         if self.config.mistake == Some(Mistake::ForgetsClones) {
             forget(&mut txn, &tip, &self.clones[clone].name);
         }
         self.stamp(&mut txn, clone);
         let new = tip.cut(txn, clone, cut);
-        let sent = Sent { old: tip.id, new: new.clone(), drains: false };
+        let sent = Sent { old: tip.id, new: new.clone(), evicts: false };
         let at = &mut self.clones[clone];
         at.pending = Some(sent.clone());
         let turn = at.turn.as_mut().expect("a turn is on");
@@ -79,7 +70,7 @@ impl Sim {
                 return true;
             }
             if let Some(cut) = cut {
-                return cut.names(known.id, known.generation);
+                return cut.names(&text(known.id), known.generation);
             }
         }
         true

@@ -336,7 +336,7 @@ fn a_hiccup_that_is_over_is_forgotten() {
     let store = a.store_dir();
     let in_line = |what: &str| {
         crate::common::wait_until(what, || {
-            let room = std::fs::read_dir(store.join("room"));
+            let room = std::fs::read_dir(store.join("write-queue"));
             room.is_ok_and(|files| files.flatten().any(|f| f.path().extension().is_some_and(|e| e == "op")))
         });
     };

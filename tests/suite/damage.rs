@@ -187,7 +187,7 @@ fn a_store_of_a_newer_version_is_read_and_not_written() {
         |args: &[&str]| env.git_in(&env.store_dir(), &[&["--git-dir=."], args].concat()).trim().to_owned();
     let head = git(&["cat-file", "blob", "refs/coord/state:head.json"]);
     let newer = env.temp().join("head.json");
-    std::fs::write(&newer, head.replace("\"format\":1", "\"format\":99,\"unknown\":true")).unwrap();
+    std::fs::write(&newer, head.replace("\"format\":2", "\"format\":99,\"unknown\":true")).unwrap();
     let blob = git(&["hash-object", "-w", newer.to_str().unwrap()]);
     let listing = git(&["ls-tree", "refs/coord/state"]);
     let changed: String = listing
@@ -216,9 +216,9 @@ fn leftovers_of_killed_processes_do_no_harm() {
     let (env, _) = world();
     let store = env.store_dir();
     std::fs::write(store.join("refs/coord/state.lock"), "").unwrap();
-    std::fs::write(store.join("room/junk.op"), "not json").unwrap();
-    std::fs::write(store.join("room/junk.pre"), "not json").unwrap();
-    std::fs::write(store.join("room/half.tmp"), "").unwrap();
+    std::fs::write(store.join("write-queue/junk.op"), "not json").unwrap();
+    std::fs::write(store.join("write-queue/junk.pre"), "not json").unwrap();
+    std::fs::write(store.join("write-queue/half.tmp"), "").unwrap();
     std::fs::write(store.join("objects/tmp_obj_123"), "").unwrap();
     env.coord_as("me", &["claim", "x"]).ok();
     assert!(!store.join("refs/coord/state.lock").exists(), "the stale lock is gone");

@@ -93,7 +93,7 @@ fn a_copied_clone_is_a_clone_of_its_own() {
     let copy = a.temp().join("copy");
     crate::common::copy_tree(&a.root, &copy);
     let clone_of = |dir: &std::path::Path| -> serde_json::Value {
-        let text = std::fs::read(dir.join(".git/coord/authority.json")).unwrap();
+        let text = std::fs::read(dir.join(".git/coord/arbiter.json")).unwrap();
         serde_json::from_slice::<serde_json::Value>(&text).unwrap()["clone"].clone()
     };
     a.coord(&["claim", "x"]).ok();
@@ -110,7 +110,7 @@ fn a_move_to_a_remote_that_was_cut_off_can_be_repeated() {
     let hub = Hub::unjoined(2, &[]).unwrap();
     let [a, b] = &hub.clones[..] else { unreachable!() };
     a.coord(&["init", "--remote", "origin"]).ok();
-    std::fs::remove_file(a.store_dir().join("authority.json")).unwrap();
+    std::fs::remove_file(a.store_dir().join("arbiter.json")).unwrap();
     a.coord(&["session", "start", "alice"]).ok();
     a.coord(&["claim", "x"]).ok();
     a.coord(&["init", "--remote", "origin"]).ok();
@@ -119,7 +119,7 @@ fn a_move_to_a_remote_that_was_cut_off_can_be_repeated() {
     b.coord(&["claim", "x"]).fails(4, "held");
     hub.check("moved at last");
     // But what others have done there since is never overwritten.
-    std::fs::remove_file(a.store_dir().join("authority.json")).unwrap();
+    std::fs::remove_file(a.store_dir().join("arbiter.json")).unwrap();
     a.coord(&["claim", "local"]).ok();
     b.coord(&["claim", "there"]).ok();
     let state = hub.state();
@@ -216,15 +216,15 @@ fn a_join_whose_answer_does_not_come_is_not_told_as_refused() {
 fn an_act_that_was_won_is_done_whatever_else_fails() {
     let hub = Hub::new(1);
     let a = &hub.clones[0];
-    std::fs::create_dir(a.store_dir().join("courtesy.json"))
+    std::fs::create_dir(a.store_dir().join("fairness.json"))
         .or_else(|_| {
-            std::fs::remove_file(a.store_dir().join("courtesy.json"))?;
-            std::fs::create_dir(a.store_dir().join("courtesy.json"))
+            std::fs::remove_file(a.store_dir().join("fairness.json"))?;
+            std::fs::create_dir(a.store_dir().join("fairness.json"))
         })
         .unwrap();
     a.coord(&["session", "start", "alice"]).ok();
     a.coord(&["claim", "x"]).ok();
-    hub.check("without courtesy");
+    hub.check("without fairness");
 }
 
 #[test]

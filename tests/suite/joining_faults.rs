@@ -82,7 +82,7 @@ fn joining_survives(what: &str, prepare: fn(&TestEnv, &TestEnv), more: &[&str]) 
         let had_store = a.store_dir().exists();
         let call = a.run(&a.root).args(&join).crash_at(n).call();
         // A store that was not there before never decides by itself.
-        let (store, authority) = (a.store_dir().exists(), a.store_dir().join("authority.json").exists());
+        let (store, authority) = (a.store_dir().exists(), a.store_dir().join("arbiter.json").exists());
         assert!(!store || authority || had_store, "{when}");
         assert_eq!(a.coord(&join).ok()["remote"], "origin", "{when}");
         a.coord(&["hooks", "status"]).ok();

@@ -257,7 +257,7 @@ fn what_a_push_that_hangs_takes_from_the_pool_goes_to_nobody_else() {
     let hangs = a.run(&a.root).args(["next", "--count", "6"]).spawn();
     wait_until("the push stands at the gate", || way.is_reached());
     let waits = a.run(&a.root).session("carol").args(["next"]).spawn();
-    let room = a.store_dir().join("room");
+    let room = a.store_dir().join("write-queue");
     let is_op = |name: std::ffi::OsString| name.to_string_lossy().ends_with(".op");
     let in_line =
         || room.exists() && std::fs::read_dir(&room).unwrap().any(|e| is_op(e.unwrap().file_name()));

@@ -7,7 +7,7 @@ use git_coord::model::op::RenewWhat;
 use git_coord::model::{Op, claim};
 use serde_json::{Map, Value};
 
-use super::room::StopAtEnd;
+use super::write_queue::StopAtEnd;
 use crate::common::clones::Hub;
 use crate::common::{TestEnv, claim_op, name, wait_until};
 
@@ -265,7 +265,7 @@ fn a_clone_that_only_reads_tidies_what_it_fetches() {
 fn what_dead_processes_leave_goes_with_upkeep_or_a_repair() {
     let env = TestEnv::new();
     let store = env.store_dir();
-    let names = ["refs/coord/state.stale-0a1b2c3d", "watch.0a1b2c3d", "authority.json.0a1b2c3d"];
+    let names = ["refs/coord/state.stale-0a1b2c3d", "leases.json.0a1b2c3d", "arbiter.json.0a1b2c3d"];
     let make = |age: u64| {
         for name in names {
             std::fs::write(store.join(name), "").unwrap();

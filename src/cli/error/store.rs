@@ -61,6 +61,10 @@ fn remote(error: &RemoteError, message: Text) -> CliError {
             outcome("unchanged", "see what the server allows with: git coord remote probe")
         }
         RemoteError::Contended { .. } => outcome("unchanged", "nothing was changed; try again"),
+        RemoteError::Newer { .. } => CliError::failed("newer-format", message).hint(
+            "update git-coord; when nobody uses a newer one, put this clone's state back with: \
+             git coord doctor --remote --repair",
+        ),
         RemoteError::Vanished { .. }
         | RemoteError::Backwards { .. }
         | RemoteError::LeftOut { .. }
@@ -77,6 +81,12 @@ impl From<StoreError> for CliError {
             StoreError::Newer { .. } => CliError::failed("newer-format", message).hint("update git-coord"),
             StoreError::Busy { .. } => CliError::failed("busy", message)
                 .hint("try again; if it persists, look for a hanging git-coord process"),
+            StoreError::InDoubt { .. } => CliError::failed("busy", message)
+                .detail("outcome", json!("unknown"))
+                .hint("look for a git-coord that is stopped; list what you hold with: git coord status"),
+            StoreError::NoLocks { .. } => CliError::failed("no-locks", message).hint(
+                "keep the repository on a local file system, or mount it with locks (NFS: without nolock)",
+            ),
             StoreError::Contended { .. } => {
                 CliError::failed("busy", message).hint("stop what writes the store, then try again")
             }

@@ -302,7 +302,7 @@ fn what_dead_processes_left_goes_and_what_living_ones_hold_stays() {
     clinic.heals("stale-lock");
     assert!(!lock.exists() && !temporary.exists() && !building.exists());
 
-    let waiting = clinic.store.join("room/00000000000000000001-1-aa.op");
+    let waiting = clinic.store.join("write-queue/00000000000000000001-1-aa.op");
     let held = std::fs::File::create(&waiting).unwrap();
     held.lock().unwrap();
     assert!(clinic.examine(false).findings.is_empty(), "its process lives");
@@ -322,7 +322,7 @@ fn files_of_the_store_are_as_they_were_made() {
     clinic.git(&["config", "coord.mine", "stays"]);
     clinic.heals("store-config");
     assert_eq!(clinic.git(&["config", "coord.mine"]), "stays");
-    std::fs::remove_dir_all(clinic.store.join("room")).unwrap();
+    std::fs::remove_dir_all(clinic.store.join("write-queue")).unwrap();
     clinic.heals("store-folder");
 }
 

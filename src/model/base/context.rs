@@ -17,6 +17,9 @@ pub struct Context {
     /// Leases of other clones, with their numbers of renewals, that this clone has watched
     /// unchanged for longer than they last. Clocks of two machines are never compared.
     pub stale: BTreeSet<(u64, u64)>,
+    /// Leases of this clone, with their numbers of renewals, whose sessions were at work within the time
+    /// that they last, whatever the wall clock says: they have not run out.
+    pub at_work: BTreeSet<(u64, u64)>,
     /// Items that this clone keeps ready for those who ask for the same, see `records::prefetch`.
     pub prefetch: usize,
     /// The session as which the operation is submitted, when a worktree is bound to it.
@@ -29,7 +32,15 @@ pub struct Context {
 impl Context {
     /// The context of a store that decides by itself.
     pub fn local(now: Timestamp) -> Self {
-        Context { now, clone: None, stale: BTreeSet::new(), prefetch: 0, identity: None, accepted: None }
+        Context {
+            now,
+            clone: None,
+            stale: BTreeSet::new(),
+            at_work: BTreeSet::new(),
+            prefetch: 0,
+            identity: None,
+            accepted: None,
+        }
     }
 }
 

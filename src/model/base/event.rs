@@ -30,6 +30,8 @@ words! {
         Gate = "gate",
         /// Leases ran out.
         Expired = "expired",
+        /// The state was converted from an older format.
+        Convert = "convert",
         /// An attempt failed.
         Fail = "fail",
         /// A branch could not land.
@@ -68,6 +70,8 @@ words! {
         Repair = "repair",
         /// A remote's state was put back from a clone.
         Restored = "restored",
+        /// A power cut had brought an older state back.
+        Rewound = "rewound",
         /// Commits were rewritten by amend or rebase.
         Rewrite = "rewrite",
         /// A landing was rolled back.

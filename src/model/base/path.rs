@@ -37,6 +37,16 @@ pub enum PathError {
         /// The path as given.
         path: String,
     },
+    /// More components or bytes than git and file systems take.
+    #[error(
+        "{path}…: a path has at most {} components and {} bytes",
+        RepoPath::MOST_COMPONENTS,
+        RepoPath::MOST_BYTES
+    )]
+    TooLong {
+        /// How the path begins.
+        path: String,
+    },
     /// A NUL byte, which no file name can hold.
     #[error("{path}: a path cannot contain a NUL byte")]
     Nul {
@@ -51,11 +61,29 @@ impl RepoPath {
         RepoPath(String::new())
     }
 
+    /// Most components of a path. A claim is a chain of folders as deep as its path, and git takes
+    /// trees of 2,048 levels at most (`core.maxTreeDepth`).
+    pub const MOST_COMPONENTS: usize = 256;
+
+    /// Most bytes of a path: what the kernel takes (`PATH_MAX`).
+    pub const MOST_BYTES: usize = 4096;
+
     /// Parses a text form, resolving `.` and `..` and dropping doubled and trailing slashes.
     ///
     /// # Errors
-    /// When `..` leaves the repository or a component is `.git`.
+    /// When `..` leaves the repository, a component is `.git`, or the path is too long.
     pub fn parse(text: &str) -> Result<Self, PathError> {
+        Self::normalise(text)?.within_limits()
+    }
+
+    fn within_limits(self) -> Result<Self, PathError> {
+        if self.0.len() > Self::MOST_BYTES || self.components().count() > Self::MOST_COMPONENTS {
+            return Err(PathError::TooLong { path: self.0.chars().take(60).collect() });
+        }
+        Ok(self)
+    }
+
+    fn normalise(text: &str) -> Result<Self, PathError> {
         if is_normal(text) {
             return Ok(RepoPath(text.to_owned()));
         }
@@ -218,7 +246,7 @@ impl From<RepoPath> for String {
 impl TryFrom<String> for RepoPath {
     type Error = PathError;
     fn try_from(text: String) -> Result<Self, PathError> {
-        if is_normal(&text) { Ok(RepoPath(text)) } else { Self::parse(&text) }
+        if is_normal(&text) { RepoPath(text).within_limits() } else { Self::parse(&text) }
     }
 }
 

@@ -71,6 +71,8 @@ words! {
         Uncommitted = "uncommitted",
         /// A path was edited without a claim.
         Unclaimed = "unclaimed",
+        /// Another process cannot read the operation.
+        UnreadableOperation = "unreadable-operation",
         /// A milestone that the plan does not have.
         UnknownMilestone = "unknown-milestone",
         /// A command that was not approved on this clone.

@@ -118,10 +118,10 @@ impl Lease {
     }
 
     /// True when it may be taken back: its time is over by the clock of this clone, which granted
-    /// it, or this clone has watched another's for as long.
+    /// it, and its session was idle for as long; or this clone has watched another's for as long.
     pub fn has_run_out(&self, context: &Context) -> bool {
         if self.clone == context.clone {
-            self.expires() <= context.now
+            self.expires() <= context.now && !context.at_work.contains(&(self.id, self.renewals))
         } else {
             context.stale.contains(&(self.id, self.renewals))
         }

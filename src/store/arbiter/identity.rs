@@ -4,7 +4,7 @@
 //! kernel lock, so that an act that began before the arbiter moved is never carried out under
 //! the old one. Without the file the store decides by itself.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -12,9 +12,20 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::store::create::is_being_made;
-use crate::store::{STORE_DIR, StoreError};
+use crate::store::{STORE_DIR, StoreError, side_files};
 
-const FILE: &str = "authority.json";
+const FILE: &str = "arbiter.json";
+
+/// The file of [`Brought`].
+const BROUGHT: &str = "brought.json";
+
+/// What this clone has brought in last. The state names that for each clone; when it names something
+/// else, a copy of this folder goes by the same name.
+#[derive(Debug, Serialize, Deserialize)]
+struct Brought {
+    clone: String,
+    nonce: String,
+}
 
 /// The content of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,28 +116,30 @@ impl RemoteArbiter {
     fn put(store: &Path, remote: &str, clone: String) -> Result<Self, StoreError> {
         let path = store.join(FILE);
         let failed = |e| StoreError::io("write the arbiter", &path)(e);
-        let temporary = store.join(format!("{FILE}.{}", crate::store::random_hex(4)));
-        let mut file = File::create_new(&temporary).map_err(failed)?;
+        let (mut file, temporary) = side_files::temporary(&path).map_err(failed)?;
         let inode = file.metadata().map_err(failed)?.ino();
         let arbiter = RemoteArbiter { remote: remote.to_owned(), clone, place: Place::new(store, inode) };
-        let written = file
-            .write_all(&crate::model::to_json(&arbiter))
-            .and_then(|()| file.sync_all())
-            .and_then(|()| fs::rename(&temporary, &path));
-        written.map_err(|e| {
-            let _ = fs::remove_file(&temporary);
-            failed(e)
-        })?;
+        let written = file.write_all(&crate::model::to_json(&arbiter)).and_then(|()| file.sync_all());
+        side_files::commit(written, &temporary, &path).map_err(failed)?;
         Ok(arbiter)
+    }
+
+    /// Notes the nonce of the last state that this clone has brought in.
+    pub(in crate::store) fn note_brought(&self, store: &Path, nonce: &str) -> Result<(), StoreError> {
+        let brought = Brought { clone: self.clone.clone(), nonce: nonce.to_owned() };
+        side_files::note("note what this clone has brought in", &store.join(BROUGHT), &brought)
+    }
+
+    /// True when the last state that came in under this clone's name, with this nonce, may be its own.
+    /// Without a note, or with that of an earlier name, nothing is known.
+    pub(in crate::store) fn has_brought(&self, store: &Path, nonce: &str) -> bool {
+        let brought: Option<Brought> = side_files::read(&store.join(BROUGHT));
+        brought.is_none_or(|brought| brought.clone != self.clone || brought.nonce == nonce)
     }
 
     /// Makes the store decide by itself.
     pub(in crate::store) fn remove(store: &Path) -> Result<(), StoreError> {
-        let path = store.join(FILE);
-        match fs::remove_file(&path) {
-            Err(e) if e.kind() != ErrorKind::NotFound => Err(StoreError::io("remove", &path)(e)),
-            _ => Ok(()),
-        }
+        side_files::remove("remove", &store.join(FILE))
     }
 }
 

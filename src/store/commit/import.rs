@@ -25,12 +25,12 @@ use crate::model::{
     apply_import, follow_report, groups, item_index,
 };
 
-use crate::store::arbiter::remote::{LeaseObserver, RemoteError, WriteSession};
-use crate::store::commit::write_queue::WriteQueue;
+use crate::store::arbiter::remote::{LeaseObserver, RemoteError};
+use crate::store::commit::session::WriteSession;
 use crate::store::state::cas::Swap;
 use crate::store::state::view::GitView;
 use crate::store::state::write::Writer;
-use crate::store::{Store, StoreError, durable, lock};
+use crate::store::{Store, StoreError, durable};
 use crate::trust::{Approval, CommandHash};
 
 /// How often an import is tried at least when other clones are faster, however long each try takes.
@@ -114,35 +114,34 @@ impl Store {
             Ok(None) | Err(StoreError::View(_)) => {}
             Err(error) => return Err(error),
         }
-        let guard = lock::lock(&self.lock_path())?;
-        let room = WriteQueue::new(&self.path);
-        let mut session = self.begin(&guard, &room, None)?;
-        if session.arbiter().is_some() {
+        let mut session = WriteSession::begin(self.locked()?, None)?;
+        if session.remote().is_some() {
             // A look at the remote costs less than writing a large import in vain. And what waits goes
             // first: an import takes back what has run out, be it handed out of the pool or not.
-            self.commit_batch(&mut session, &room, &Op::Sweep, None)?;
+            session.commit_batch(&Op::Sweep, None)?;
         }
         let (mut lost, mut end) = (0, None);
         loop {
+            session.convert()?;
             let old = self.require_tip()?;
-            let (commit, outcome) = self.import_onto(old, import, batches, &session)?;
+            let (commit, outcome) = session.import_onto(old, import, batches)?;
             let Some(commit) = commit else {
                 // Nobody waits for what is only to be told.
-                drop((session, guard));
+                drop(session);
                 return Ok(self.surveyed(old, import, batches, outcome));
             };
             crash_point!("before the ref");
             // Reading and writing it may have taken longer than any other act: each push has its
             // full time, and there is an end to them all the same.
-            session.lengthen(self.options.patience);
+            session.extend(self.options.patience);
             let end = *end.get_or_insert(Instant::now() + self.options.patience);
-            if self.advance(&mut session, old, commit)? == Swap::Won {
+            if session.publish(old, commit)? == Swap::Won {
                 crash_point!("after the ref");
-                drop((session, guard));
+                drop(session);
                 return Ok(self.surveyed(commit, import, batches, outcome));
             }
             lost += 1;
-            if let Some(arbiter) = session.arbiter()
+            if let Some(arbiter) = session.remote()
                 && lost >= MIN_TRIES
                 && Instant::now() >= end
             {
@@ -192,20 +191,19 @@ impl Store {
         }
         outcome
     }
+}
 
+impl WriteSession<'_> {
     /// Writes the state that results from importing into that of `old`. Returns its commit, to
     /// which nothing refers yet, or `None` when nothing changes; and what the import comes to.
-    /// The caller holds the lock.
-    pub(in crate::store) fn import_onto(
+    fn import_onto(
         &self,
         old: ObjectId,
         import: &Import,
         batches: &mut dyn Batches,
-        session: &WriteSession,
     ) -> Result<(Option<ObjectId>, Outcome), StoreError> {
         let mut view = self.view_of(old)?;
-        let context = LeaseObserver::open(self, session.arbiter())?.context(&view)?;
-        self.check_format(&view)?;
+        let context = LeaseObserver::open(self, self.remote())?.context(&view)?;
         let root = view.root();
         let again = if import.again { Some(again(&view, batches)?) } else { None };
         let mut writer = Writer::new(self);
@@ -231,7 +229,7 @@ impl Store {
                 refused => return Ok((None, refused)),
             }
             if !txn.is_empty() {
-                self.stamp(&mut txn, session.arbiter())?;
+                self.stamp(&mut txn)?;
                 let (changes, events) = txn.finish();
                 sum.take(events);
                 last = Some(changes);
@@ -247,7 +245,7 @@ impl Store {
             let (cancelled, reopened) = follow_report(&mut txn, scope, &ids, &context)?;
             (sum.survey.cancelled, sum.survey.reopened) = (cancelled, reopened);
             if !txn.is_empty() {
-                self.stamp(&mut txn, session.arbiter())?;
+                self.stamp(&mut txn)?;
                 let event = Event::new(context.now, import.session.as_ref(), crate::model::EventKind::Import);
                 sum.other.push(event.with("cancelled", cancelled).with("reopened", reopened));
                 last = Some(txn.finish().0);

@@ -16,6 +16,16 @@ pub struct StoreLock {
     _file: File,
 }
 
+/// True when a lock that is held keeps others out, as it does not on some network file systems.
+///
+/// # Errors
+/// When the lock file cannot be opened.
+pub(crate) fn excludes(path: &Path) -> Result<bool, StoreError> {
+    let first = try_lock(path)?;
+    // Locks belong to the opened file: a second opening within this process is another owner.
+    Ok(first.is_none() || try_lock(path)?.is_none())
+}
+
 /// How long a process waits for a lock.
 const PATIENCE: Duration = Duration::from_secs(60);
 

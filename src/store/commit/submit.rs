@@ -1,28 +1,18 @@
-//! Carrying out operations: lock, apply whatever waits, one commit, one compare-and-swap.
-//!
-//! Steps, and what a death after each of them leaves:
-//! 1. Lock taken: nothing; the kernel frees it.
-//! 2. Objects written: objects that nothing refers to, removed by upkeep.
-//! 3. Answers for waiting processes prepared: `.pre` files, settled by the next writer.
-//! 4. Ref moved: the new state, whole. The own answer is lost; repeating the command is safe.
-//! 5. Answers published: nothing is missing.
+//! Carrying out an operation: at once when nobody writes, else in the write queue.
 
 use std::time::{Duration, Instant};
 
-use gix::ObjectId;
-
-use crate::crash_point;
 use crate::model::{Context, Op, Outcome, SessionName, Txn, apply};
+use crate::store::arbiter::remote::RemoteError;
+use crate::store::state::durable;
+use crate::store::{Store, StoreError};
 use crate::trust::{self, Approval, Approvals, CommandHash};
 
-use crate::store::arbiter::remote::{LeaseObserver, RemoteError, WriteSession};
-use crate::store::commit::lock::{self, StoreLock};
-use crate::store::commit::write_queue::{QueuedOp, Waiter, WriteQueue};
-use crate::store::prefetch::evicts;
-use crate::store::state::cas::Swap;
-use crate::store::state::view::GitView;
-use crate::store::state::write::Writer;
-use crate::store::{Store, StoreError, durable};
+use super::locked::LockedStore;
+use super::outbox::Outbox;
+use super::session::WriteSession;
+use super::waiter::Waiter;
+use super::write_queue::WriteQueue;
 
 /// How long a command waits for the writer before it.
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
@@ -39,109 +29,35 @@ impl Store {
     /// what it needs stays in line until it is granted or the time is over.
     ///
     /// # Errors
-    /// When the store cannot be read or written. Nothing is changed then, unless the error says
-    /// that the ref could not be read back.
+    /// When the store cannot be read or written. Nothing is changed then, unless
+    /// [`StoreError::is_in_doubt`].
     pub fn submit(&self, op: &Op, wait: Option<Duration>) -> Result<Outcome, StoreError> {
         self.approve_commands_of(op)?;
-        let outcome = self.run(op, wait)?;
+        let outcome = self.carry_out(op, wait)?;
         if let Some(session) = in_the_way_of(op, &outcome) {
             self.count_conflict(session);
         }
         Ok(outcome)
     }
 
-    pub(in crate::store) fn run(&self, op: &Op, wait: Option<Duration>) -> Result<Outcome, StoreError> {
+    fn carry_out(&self, op: &Op, wait: Option<Duration>) -> Result<Outcome, StoreError> {
         if let Op::Next(next) = op
             && let Some(outcome) = self.take_prefetched(next)?
         {
             return Ok(outcome);
         }
-        let queue = WriteQueue::new(&self.path);
-        let started = Instant::now();
-        let end = wait.map(|w| started + w);
-        let mut last = None;
-        let retry_every = if self.has_remote()? { RETRY_REMOTE_EVERY } else { RETRY_EVERY };
-        if let Some(guard) = lock::try_lock(&self.lock_path())? {
-            let mut session = self.begin(&guard, &queue, None)?;
-            let outcome = self.commit_batch(&mut session, &queue, op, None)?;
-            if end.is_none() || !outcome.may_change() {
-                return Ok(outcome);
-            }
-            last = Some(outcome);
-        }
-        // An import is too large to be passed from hand to hand: it waits for the lock itself.
-        let waiter = match op {
-            Op::Import { .. } => None,
-            _ => Some(queue.enqueue(op, end.is_some())?),
-        };
-        let mut pause = Duration::from_micros(200);
-        let mut try_at = if last.is_some() { Instant::now() + retry_every } else { started };
-        loop {
-            if let Some(outcome) = waiter.as_ref().map(Waiter::answer).transpose()?.flatten() {
-                return Ok(outcome);
-            }
-            let now = Instant::now();
-            let over = end.is_some_and(|end| now >= end);
-            let guard = if now >= try_at || over { lock::try_lock(&self.lock_path())? } else { None };
-            if let Some(guard) = guard {
-                // The waiter goes before the lock, also after an error: nobody may carry out what
-                // this process is told was not done.
-                let outcome = match self.take_turn(&guard, &queue, op, waiter.as_ref()) {
-                    Ok(outcome) => outcome,
-                    Err(error) => {
-                        drop(waiter);
-                        return Err(error);
-                    }
-                };
-                if over || end.is_none() || !outcome.may_change() {
-                    drop(waiter);
-                    return Ok(outcome);
-                }
-                last = Some(outcome);
-                try_at = Instant::now() + retry_every;
-            }
-            if last.is_none() && started.elapsed() > LOCK_PATIENCE {
-                return Err(self.waited_in_vain(waiter.as_ref(), started.elapsed())?);
-            }
-            std::thread::sleep(pause);
-            let longest = if last.is_some() { 20 } else { 4 };
-            pause = (pause * 3 / 2).min(Duration::from_millis(longest));
-        }
-    }
-
-    /// One turn of an operation that waits in the queue.
-    fn take_turn(
-        &self,
-        guard: &StoreLock,
-        queue: &WriteQueue,
-        op: &Op,
-        waiter: Option<&Waiter>,
-    ) -> Result<Outcome, StoreError> {
-        let mut session = self.begin(guard, queue, waiter)?;
-        // Answered between the look and the lock?
-        if let Some(outcome) = waiter.map(Waiter::answer).transpose()?.flatten() {
+        let retry = if self.has_remote()? { RETRY_REMOTE_EVERY } else { RETRY_EVERY };
+        let mut attempt = Attempt::new(self, op, wait, retry);
+        if let Some(locked) = self.try_locked()?
+            && let Some(outcome) = attempt.settle(WriteSession::begin(locked, None)?.commit_batch(op, None)?)
+        {
             return Ok(outcome);
         }
-        // A patient act asks again and again, and what was an hour ago is no answer to that.
-        if let (Some(arbiter), Some(waiter)) = (session.arbiter(), waiter.filter(|t| !t.patient)) {
-            self.reached_since(arbiter, &waiter.path())?;
+        // An import is too large to be passed from hand to hand: it waits for the lock itself.
+        if !matches!(op, Op::Import { .. }) {
+            attempt.waiter = Some(WriteQueue::new(&self.path).enqueue(op, wait.is_some())?);
         }
-        self.commit_batch(&mut session, queue, op, waiter)
-    }
-
-    /// The error of an operation whose turn has not come. With a remote that is the remote's
-    /// doing: the processes before have waited for it.
-    fn waited_in_vain(&self, waiter: Option<&Waiter>, waited: Duration) -> Result<StoreError, StoreError> {
-        let Some(arbiter) = self.arbiter()? else {
-            return Ok(StoreError::Busy { path: self.lock_path(), waited });
-        };
-        let reason = format!("other commands of this clone have waited for it for {}s", waited.as_secs());
-        let remote = arbiter.remote;
-        Ok(match waiter {
-            // It has gone out with a push of theirs, whose answer is not known.
-            Some(waiter) if waiter.is_prepared() => RemoteError::Unknown { remote, reason }.into(),
-            _ => RemoteError::Unreachable { remote, reason }.into(),
-        })
+        attempt.wait_in_line().map_err(|error| attempt.honest(error))
     }
 
     /// Leaves an operation for the next push, if a remote decides and this clone's state would
@@ -151,22 +67,16 @@ impl Store {
     /// # Errors
     /// When the store cannot be read or written.
     pub fn defer(&self, op: &Op) -> Result<Outcome, StoreError> {
-        if !self.has_remote()? {
-            return self.submit(op, None);
-        }
+        let Some(arbiter) = self.arbiter()? else { return self.submit(op, None) };
         self.approve_commands_of(op)?;
-        let arbiter = self.arbiter()?;
         let outcome = self.read(|view| {
             let mut txn = Txn::new(view);
-            let context = Context {
-                clone: arbiter.as_ref().map(|a| a.clone.clone()),
-                ..Context::local(crate::clock::now())
-            };
-            apply(&mut txn, op, &context)
+            let clone = Some(arbiter.clone.clone());
+            apply(&mut txn, op, &Context { clone, ..Context::local(crate::clock::now()) })
         })?;
         if !outcome.is_refusal() {
-            let file = WriteQueue::new(&self.path).defer(op)?;
-            durable::sync_posted(self, &file)?;
+            let file = Outbox::new(&self.path).defer(op)?;
+            durable::sync_deferred(self, &file)?;
         }
         Ok(outcome)
     }
@@ -199,183 +109,109 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub fn deferred(&self) -> Result<usize, StoreError> {
-        WriteQueue::new(&self.path).deferred()
+        Outbox::new(&self.path).count()
+    }
+}
+
+/// An operation on its way to an answer.
+struct Attempt<'a> {
+    store: &'a Store,
+    op: &'a Op,
+    started: Instant,
+    /// When a patient operation takes its last refusal for the answer; `None`: it does so at once.
+    end: Option<Instant>,
+    /// How often a patient operation is tried again.
+    retry: Duration,
+    /// When to try next.
+    try_at: Instant,
+    /// True when it was refused, and others may give it free.
+    refused: bool,
+    waiter: Option<Waiter>,
+}
+
+impl<'a> Attempt<'a> {
+    fn new(store: &'a Store, op: &'a Op, wait: Option<Duration>, retry: Duration) -> Self {
+        let started = Instant::now();
+        let end = wait.map(|w| started + w);
+        Attempt { store, op, started, end, retry, try_at: started, refused: false, waiter: None }
     }
 
-    /// Begins a turn at writing: first of all, what dead writers have left is settled.
-    pub(in crate::store) fn begin(
-        &self,
-        _guard: &StoreLock,
-        queue: &WriteQueue,
-        waiter: Option<&Waiter>,
-    ) -> Result<WriteSession, StoreError> {
-        crash_point!("lock taken");
-        let mut session = WriteSession::begin(self)?;
-        // The own act may be part of a push that cannot be settled now.
-        let settled = self.resolve_in_doubt(&mut session, waiter.is_some_and(Waiter::is_prepared))?;
-        // The settled push may lie far back by now, or its history may be cut.
-        queue.settle(|commit| match settled {
-            Some((pushed, applied)) if pushed == commit => applied,
-            _ => self.is_recent(commit),
-        })?;
-        if settled.is_some() {
-            crash_point!("queue settled");
-            self.forget_in_doubt()?;
+    fn is_over(&self) -> bool {
+        self.end.is_none_or(|end| Instant::now() >= end)
+    }
+
+    /// The answer, if this is one: a patient operation goes on waiting when it is refused.
+    fn settle(&mut self, outcome: Outcome) -> Option<Outcome> {
+        if self.is_over() || !outcome.may_change() {
+            return Some(outcome);
         }
-        Ok(session)
+        self.refused = true;
+        self.try_at = Instant::now() + self.retry;
+        None
     }
 
-    /// Applies everything that waits, then the own operation, in one commit. `waiter` is the own
-    /// place in the queue, if there is one; then the operation takes its turn by arrival.
-    pub(in crate::store) fn commit_batch(
-        &self,
-        session: &mut WriteSession,
-        queue: &WriteQueue,
-        own: &Op,
-        waiter: Option<&Waiter>,
-    ) -> Result<Outcome, StoreError> {
-        let mut watch = LeaseObserver::open(self, session.arbiter())?;
-        self.pace(session)?;
+    /// Waits until a writer has answered, or the lock is free.
+    fn wait_in_line(&mut self) -> Result<Outcome, StoreError> {
+        let mut pause = Duration::from_micros(200);
         loop {
-            let old = self.require_tip()?;
-            let view = self.view_of(old)?;
-            self.check_format(&view)?;
-            let context = watch.context(&view)?;
-            let mut txn = Txn::new(&view);
-            let pool = self.lock_prefetch(&view, session.arbiter())?;
-            let waiting = queue.waiting(waiter.map(|t| t.id.as_str()))?;
-            let place = waiter.map(|t| t.id.as_str());
-            let (answers, outcome) = apply_batch(&mut txn, &waiting, own, place, &context)?;
-            if outcome.may_change() || answers.iter().any(|(_, o)| o.may_change()) {
-                // Whose leases stand in the way is worth timing from now on.
-                watch.look(&view)?;
+            if let Some(outcome) = self.waiter.as_ref().map(Waiter::answer).transpose()?.flatten() {
+                return Ok(outcome);
             }
-            let pool = pool.filter(|_| evicts(&txn, session.arbiter(), &waiting, &answers).unwrap_or(true));
-            session.evicts = pool.is_some();
-            if txn.is_empty() && self.refresh(session)? {
-                continue;
-            }
-            self.note_ages(&txn, session.arbiter())?;
-            let commit = if txn.is_empty() { None } else { Some(self.write(&view, old, txn, session)?) };
-            queue.prepare(&answers, commit)?;
-            if let Some(commit) = commit {
-                crash_point!("before the ref");
-                if self.advance(session, old, commit)? == Swap::Lost {
-                    continue;
+            let is_due = Instant::now() >= self.try_at || (self.end.is_some() && self.is_over());
+            let locked = if is_due { self.store.try_locked()? } else { None };
+            if let Some(locked) = locked {
+                let outcome = self.take_turn(locked)?;
+                if let Some(outcome) = self.settle(outcome) {
+                    return Ok(outcome);
                 }
-                crash_point!("after the ref");
             }
-            queue.publish(answers.iter().map(|(id, _)| id.as_str()))?;
-            drop(pool);
-            return Ok(outcome);
+            if !self.refused && self.started.elapsed() > LOCK_PATIENCE {
+                return Err(self.give_up()?);
+            }
+            std::thread::sleep(pause);
+            let longest = if self.refused { 20 } else { 4 };
+            pause = (pause * 3 / 2).min(Duration::from_millis(longest));
         }
     }
 
-    /// Writes the objects of a transaction; returns the commit that nothing refers to yet.
-    fn write(
-        &self,
-        view: &GitView<'_>,
-        old: ObjectId,
-        mut txn: Txn<'_>,
-        session: &WriteSession,
-    ) -> Result<ObjectId, StoreError> {
-        self.stamp(&mut txn, session.arbiter())?;
-        let (changes, events) = txn.finish();
-        let mut writer = Writer::new(self);
-        let commit = writer.state(view, old, changes, &events)?;
-        durable::sync_objects(self, writer.written())?;
-        Ok(commit)
+    fn take_turn(&self, locked: LockedStore<'_>) -> Result<Outcome, StoreError> {
+        let waiter = self.waiter.as_ref();
+        WriteSession::begin(locked, waiter)?.take_turn(self.op, waiter)
     }
 
-    /// True when `commit` is the state or was it a short while ago.
-    pub(in crate::store) fn is_recent(&self, commit: ObjectId) -> bool {
-        let mut at = self.tip().ok().flatten();
-        for _ in 0..100 {
-            match at {
-                None => return false,
-                Some(id) if id == commit => return true,
-                Some(id) => at = self.parent_of(id),
+    /// What an error says of the operation. An error is not "it did not happen": only an operation
+    /// that was withdrawn is never carried out by anybody.
+    fn honest(&self, error: StoreError) -> StoreError {
+        match &self.waiter {
+            Some(waiter) if !error.is_in_doubt() && !waiter.withdraw().unwrap_or(false) => {
+                StoreError::InDoubt { path: self.store.path().to_owned() }
             }
+            _ => error,
         }
-        false
+    }
+
+    /// The error of an operation whose turn has not come. With a remote that is the remote's
+    /// doing: the processes before have waited for it.
+    fn give_up(&self) -> Result<StoreError, StoreError> {
+        let waited = self.started.elapsed();
+        let withdrawn = self.waiter.as_ref().map_or(Ok(true), Waiter::withdraw)?;
+        let Some(arbiter) = self.store.arbiter()? else {
+            return Ok(match withdrawn {
+                true => StoreError::Busy { path: self.store.lock_path(), waited },
+                false => StoreError::InDoubt { path: self.store.path().to_owned() },
+            });
+        };
+        let reason = format!("other commands of this clone have waited for it for {}s", waited.as_secs());
+        let remote = arbiter.remote;
+        Ok(match withdrawn {
+            true => RemoteError::Unreachable { remote, reason }.into(),
+            // It has gone out with a push of theirs, whose answer is not known.
+            false => RemoteError::Unknown { remote, reason }.into(),
+        })
     }
 }
 
 /// The session whose claim, or call for a certain item, was refused because of others.
 fn in_the_way_of<'a>(op: &'a Op, outcome: &Outcome) -> Option<&'a SessionName> {
     op.asks_for().filter(|_| matches!(outcome, Outcome::Held { .. }))
-}
-
-pub(in crate::store) type Answers = Vec<(String, Outcome)>;
-
-/// Applies the operations in order of arrival. Patient ones that are refused are tried again
-/// whenever a later one has changed something.
-fn apply_batch(
-    txn: &mut Txn<'_>,
-    waiting: &[QueuedOp],
-    own: &Op,
-    place: Option<&str>,
-    context: &Context,
-) -> Result<(Answers, Outcome), StoreError> {
-    let mut answers = Answers::new();
-    let mut own_outcome = None;
-    // What was accepted before goes first, whatever the clock said when it or the others arrived; and
-    // what was handed out before what was done with it, and before others take back what has run out.
-    let mut waiting: Vec<&QueuedOp> = waiting.iter().collect();
-    waiting.sort_by_key(|g| (!g.is_handed_out(), !g.is_posted()));
-    let mut own_waits = true;
-    loop {
-        let point = txn.savepoint();
-        let mut still = Vec::new();
-        for queued in waiting {
-            let is_earlier = |own: &str| !queued.is_posted() && own < queued.id.as_str();
-            if own_waits && place.is_some_and(is_earlier) {
-                own_outcome = Some(apply(txn, own, context)?);
-                own_waits = false;
-            }
-            let before = txn.savepoint();
-            let then = queued.accepted().map(|at| Context { accepted: Some(at), ..context.clone() });
-            match apply(txn, &queued.op, then.as_ref().unwrap_or(context)) {
-                Ok(outcome) if queued.patient && outcome.may_change() => still.push(queued),
-                Ok(outcome) => {
-                    if queued.is_posted() && outcome.is_refusal() {
-                        record_refusal(txn, &queued.op, &outcome, context)?;
-                    }
-                    answers.push((queued.id.clone(), outcome));
-                }
-                // Its own process will meet the same damage and report it.
-                Err(_) if !queued.is_posted() => txn.rollback(before),
-                Err(e) => return Err(e.into()),
-            }
-        }
-        if own_waits {
-            own_outcome = Some(apply(txn, own, context)?);
-        }
-        own_waits = own_outcome.as_ref().is_some_and(Outcome::may_change);
-        waiting = still;
-        if !txn.changed_since(point) || (waiting.is_empty() && !own_waits) {
-            break;
-        }
-    }
-    let own_outcome = match own_outcome {
-        Some(outcome) => outcome,
-        None => apply(txn, own, context)?,
-    };
-    Ok((answers, own_outcome))
-}
-
-/// What was accepted while the remote could not be asked, and is refused now, is told in the log:
-/// nobody waits for the answer.
-fn record_refusal(
-    txn: &mut Txn<'_>,
-    op: &Op,
-    outcome: &Outcome,
-    context: &Context,
-) -> Result<(), StoreError> {
-    let mut data = serde_json::Map::new();
-    data.insert("op".into(), serde_json::to_value(op).unwrap_or_default());
-    data.insert("outcome".into(), serde_json::to_value(outcome).unwrap_or_default());
-    let session = op.session().cloned();
-    apply(txn, &Op::Record { session, event: crate::model::EventKind::Refused.into(), data }, context)?;
-    Ok(())
 }

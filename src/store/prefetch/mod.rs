@@ -1,17 +1,16 @@
 //! Handing out items that this clone has leased ahead, without asking the remote.
 //!
 //! Two locks take part. The kernel lock is held by whoever talks to the remote, perhaps for
-//! seconds; handing out must not wait for that. So `pool.lock` guards who gets what of the pool:
-//! - handing out holds it from looking at the pool until the note of it stands in the waiting room;
-//! - a writer holds it from reading the waiting room until it knows what it is about to change, and
+//! seconds; handing out must not wait for that. So `prefetch.lock` guards who gets what of the pool:
+//! - handing out holds it from looking at the pool until the note of it is in the outbox;
+//! - a writer holds it from reading the write queue until it knows what it is about to change, and
 //!   longer, until the remote has answered, when it takes anything away from the pool. Should it die
-//!   meanwhile, `push.pending` tells that until the push is settled.
+//!   meanwhile, `push.in-doubt` tells that until the push is settled.
 //!
 //! The note is a posted operation. Until it has gone out with a push, everything that reads the
 //! state of this clone sees it as if it had ([`Store::read`]).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,13 +20,14 @@ use crate::clock;
 use crate::crash_point;
 use crate::model::op::{PrefetchGrant, PrefetchedItem, TakeNext};
 use crate::model::session::{Lease, Session};
-use crate::model::{Context, Op, Outcome, Txn, View, grant_prefetched, header, prefetch, project};
+use crate::model::{Context, Op, Outcome, Txn, View, ViewError, grant_prefetched, header, prefetch, project};
 
 use crate::store::arbiter::identity::RemoteArbiter;
+use crate::store::commit::batch::{Batch, Origin, QueuedOp};
 use crate::store::commit::lock::{self, StoreLock};
-use crate::store::commit::submit::Answers;
-use crate::store::commit::write_queue::{QueuedOp, WriteQueue};
-use crate::store::{Store, StoreError, durable};
+use crate::store::commit::outbox::Outbox;
+use crate::store::state::durable;
+use crate::store::{Store, StoreError, convert, side_files};
 
 /// How long handing out waits for its lock before it goes the ordinary way.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -66,9 +66,9 @@ impl Store {
             items.iter().map(|taken| PrefetchedItem { id: taken.item.id.clone(), lease: taken.lease });
         let op = PrefetchGrant { pool: name, next: next.clone(), items: given.collect(), at: context.now };
         let op = Op::PrefetchGrant(op);
-        let file = WriteQueue::new(&self.path).hand_out(&op)?;
+        let file = Outbox::new(&self.path).grant(&op)?;
         crash_point!("handed out");
-        durable::sync_posted(self, &file)?;
+        durable::sync_deferred(self, &file)?;
         Ok(Some(Outcome::Taken { items, reason: None, passed: Vec::new(), hints: None }))
     }
 
@@ -77,11 +77,11 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub fn has_unsent_grants(&self) -> Result<bool, StoreError> {
-        WriteQueue::new(&self.path).has_unsent_grants()
+        Outbox::new(&self.path).has_grants()
     }
 
     fn prefetch_lock(&self) -> std::path::PathBuf {
-        self.path.join("pool.lock")
+        self.path.join("prefetch.lock")
     }
 
     /// The lock for a writer, when this clone keeps a pool.
@@ -104,12 +104,17 @@ impl Store {
         view: &'v dyn View,
         accepted: &[Op],
     ) -> Result<Option<Txn<'v>>, StoreError> {
-        if accepted.is_empty() {
+        // Only what the header says counts here: damage is reported by what reads the damaged part.
+        let outdated = header::read(view).is_ok_and(|head| head.format < header::FORMAT);
+        if accepted.is_empty() && !outdated {
             return Ok(None);
         }
         let clone = self.arbiter()?.map(|arbiter| arbiter.clone);
         let context = Context { clone, ..Context::local(crate::clock::now()) };
         let mut txn = Txn::new(view);
+        if outdated {
+            convert::state(&mut txn)?;
+        }
         for op in accepted {
             project(&mut txn, op, &context)?;
         }
@@ -117,7 +122,7 @@ impl Store {
     }
 }
 
-/// Since when the leases of this clone's pool last, by its steady clock: the content of `pool.json`.
+/// Since when the leases of this clone's pool last, by its steady clock: the content of `prefetch.json`.
 ///
 /// The wall clock alone would not do. Set back, it would make leases seem young that other clones
 /// have taken back by now, and an item would be handed out that somebody else holds.
@@ -131,13 +136,12 @@ pub struct LeaseAges {
 
 impl LeaseAges {
     fn path(store: &Store) -> PathBuf {
-        store.path().join("pool.json")
+        store.path().join("prefetch.json")
     }
 
     /// Without the file, or after the machine has started anew, no lease is young.
     fn read(store: &Store) -> Self {
-        let known =
-            fs::read(Self::path(store)).ok().and_then(|b| serde_json::from_slice::<LeaseAges>(&b).ok());
+        let known: Option<LeaseAges> = side_files::read(&Self::path(store));
         let boot = clock::boot();
         known.filter(|a| a.boot == boot).unwrap_or(LeaseAges { boot, leases: BTreeMap::new() })
     }
@@ -194,33 +198,33 @@ impl Store {
             return Ok(());
         }
         let path = LeaseAges::path(self);
-        let temporary = path.with_extension("new");
-        fs::write(&temporary, crate::model::to_json(&ages))
-            .and_then(|()| fs::rename(&temporary, &path))
-            .map_err(StoreError::io("note the leases of the pool", &path))
+        side_files::note("note the prefetched leases", &path, &ages)
     }
 }
 
-/// True when a transaction takes items out of the pool in another way than by telling who was handed
-/// them: nobody may be given them meanwhile.
-pub(in crate::store) fn evicts(
+/// True when a transaction takes prefetched items of `clone` away in another way than by reporting
+/// to whom they were granted: nobody may be given them meanwhile. Pure; shared with the simulator.
+///
+/// # Errors
+/// When the state cannot be read.
+pub fn evicts(
     txn: &Txn<'_>,
-    arbiter: Option<&RemoteArbiter>,
+    clone: Option<&str>,
     waiting: &[QueuedOp],
-    answers: &Answers,
-) -> Result<bool, StoreError> {
-    let Some(arbiter) = arbiter else { return Ok(false) };
-    let Some(before) = prefetch::of(txn.base(), &arbiter.clone)? else { return Ok(false) };
-    let after = prefetch::of(txn, &arbiter.clone)?;
-    // What came of it counts: a hand-out that is refused leaves its items to whoever asks next.
-    let told: BTreeSet<u64> = waiting
+    batch: &Batch,
+) -> Result<bool, ViewError> {
+    let Some(clone) = clone else { return Ok(false) };
+    let Some(before) = prefetch::of(txn.base(), clone)? else { return Ok(false) };
+    let after = prefetch::of(txn, clone)?;
+    // What came of it counts: a grant that is refused leaves its items to the next one who asks.
+    let reported: BTreeSet<u64> = waiting
         .iter()
-        .filter(|queued| matches!(queued.op, Op::PrefetchGrant(_)))
-        .filter_map(|queued| answers.iter().find(|(id, _)| *id == queued.id))
-        .flat_map(|(_, outcome)| leases_of(outcome))
+        .filter(|queued| matches!(queued.origin, Origin::Granted { .. }))
+        .filter_map(|queued| batch.answers.iter().find(|(id, _)| *id == queued.id))
+        .flat_map(|(_, applied)| leases_of(&applied.outcome))
         .collect();
     let stays = |id: u64| after.as_ref().is_some_and(|a| a.leases.iter().any(|l| l.id == id));
-    Ok(before.leases.iter().any(|lease| !stays(lease.id) && !told.contains(&lease.id)))
+    Ok(before.leases.iter().any(|lease| !stays(lease.id) && !reported.contains(&lease.id)))
 }
 
 /// The leases that a session was given.

@@ -4,10 +4,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::store::raw::{file_name, files_in};
+use crate::store::files::{file_name, files_in};
 
 /// How the names of such files begin; eight hex digits follow.
-const BEGINNINGS: [&str; 4] = ["stale-lock-", "watch.", "authority.json.", "refs/coord/state.stale-"];
+const BEGINNINGS: [&str; 8] = [
+    "stale-lock-",
+    "arbiter.json.",
+    "brought.json.",
+    "config.",
+    "fairness.json.",
+    "leases.json.",
+    "prefetch.json.",
+    "refs/coord/state.stale-",
+];
 
 /// Those in a store that are older than `age`. Each exists for the time of one write, or one look.
 pub(crate) fn leftovers(store: &Path, age: Duration) -> Vec<PathBuf> {

@@ -18,26 +18,19 @@
 //! which renames it (`RENAME_NOREPLACE`, as exclusive as a creation).
 //!
 //! A death between these steps leaves the old or the new value, and a lock file without an owner,
-//! which the next writer recognises. A reader may have opened the ref and be overtaken by two
+//! which the next writer recognises (`ref_lock.rs`). A reader may have opened the ref and be overtaken by two
 //! acts, so that it reads from a spare in use; [`Store::tip`] notices.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::fs::{self, File};
+use std::path::Path;
 
 use gix::ObjectId;
 
 use crate::crash_point;
+use crate::store::commit::locked::LockedStore;
+use crate::store::{STATE_REF, StoreError};
 
-use crate::store::{STATE_REF, Store, StoreError};
-
-/// A lock file of the ref that is older than this has no living owner: git holds it for the time
-/// of one rename, and git-coord's own writers exclude each other by the kernel lock.
-const STALE_AFTER: Duration = Duration::from_secs(2);
-
-/// The file that becomes the ref's lock, in the folder of the store.
-const SPARE: &str = "ref.spare";
+use super::ref_lock::RefLock;
 
 /// What came of the attempt to move the ref.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,10 +41,9 @@ pub(in crate::store) enum Swap {
     Lost,
 }
 
-/// Moves the ref from `old` (`None`: it must not exist) to `new`. The caller holds the kernel
-/// lock, or nobody else knows the store yet.
+/// Moves the ref from `old` (`None`: it must not exist) to `new`.
 pub(in crate::store) fn swap(
-    store: &Store,
+    store: &LockedStore<'_>,
     old: Option<ObjectId>,
     new: ObjectId,
 ) -> Result<Swap, StoreError> {
@@ -61,88 +53,7 @@ pub(in crate::store) fn swap(
     if store.tip()? != old {
         return Ok(Swap::Lost);
     }
-    lock.commit(&path, new)?;
-    Ok(Swap::Won)
-}
-
-/// The file `state.lock`. Dropping it gives up.
-struct RefLock {
-    path: PathBuf,
-    spare: PathBuf,
-    file: File,
-    /// True when the name of the lock file is no longer ours.
-    given_up: bool,
-}
-
-impl Drop for RefLock {
-    fn drop(&mut self) {
-        if !self.given_up && fs::rename(&self.path, &self.spare).is_err() {
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
-impl RefLock {
-    /// Takes the lock; waits for a git that holds it, and clears one that nobody holds.
-    fn take(store: &Path, reference: &Path) -> Result<Self, StoreError> {
-        let path = reference.with_extension("lock");
-        let spare = store.join(SPARE);
-        let mut file = OpenOptions::new();
-        file.write(true);
-        loop {
-            // Fails like an exclusive creation when there is a lock, and when there is no spare.
-            let opened = match rename_new(&spare, &path) {
-                Ok(()) => file.open(&path),
-                Err(_) => file.create_new(true).open(&path),
-            };
-            match opened {
-                Ok(file) => return Ok(RefLock { path, spare, file, given_up: false }),
-                Err(e) if e.kind() == ErrorKind::AlreadyExists => wait_or_clear(&path)?,
-                Err(e) => return Err(StoreError::io("lock refs/coord/state", &path)(e)),
-            }
-        }
-    }
-
-    /// Makes `new` the value of the ref.
-    fn commit(mut self, reference: &Path, new: ObjectId) -> Result<(), StoreError> {
-        let failed = |e| StoreError::io("move refs/coord/state", reference)(e);
-        let value = format!("{new}\n");
-        self.file.write_all(value.as_bytes()).map_err(failed)?;
-        // A spare holds an older value, of the same length unless somebody has written to it.
-        self.file.set_len(value.len() as u64).map_err(failed)?;
-        crash_point!("ref lock written");
-        if exchange(&self.path, reference).is_err() {
-            fs::rename(&self.path, reference).map_err(failed)?;
-            // What may stand under the lock's name from now on is another git's.
-            self.given_up = true;
-        }
-        crash_point!("ref moved");
-        // Dropping the lock puts aside what stands under its name after an exchange: the old value.
-        Ok(())
-    }
-}
-
-/// Renames a file unless the new name is taken.
-#[cfg(target_os = "linux")]
-fn rename_new(from: &Path, to: &Path) -> rustix::io::Result<()> {
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
-    renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn rename_new(_: &Path, _: &Path) -> std::io::Result<()> {
-    Err(ErrorKind::Unsupported.into())
-}
-
-#[cfg(target_os = "linux")]
-fn exchange(a: &Path, b: &Path) -> rustix::io::Result<()> {
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
-    renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn exchange(_: &Path, _: &Path) -> std::io::Result<()> {
-    Err(ErrorKind::Unsupported.into())
+    Ok(if lock.commit(&path, new, store.options.durable)? { Swap::Won } else { Swap::Lost })
 }
 
 /// Reads the file of the ref. The file that was open when the reading began may have become a
@@ -157,37 +68,4 @@ pub(in crate::store) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
             return Ok(bytes);
         }
     }
-}
-
-/// Waits for the owner of a lock file, or removes the file when its owner must be dead.
-///
-/// The owner can only be a git that somebody runs on the store by hand, because the caller holds
-/// the kernel lock. Renamed first and looked at again: the file that is removed is the one that
-/// was judged.
-fn wait_or_clear(path: &Path) -> Result<(), StoreError> {
-    let written = |p: &Path| fs::metadata(p).and_then(|m| m.modified()).ok();
-    let Some(before) = written(path) else { return Ok(()) };
-    if age(before) < STALE_AFTER {
-        std::thread::sleep(Duration::from_millis(20));
-        return Ok(());
-    }
-    let aside = path.with_extension(format!("stale-{}", crate::store::random_hex(4)));
-    match fs::rename(path, &aside) {
-        Ok(()) if written(&aside) == Some(before) => {
-            fs::remove_file(&aside).map_err(StoreError::io("remove a stale lock", &aside))
-        }
-        Ok(()) => {
-            // Taken in the same instant by somebody alive: give it back.
-            let _ = fs::hard_link(&aside, path);
-            let _ = fs::remove_file(&aside);
-            Ok(())
-        }
-        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
-        Err(e) => Err(StoreError::io("remove a stale lock", path)(e)),
-    }
-}
-
-/// Time since a file was written; none when its time lies in the future.
-fn age(written: SystemTime) -> Duration {
-    written.elapsed().unwrap_or_default()
 }

@@ -16,6 +16,14 @@ use crate::model::view::Blob;
 /// has to read and write them all.
 const LIMIT: usize = 16 * 1024;
 
+/// Most levels of a key: a path has at most 256 components.
+const MOST_LEVELS: usize = 300;
+
+/// True for a key that no writer of ours makes, and that would be walked level by level.
+pub(in crate::store) fn is_too_deep(key: &str) -> bool {
+    key.split('/').nth(MOST_LEVELS).is_some()
+}
+
 /// How the line begins.
 const MARK: &str = "delta ";
 
@@ -48,6 +56,10 @@ pub(in crate::store) fn parse(message: &[u8]) -> Result<Changes, String> {
     let Some(json) = last.strip_prefix(MARK.as_bytes()) else { return Ok(Changes::new()) };
     let texts: BTreeMap<String, Option<String>> =
         serde_json::from_slice(json).map_err(|e| format!("its delta cannot be read: {e}"))?;
+    // Anybody who can push can write this line; what changes are made of is walked level by level.
+    if let Some(deep) = texts.keys().find(|key| is_too_deep(key)) {
+        return Err(format!("its delta has a key with too many levels: {}…", deep.get(..60).unwrap_or("?")));
+    }
     Ok(texts.into_iter().map(|(key, text)| (key, text.map(|t| Blob::from(t.into_bytes())))).collect())
 }
 
@@ -67,6 +79,8 @@ mod tests {
         assert_eq!(parse(message.as_bytes()), Ok(changes));
         assert_eq!(parse(b"headline\n\n{}\n"), Ok(Changes::new()));
         assert!(parse(b"x\n\ndelta {broken\n").is_err());
+        let deep = format!("x\n\ndelta {{\"{}x\":\"\"}}\n", "a/".repeat(20_000));
+        assert!(parse(deep.as_bytes()).is_err_and(|e| e.contains("too many levels")));
     }
 
     #[test]

@@ -5,13 +5,15 @@
 //! - [`delta`]: changes that are stored in a commit's message;
 //! - [`view`]: one version of the state; [`write`]: the next one;
 //! - [`cas`]: moving the ref; [`durable`]: syncing to the disk;
-//! - [`history`]: the commits of the past and the audit log.
+//! - [`history`]: the commits of the past and the audit log; [`cut`]: cutting it.
 
 pub(in crate::store) mod cas;
+pub mod cut;
 pub(in crate::store) mod delta;
 pub(in crate::store) mod durable;
 pub(in crate::store) mod history;
 pub(in crate::store) mod loose;
 pub(in crate::store) mod objects;
+mod ref_lock;
 pub(in crate::store) mod view;
 pub(in crate::store) mod write;

@@ -10,6 +10,7 @@ use gix::objs::tree::EntryKind;
 use crate::model::view::{Blob, Entry, Kind, View, ViewError};
 use crate::model::{Changes, Layered};
 
+use crate::store::state::delta::is_too_deep;
 use crate::store::state::objects::Objects;
 
 /// Blobs are kept for reading again up to this sum of their sizes.
@@ -152,6 +153,10 @@ impl View for TreeView<'_> {
     }
 
     fn list(&self, key: &str) -> Result<Vec<Entry>, ViewError> {
+        // Who lists folders goes down into them; a state of somebody else can be made as deep as one likes.
+        if is_too_deep(key) {
+            return Err(ViewError::damaged(key.get(..60).unwrap_or("claims"), "it has too many levels"));
+        }
         let Some(node) = self.resolve(key)?.filter(Node::is_tree) else { return Ok(Vec::new()) };
         let nodes = self.nodes(node.id, key)?;
         let mut list: Vec<Entry> =

@@ -76,6 +76,16 @@ pub enum RemoteError {
         /// The last generation that was known to whoever put it back.
         from: u64,
     },
+    /// A newer version has written the state there.
+    #[error("remote {remote} has a state of format {found}; this git-coord knows formats up to {known}")]
+    Newer {
+        /// Its name.
+        remote: String,
+        /// The format there.
+        found: u32,
+        /// The newest format that this version writes.
+        known: u32,
+    },
     /// Another store is there.
     #[error("remote {remote} has another store's state ({found}, this clone belongs to {known})")]
     Foreign {

@@ -1,4 +1,4 @@
-//! Courtesy between clones: a slow one is not starved by fast ones.
+//! Fairness between clones: a slow one is not starved by fast ones.
 //!
 //! A clone far away needs so long from reading to pushing that clones near the server are always
 //! faster. After some lost races it asks for a pause: it pushes a fresh commit to
@@ -6,9 +6,8 @@
 //! won many pushes within a short time looks at that ref; when it has changed, the clone holds
 //! its own pushes back until somebody else has brought something in, or for [`PAUSE`].
 //!
-//! What was seen last stands in `courtesy.json` of the store. Losing it costs one pause.
+//! What was seen last stands in `fairness.json` of the store. Losing it costs one pause.
 
-use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -17,10 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock;
 
-use crate::store::arbiter::remote::WriteSession;
 use crate::store::arbiter::remote::transport::Transport;
 use crate::store::state::write::Writer;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, side_files};
 
 /// The ref by which a clone asks for a pause.
 pub(super) const YIELD_REF: &str = "refs/coord/yield";
@@ -54,17 +52,15 @@ struct Notes {
 
 impl Notes {
     fn path(store: &Store) -> PathBuf {
-        store.path().join("courtesy.json")
+        store.path().join("fairness.json")
     }
 
     fn read(store: &Store) -> Self {
-        let bytes = fs::read(Self::path(store)).unwrap_or_default();
-        serde_json::from_slice(&bytes).unwrap_or_default()
+        side_files::read(&Self::path(store)).unwrap_or_default()
     }
 
     fn write(&self, store: &Store) -> Result<(), StoreError> {
-        let path = Self::path(store);
-        fs::write(&path, crate::model::to_json(self)).map_err(StoreError::io("note a push", &path))
+        side_files::note("note a push", &Self::path(store), self)
     }
 }
 
@@ -81,14 +77,13 @@ impl Store {
         notes.write(self)
     }
 
-    /// Holds this clone's pushes back, if it has won many and another clone asks for a pause.
-    pub(in crate::store) fn yield_if_asked(&self, session: &mut WriteSession) -> Result<(), StoreError> {
-        let Some(arbiter) = session.arbiter().cloned() else { return Ok(()) };
+    /// Holds this clone's pushes back, if it has won many and another clone asks for a pause; true
+    /// then.
+    pub(super) fn yield_if_asked(&self, link: &Transport) -> Result<bool, StoreError> {
         let mut notes = Notes::read(self);
         if notes.wins < LOOK_AFTER {
-            return Ok(());
+            return Ok(false);
         }
-        let link = session.link(self, &arbiter);
         let own = self.tip()?.map(|id| id.to_string());
         let end = Instant::now() + PAUSE;
         notes.wins = 0;
@@ -103,20 +98,13 @@ impl Store {
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        if asked {
-            session.lengthen(self.options().patience);
-        }
-        notes.write(self)
+        notes.write(self)?;
+        Ok(asked)
     }
 
-    /// Asks the other clones for a pause, when this turn has lost some races.
-    pub(super) fn ask_for_pause(
-        &self,
-        session: &WriteSession,
-        link: &Transport,
-        tries: u32,
-    ) -> Result<(), StoreError> {
-        if !tries.is_multiple_of(ASK_AFTER) || session.arbiter().is_none() {
+    /// Asks the other clones for a pause, when this session has lost some races.
+    pub(super) fn ask_for_pause(&self, link: &Transport, tries: u32) -> Result<(), StoreError> {
+        if !tries.is_multiple_of(ASK_AFTER) {
             return Ok(());
         }
         let nonce = crate::store::random_hex(8);

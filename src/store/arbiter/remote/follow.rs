@@ -9,32 +9,34 @@ use crate::model::header::{self, StateHeader};
 
 use crate::store::arbiter::remote::RemoteError;
 use crate::store::arbiter::remote::protocol::{self, Succession};
-use crate::store::state::cas;
+use crate::store::commit::locked::LockedStore;
 use crate::store::{Store, StoreError};
 
 /// Commits that are looked through for the known state. A clone that has missed more is told
 /// whether the state follows by the generation alone.
 const LOOK_BACK: usize = 2000;
 
-impl Store {
-    pub(in crate::store) fn head_of(&self, commit: ObjectId) -> Result<StateHeader, StoreError> {
-        Ok(header::read(&self.view_of(commit)?)?)
-    }
-
+impl LockedStore<'_> {
     /// Makes `tip`, which was fetched from `remote`, the state of this clone, if it follows the
-    /// known one. The caller holds the kernel lock.
+    /// known one.
     ///
     /// # Errors
     /// When it does not follow, or cannot be read or written.
-    pub(super) fn follow(&self, remote: &str, tip: ObjectId) -> Result<(), StoreError> {
+    pub(in crate::store) fn follow(&self, remote: &str, tip: ObjectId) -> Result<(), StoreError> {
         let known = self.require_tip()?;
         if known == tip {
             return Ok(());
         }
         self.follows(remote, known, tip)?;
         // Only a git run by hand moves the local ref beside us; the next command sees to that.
-        cas::swap(self, Some(known), tip)?;
+        self.swap(known, tip)?;
         Ok(())
+    }
+}
+
+impl Store {
+    pub(in crate::store) fn head_of(&self, commit: ObjectId) -> Result<StateHeader, StoreError> {
+        Ok(header::read(&self.view_of(commit)?)?)
     }
 
     /// Refuses a state that cannot have come from the known one.
@@ -53,7 +55,7 @@ impl Store {
         for _ in 0..LOOK_BACK {
             match at {
                 Some(id) if id == earlier => return Ok(true),
-                Some(id) => at = self.parent_of(id),
+                Some(id) => at = self.parent_of(id)?,
                 None => break,
             }
         }
@@ -69,7 +71,7 @@ impl Store {
             if at == known {
                 return Ok(true);
             }
-            match self.parent_of(at) {
+            match self.parent_of(at)? {
                 Some(parent) => at = parent,
                 None => return self.cut_off_at(at, known, self.head_of(known)?.generation),
             }
@@ -90,6 +92,10 @@ pub(super) fn judged(
 ) -> Result<(), RemoteError> {
     let remote = remote.to_owned();
     let (known, found) = (before.generation, after.generation);
+    // Taking it over would keep this clone from writing anything: whoever can push could shut out all.
+    if after.format > header::FORMAT {
+        return Err(RemoteError::Newer { remote, found: after.format, known: header::FORMAT });
+    }
     Err(match succession {
         Succession::Foreign => {
             RemoteError::Foreign { remote, known: before.store.clone(), found: after.store.clone() }
@@ -98,6 +104,7 @@ pub(super) fn judged(
             let from = after.restored.iter().map(|r| r.from).max().unwrap_or_default();
             RemoteError::LeftOut { remote, known, from }
         }
+        _ if found > header::MOST_GENERATIONS => RemoteError::Backwards { remote, known, found },
         Succession::Backwards => RemoteError::Backwards { remote, known, found },
         Succession::Follows => return Ok(()),
     })

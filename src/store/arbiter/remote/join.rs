@@ -3,16 +3,14 @@
 use gix::ObjectId;
 
 use crate::crash_point;
-use crate::model::{Txn, header, queue, session};
+use crate::model::{queue, session};
 
 use crate::store::arbiter::identity::RemoteArbiter;
 use crate::store::arbiter::remote::RemoteError;
-use crate::store::arbiter::remote::WriteSession;
 use crate::store::arbiter::remote::push_output::Pushed;
 use crate::store::arbiter::remote::transport::{Fetched, Transport};
-use crate::store::commit::write_queue::WriteQueue;
-use crate::store::state::cas::{self, Swap};
-use crate::store::state::write::Writer;
+use crate::store::commit::locked::LockedStore;
+use crate::store::commit::session::WriteSession;
 use crate::store::{STATE_REF, Store, StoreError, durable, lock};
 
 /// What came of joining.
@@ -43,15 +41,15 @@ impl Store {
     /// When a remote or the store cannot be used; the arbiter is then as before.
     pub fn join(&self, remote: &str, discard: bool) -> Result<Joined, StoreError> {
         let guard = lock::lock(&self.lock_path())?;
-        let room = WriteQueue::new(self.path());
-        let mut session = match self.begin(&guard, &room, None) {
+        let mut session = match WriteSession::begin(LockedStore::under(self, &guard), None) {
             // A push from before the remote's state changed sideways stays unsettled. Whoever gives
             // up what this clone has gives up that push.
             Err(StoreError::Remote(
                 RemoteError::Backwards { .. } | RemoteError::LeftOut { .. } | RemoteError::Foreign { .. },
             )) if discard => {
-                self.forget_in_doubt()?;
-                self.begin(&guard, &room, None)?
+                let locked = LockedStore::under(self, &guard);
+                locked.forget_in_doubt()?;
+                WriteSession::begin(locked, None)?
             }
             // What became of the last push to the one before, the next command finds out where the
             // state is then.
@@ -59,14 +57,14 @@ impl Store {
                 if is_no_more(&e)
                     && RemoteArbiter::peek(self.path())?.is_some_and(|a| a.remote != remote) =>
             {
-                WriteSession::begin(self)?
+                WriteSession::unresolved(LockedStore::under(self, &guard))?
             }
             other => other?,
         };
         // Where the state moves away, too: what others have done there since moves with it, and one
         // that is only silent for a moment goes on deciding for them.
-        if let Some(before) = session.arbiter().map(|a| a.remote.clone()) {
-            match self.refresh(&mut session) {
+        if let Some(before) = session.remote().map(|a| a.remote.clone()) {
+            match session.refresh() {
                 // The state there cannot follow the known one, and is wanted all the same.
                 Err(StoreError::Remote(
                     RemoteError::Backwards { .. } | RemoteError::LeftOut { .. } | RemoteError::Foreign { .. },
@@ -77,6 +75,9 @@ impl Store {
             }
         }
         let link = Transport::new(self, remote, std::time::Instant::now() + self.options().patience);
+        if let Some(reason) = link.is_written_elsewhere()? {
+            return Err(RemoteError::Refused { remote: remote.to_owned(), reason }.into());
+        }
         // What was pushed without an answer may arrive yet.
         let mut doubt = false;
         loop {
@@ -84,13 +85,14 @@ impl Store {
             let there = match link.fetch()? {
                 // A move whose answer came too late, or that died: this clone has gone on since.
                 Fetched::Tip(tip) if tip != old && !discard && self.is_ahead(old, tip)? => Some(tip),
-                Fetched::Tip(tip) => return self.take_over(&link, &session, tip, discard),
+                Fetched::Tip(tip) => return session.take_over(&link, tip, discard),
                 Fetched::Absent => None,
                 Fetched::Unreachable(reason) => return Err(not_reached(remote, reason, doubt)),
             };
             match link.push(there, old)? {
                 Pushed::Won => {
-                    self.point_at(&session, remote)?;
+                    read_back(&link, old)?;
+                    session.point_at(remote)?;
                     return Ok(Joined::Gave);
                 }
                 // Another clone was first, or the answer got lost: the next look tells.
@@ -104,24 +106,20 @@ impl Store {
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
     }
+}
 
+impl WriteSession<'_> {
     /// Makes `remote`, which has the state that this clone knows, the arbiter.
-    fn point_at(&self, session: &WriteSession, remote: &str) -> Result<(), StoreError> {
+    fn point_at(&self, remote: &str) -> Result<(), StoreError> {
         crash_point!("state at the remote");
-        match session.arbiter() {
+        match self.remote() {
             Some(before) => before.point_at(self.path(), remote)?,
             None => RemoteArbiter::write(self.path(), remote)?,
         };
         Ok(())
     }
 
-    fn take_over(
-        &self,
-        link: &Transport,
-        session: &WriteSession,
-        tip: ObjectId,
-        discard: bool,
-    ) -> Result<Joined, StoreError> {
+    fn take_over(&self, link: &Transport, tip: ObjectId, discard: bool) -> Result<Joined, StoreError> {
         let old = self.require_tip()?;
         let same = self.head_of(old)?.store == self.head_of(tip)?.store;
         if same && discard {
@@ -129,7 +127,7 @@ impl Store {
         } else if same {
             // A clone that had left, or whose own push has just arrived.
             self.follow(link.remote(), tip)?;
-            self.point_at(session, link.remote())?;
+            self.point_at(link.remote())?;
             return Ok(Joined::Took);
         } else {
             let view = self.view_of(old)?;
@@ -151,112 +149,8 @@ impl Store {
     fn replace_state(&self, old: ObjectId, tip: ObjectId) -> Result<(), StoreError> {
         crate::store::arbiter::remote::lease_observer::forget(self)?;
         self.forget_hints()?;
-        cas::swap(self, Some(old), tip)?;
+        self.swap(old, tip)?;
         durable::sync_ref(self)
-    }
-
-    /// Makes the store decide by itself again. It goes on with the last known state, as a store
-    /// of its own: the remote's is never mixed up with it. False when it did so before.
-    ///
-    /// # Errors
-    /// When the store cannot be read or written.
-    pub fn leave(&self) -> Result<bool, StoreError> {
-        let guard = lock::lock(&self.lock_path())?;
-        let Some(arbiter) = RemoteArbiter::read(self.path())? else { return Ok(false) };
-        // The last push may have been applied; then its act is part of what this clone goes on
-        // with. When that cannot be found out, it is not.
-        match self.begin(&guard, &WriteQueue::new(self.path()), None) {
-            Ok(_) | Err(StoreError::Remote(_)) => {}
-            Err(e) => return Err(e),
-        }
-        let old = self.require_tip()?;
-        let view = self.view_of(old)?;
-        let mut txn = Txn::new(&view);
-        self.stamp(&mut txn, None)?;
-        let mut head = header::read(&txn)?;
-        head.store = crate::store::random_hex(16);
-        txn.put_json(header::KEY, &head);
-        // Times of other clones are no longer watched: this clone's clock decides alone.
-        for mut session in session::all(&txn)? {
-            session.clone = None;
-            session.leases.iter_mut().for_each(|l| l.clone = None);
-            txn.put_json(format!("sessions/{}.json", session.name), &session);
-        }
-        let event =
-            crate::model::event::Event::new(crate::clock::now(), None, crate::model::EventKind::Leave);
-        txn.record(event.with("remote", &arbiter.remote));
-        let (changes, events) = txn.finish();
-        let mut writer = Writer::new(self);
-        let commit = writer.state(&view, old, changes, &events)?;
-        durable::sync_objects(self, writer.written())?;
-        if cas::swap(self, Some(old), commit)? == Swap::Lost {
-            return Err(StoreError::Contended { path: self.path().to_owned() });
-        }
-        durable::sync_ref(self)?;
-        crash_point!("left the remote");
-        // The arbiter goes last. A death before this leaves a store that the remote does not know
-        // and that says so; doing it again completes it. The other way round, leases of other
-        // clones would stay for ever.
-        self.forget_in_doubt()?;
-        RemoteArbiter::remove(self.path())?;
-        Ok(true)
-    }
-
-    /// True when a remote decides and the last exchange with it is older than `age`.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn sync_is_due(&self, age: std::time::Duration) -> Result<bool, StoreError> {
-        let path = self.path().join("synced");
-        let at = std::fs::metadata(path).and_then(|m| m.modified()).ok();
-        let recent = at.is_some_and(|at| at.elapsed().is_ok_and(|passed| passed < age));
-        Ok(!recent && self.has_remote()?)
-    }
-
-    /// When anything was last pushed to a remote or fetched from it.
-    pub fn last_exchange(&self) -> Option<jiff::Timestamp> {
-        // A fetch that fails leaves its file empty.
-        let written = |name: &str| {
-            let found = std::fs::metadata(self.path().join(name)).ok().filter(|m| m.len() > 0)?;
-            found.modified().ok()
-        };
-        // The ref is moved by each push, and by each fetch that brings something.
-        let last = ["FETCH_HEAD", STATE_REF].into_iter().filter_map(written).max()?;
-        jiff::Timestamp::try_from(last).ok()
-    }
-
-    /// Notes that an exchange with the remote begins.
-    ///
-    /// # Errors
-    /// When that cannot be written.
-    pub fn sync_begins(&self) -> Result<(), StoreError> {
-        let path = self.path().join("synced");
-        std::fs::write(&path, "").map_err(StoreError::io("note an exchange", &path))
-    }
-
-    /// Reads the remote's state, unless that was done within `age`, and no push is waiting to be
-    /// settled. False when the store decides by itself, or another process has been writing for
-    /// longer than `wait`.
-    ///
-    /// # Errors
-    /// When the remote cannot be used.
-    pub fn refresh_if_older(
-        &self,
-        age: std::time::Duration,
-        wait: std::time::Duration,
-    ) -> Result<bool, StoreError> {
-        let head = self.path().join("FETCH_HEAD");
-        if !self.has_remote()? {
-            return Ok(false);
-        }
-        let fetched = std::fs::metadata(&head).and_then(|m| m.modified()).ok();
-        let recent = fetched.is_some_and(|at| at.elapsed().is_ok_and(|passed| passed < age));
-        if recent && !self.has_in_doubt_push() {
-            return Ok(false);
-        }
-        let Some(guard) = lock::lock_within(&self.lock_path(), wait)? else { return Ok(false) };
-        let mut session = self.begin(&guard, &WriteQueue::new(self.path()), None)?;
-        self.refresh(&mut session)
     }
 }
 
@@ -264,6 +158,20 @@ impl Store {
 /// removed it, or it has lost the state.
 fn is_no_more(error: &RemoteError) -> bool {
     error.is_not_configured() || matches!(error, RemoteError::Vanished { .. })
+}
+
+/// Sees that what was pushed can be fetched. Where it cannot, because the ref is hidden or the server
+/// gives out another repository than it takes pushes for, each clone would decide by itself.
+fn read_back(link: &Transport, pushed: ObjectId) -> Result<(), StoreError> {
+    let reason = match link.fetch()? {
+        // Another clone may have gone on already.
+        Fetched::Tip(_) => return Ok(()),
+        Fetched::Absent => "it takes refs/coord/state and does not show it (a hidden ref?)".to_owned(),
+        Fetched::Unreachable(reason) => reason,
+    };
+    // What is of no use there is not to stay there.
+    let _ = link.push_ref(STATE_REF, Some(pushed), None);
+    Err(RemoteError::Refused { remote: link.remote().to_owned(), reason }.into())
 }
 
 /// The error when there is no answer. `doubt`: something was sent before.

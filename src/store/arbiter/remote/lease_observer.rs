@@ -6,11 +6,10 @@
 //! election does the same). Whether the lease is still the same is settled by the push: if it was
 //! renewed meanwhile, the comparison fails.
 //!
-//! `watch.json` of the store holds the notes. It belongs to this clone and this run of the
+//! `leases.json` of the store holds the notes. It belongs to this clone and this run of the
 //! machine, and losing it costs nothing but time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -20,9 +19,9 @@ use crate::model::{Context, View, landing, session};
 
 use crate::store::StoreError;
 use crate::store::arbiter::identity::RemoteArbiter;
-use crate::store::{Store, random_hex};
+use crate::store::{Store, side_files};
 
-const FILE: &str = "watch.json";
+const FILE: &str = "leases.json";
 
 /// Longest time in milliseconds between two looks at all leases.
 const LOOK_EVERY: u64 = 15_000;
@@ -47,8 +46,9 @@ struct Seen {
     ttl: u64,
 }
 
-/// The notes of this clone, for the time of one turn.
-pub(in crate::store) struct LeaseObserver {
+/// The notes of this clone, for the time of one session.
+pub(in crate::store) struct LeaseObserver<'s> {
+    store: &'s Store,
     path: PathBuf,
     clone: Option<String>,
     prefetch: usize,
@@ -57,29 +57,27 @@ pub(in crate::store) struct LeaseObserver {
 
 /// Forgets what was noted: the state that it was about is replaced by another.
 pub(super) fn forget(store: &Store) -> Result<(), StoreError> {
-    let path = store.path().join(FILE);
-    match fs::remove_file(&path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            Err(StoreError::io("forget the leases of other clones", &path)(e))
-        }
-        _ => Ok(()),
-    }
+    side_files::remove("forget the leases of other clones", &store.path().join(FILE))
 }
 
 fn steady_ms() -> u64 {
     u64::try_from(clock::steady().as_millis()).unwrap_or(u64::MAX)
 }
 
-impl LeaseObserver {
+impl<'s> LeaseObserver<'s> {
     /// Reads the notes; there are none when the store decides by itself.
-    pub fn open(store: &Store, arbiter: Option<&RemoteArbiter>) -> Result<Self, StoreError> {
+    pub fn open(store: &'s Store, arbiter: Option<&RemoteArbiter>) -> Result<Self, StoreError> {
         let path = store.path().join(FILE);
         let clone = arbiter.map(|a| a.clone.clone());
-        let mut watch =
-            LeaseObserver { path, clone, prefetch: store.options().prefetch, notes: Observations::default() };
+        let mut watch = LeaseObserver {
+            store,
+            path,
+            clone,
+            prefetch: store.options().prefetch,
+            notes: Observations::default(),
+        };
         if watch.clone.is_some() {
-            let known =
-                fs::read(&watch.path).ok().and_then(|b| serde_json::from_slice::<Observations>(&b).ok());
+            let known: Option<Observations> = side_files::read(&watch.path);
             let boot = clock::boot();
             watch.notes =
                 known.filter(|n| n.boot == boot).unwrap_or(Observations { boot, ..Observations::default() });
@@ -93,10 +91,12 @@ impl LeaseObserver {
             self.look(view)?;
         }
         let stale = self.notes.stale(steady_ms());
+        let at_work = self.store.leases_at_work(view, self.clone.as_deref())?;
         Ok(Context {
             now: clock::now(),
             clone: self.clone.clone(),
             stale,
+            at_work,
             prefetch: self.prefetch,
             identity: None,
             accepted: None,
@@ -120,10 +120,7 @@ impl LeaseObserver {
     }
 
     fn save(&self) -> Result<(), StoreError> {
-        let temporary = self.path.with_extension(random_hex(4));
-        fs::write(&temporary, crate::model::to_json(&self.notes))
-            .and_then(|()| fs::rename(&temporary, &self.path))
-            .map_err(StoreError::io("note the leases of other clones", &self.path))
+        side_files::note("note the leases of other clones", &self.path, &self.notes)
     }
 }
 

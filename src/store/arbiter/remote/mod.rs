@@ -8,17 +8,17 @@
 //! - `transport`: the two things asked of git, pushing and fetching;
 //! - `push_output`: reading what `git push` says;
 //! - `protocol`: the decisions, pure; shared with the simulator;
-//! - `advance`: moving the state on the remote, and what follows from each answer;
+//! - `session`: moving the state on the remote, and what follows from each answer;
 //! - `in_doubt`: pushes of which it is not known whether they were applied;
 //! - `fairness`: a slow clone is not starved by fast ones;
 //! - `follow`: taking over a state from the remote, and refusing one that cannot follow;
-//! - `join`: a clone and a remote that meet;
+//! - `join`, `leave`: a clone and a remote that meet, and part;
+//! - `sync`: how fresh this clone's copy of the state is;
 //! - `inspect`: what the remote has, compared with what this clone knows;
 //! - `restore`: putting a remote's state back from a clone, and a clone's from the remote;
 //! - `probe`: what a server can do;
 //! - `lease_observer`: leases of other clones, timed by this clone's own clock.
 
-mod advance;
 mod error;
 mod fairness;
 mod follow;
@@ -26,10 +26,13 @@ mod in_doubt;
 mod inspect;
 mod join;
 mod lease_observer;
+mod leave;
 pub mod probe;
 pub mod protocol;
 mod push_output;
 mod restore;
+mod session;
+mod sync;
 mod transport;
 
 pub use error::RemoteError;
@@ -39,5 +42,5 @@ pub use lease_observer::Observations;
 pub use push_output::Pushed;
 pub use restore::Refetched;
 
-pub(in crate::store) use advance::WriteSession;
 pub(in crate::store) use lease_observer::LeaseObserver;
+pub(in crate::store) use session::RemoteSession;

@@ -120,7 +120,7 @@ pub fn probe(common_dir: &Path, sha256: bool, remote: &str, patience: Duration) 
     let scratch = TempStore::new(sha256)?;
     let store = scratch.store(StoreOptions::default())?;
     let link = Transport::between(&store, common_dir, remote, Instant::now());
-    let mut bench = Bench { store: &store, link, patience, probe: Probe::default() };
+    let mut bench = Bench { store: &store, link, patience, probe: Probe::default(), made: None };
     bench.look(remote)?;
     let name = format!("{PREFIX}{}", random_hex(4));
     let tried = bench.try_all(&name);
@@ -144,6 +144,8 @@ struct Bench<'s> {
     link: Transport,
     patience: Duration,
     probe: Probe,
+    /// The first value that was pushed.
+    made: Option<ObjectId>,
 }
 
 impl Bench<'_> {
@@ -178,6 +180,12 @@ impl Bench<'_> {
         let first = self.commit(None)?;
         let created = self.push(name, None, Some(first))?;
         self.probe.custom_refs = Trial::of(&created);
+        self.made = (created == Pushed::Won).then_some(first);
+        if created == Pushed::Won && self.value(name)?.is_none() {
+            let why = "it takes the ref and does not show it (a hidden ref?)".to_owned();
+            self.probe.custom_refs = Trial::Fails(why);
+            return Ok(());
+        }
         if created != Pushed::Won {
             return Ok(());
         }
@@ -253,7 +261,11 @@ impl Bench<'_> {
         for name in [name.to_owned(), format!("{name}-b")] {
             let value = match self.value(&name) {
                 Ok(Some(value)) => value,
-                Ok(None) => continue,
+                // What a server hides is there all the same.
+                Ok(None) => match self.made.take() {
+                    Some(made) => made,
+                    None => continue,
+                },
                 // It may be there.
                 Err(StoreError::Remote(_)) => {
                     self.probe.left.push(name);

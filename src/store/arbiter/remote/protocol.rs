@@ -80,7 +80,7 @@ pub enum PushResult {
 
 impl PushResult {
     /// True when the note of the push may be forgotten at once. `is_tip`: the commit is the newest known
-    /// state. Otherwise whether the answers in the waiting room came true may not be seen from the
+    /// state. Otherwise whether the answers in the write queue came true may not be seen from the
     /// history any more, so the note stays until they are handed over: the next turn does both. A
     /// state that has vanished may be put back, and may then hold the act.
     pub fn may_forget(&self, is_tip: bool) -> bool {
@@ -160,7 +160,7 @@ impl PushProtocol {
             (PushFate::Moved, _) => NextStep::End(PushResult::Lost),
             (PushFate::Unchanged, Some(Doubt::Refused(reason))) => {
                 self.refusals += 1;
-                if self.refusals >= MAX_REFUSALS {
+                if self.refusals >= MAX_REFUSALS || is_final(reason) {
                     return NextStep::End(PushResult::Refused(reason.clone()));
                 }
                 // The very same commit: a copy of it that is still on its way does no harm.
@@ -198,6 +198,25 @@ impl PushProtocol {
             None => PushResult::Unreachable("no answer in time".to_owned()),
         }
     }
+}
+
+/// What servers say when the ref was in somebody's way for a moment.
+const PASSING: &[&str] = &[
+    "lock",
+    "failed to update ref",
+    "atomic transaction failed",
+    "already exists",
+    "incorrect old value",
+    "unable to",
+    "timed out",
+    "timeout",
+];
+
+/// True for a refusal that is not about the value of the ref: a hook, a rule of the server, a hidden ref.
+/// The same push would be refused again.
+fn is_final(reason: &str) -> bool {
+    let words = reason.to_lowercase();
+    words.starts_with("[remote rejected]") && !PASSING.iter().any(|passing| words.contains(passing))
 }
 
 /// How a fetched state relates to the known one.
@@ -275,11 +294,33 @@ mod tests {
             assert_eq!(exchange.pushed(no("cannot lock ref")), NextStep::Ask);
             assert_eq!(exchange.found(PushFate::Unchanged), NextStep::Again);
         }
-        assert_eq!(exchange.pushed(no("hook declined")), NextStep::Ask);
+        assert_eq!(exchange.pushed(no("cannot lock ref")), NextStep::Ask);
         assert_eq!(
             exchange.found(PushFate::Unchanged),
-            NextStep::End(PushResult::Refused("hook declined".to_owned()))
+            NextStep::End(PushResult::Refused("cannot lock ref".to_owned()))
         );
+    }
+
+    #[test]
+    fn a_refusal_by_a_rule_of_the_server_is_final_at_once() {
+        for words in [
+            "[remote rejected] (pre-receive hook declined): no pushes on Fridays",
+            "[remote rejected] (deny updating a hidden ref)",
+            "[remote rejected] (GH013: Repository rule violations found)",
+        ] {
+            let mut exchange = PushProtocol::begin();
+            assert_eq!(exchange.pushed(no(words)), NextStep::Ask, "a copy of it may have been taken");
+            let end = NextStep::End(PushResult::Refused(words.to_owned()));
+            assert_eq!(exchange.found(PushFate::Unchanged), end);
+        }
+        for words in [
+            "[remote rejected] (cannot lock ref 'refs/coord/state': is at 1 but expected 2)",
+            "[remote rejected] (failed to update ref)",
+            "[remote rejected] (reference already exists)",
+            "[rejected] (stale info)",
+        ] {
+            assert!(!is_final(words), "{words}");
+        }
     }
 
     #[test]

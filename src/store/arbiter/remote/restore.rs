@@ -17,16 +17,18 @@ use crate::model::event::Event;
 use crate::model::header::{self, Restored};
 
 use crate::store::arbiter::identity::RemoteArbiter;
+use crate::store::arbiter::remote::RemoteError;
 use crate::store::arbiter::remote::follow::judged;
 use crate::store::arbiter::remote::inspect::{RemoteInspection, There};
 use crate::store::arbiter::remote::protocol::Succession;
 use crate::store::arbiter::remote::push_output::Pushed;
 use crate::store::arbiter::remote::transport::Transport;
-use crate::store::arbiter::remote::{RemoteError, WriteSession};
 use crate::store::commit::lock::StoreLock;
-use crate::store::state::cas::{self, Swap};
+use crate::store::commit::locked::LockedStore;
+use crate::store::commit::session::stamp;
+use crate::store::state::cas::Swap;
 use crate::store::state::write::{Writer, message};
-use crate::store::{Store, StoreError, durable, upkeep};
+use crate::store::{Store, StoreError, convert, durable, upkeep};
 
 /// What came of fetching a clone's state anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +51,7 @@ impl Store {
     /// When the remote has changed since, or does not accept it.
     pub(crate) fn restore_remote(
         &self,
-        _guard: &StoreLock,
+        guard: &StoreLock,
         look: &RemoteInspection,
     ) -> Result<u64, StoreError> {
         let (expected, found) = match &look.there {
@@ -61,15 +63,19 @@ impl Store {
             There::Unreadable { tip, generation, .. } => (Some(*tip), generation.unwrap_or(0)),
             There::State { tip, head, .. } => (Some(*tip), head.generation),
         };
+        let locked = LockedStore::under(self, guard);
+        // Nothing follows a number at the end of all numbers.
+        let found = if found > header::MOST_GENERATIONS { 0 } else { found };
         let known = self.require_tip()?;
         let (commit, generation) = self.write_restored(&look.arbiter, known, expected, found)?;
         let link = Transport::new(self, &look.arbiter.remote, Instant::now() + self.options().patience);
         let remote = look.arbiter.remote.clone();
         match link.push(expected, commit)? {
             Pushed::Won => {
+                look.arbiter.note_brought(self.path(), &self.head_of(commit)?.nonce)?;
                 // A push from before can never be applied any more: its comparison fails.
-                self.forget_in_doubt()?;
-                if cas::swap(self, Some(known), commit)? == Swap::Lost {
+                locked.forget_in_doubt()?;
+                if locked.swap(known, commit)? == Swap::Lost {
                     return Err(StoreError::Contended { path: self.path().to_owned() });
                 }
                 durable::sync_ref(self)?;
@@ -90,15 +96,16 @@ impl Store {
         found: u64,
     ) -> Result<(ObjectId, u64), StoreError> {
         let view = self.view_of(known)?;
-        self.check_format(&view)?;
+        self.is_outdated(&view)?;
         let mut txn = Txn::new(&view);
+        convert::state(&mut txn)?;
         let mut head = header::read(&txn)?;
         let from = head.generation;
         head.generation = from.max(found) + header::UNKNOWN_NUMBERS;
         head.restored.push(Restored { from, to: head.generation });
         let generation = head.generation;
         txn.put_json(header::KEY, &head);
-        self.stamp(&mut txn, Some(arbiter))?;
+        stamp(&mut txn, Some(arbiter))?;
         let event =
             Event::new(clock::now(), None, crate::model::EventKind::Restored).with("remote", &arbiter.remote);
         txn.record(event.with("from", from).with("to", generation));
@@ -115,19 +122,19 @@ impl Store {
     }
 
     /// Takes over the remote's state, which follows what this clone knows.
-    pub(crate) fn follow_found(&self, _guard: &StoreLock, look: &RemoteInspection) -> Result<(), StoreError> {
+    pub(crate) fn follow_found(&self, guard: &StoreLock, look: &RemoteInspection) -> Result<(), StoreError> {
         match &look.there {
-            There::State { tip, .. } => self.follow(&look.arbiter.remote, *tip),
+            There::State { tip, .. } => LockedStore::under(self, guard).follow(&look.arbiter.remote, *tip),
             _ => Ok(()),
         }
     }
 
     /// Fetches the whole state anew and makes it this clone's, whose own is damaged: `old` is what
     /// its ref holds. What the remote has is compared with as much of the own state as can be read.
-    pub(crate) fn refetch(&self, _guard: &StoreLock, old: Option<ObjectId>) -> Result<Refetched, StoreError> {
-        let session = WriteSession::begin(self)?;
-        let Some(arbiter) = session.arbiter() else { return Ok(Refetched::Alone) };
-        let remote = arbiter.remote.clone();
+    pub(crate) fn refetch(&self, guard: &StoreLock, old: Option<ObjectId>) -> Result<Refetched, StoreError> {
+        let locked = LockedStore::under(self, guard);
+        let Some(arbiter) = RemoteArbiter::read(locked.path())? else { return Ok(Refetched::Alone) };
+        let remote = arbiter.remote;
         if self.options().offline {
             // What is mended here alone would part from the remote's state.
             let reason = "--offline was given".to_owned();
@@ -154,7 +161,7 @@ impl Store {
             .arg(self.path().join("objects/pack/pack"))
             .stdin(format!("{tip}\n"))
             .run()?;
-        if old != Some(tip) && cas::swap(self, old, tip)? == Swap::Lost {
+        if old != Some(tip) && locked.swap_from(old, tip)? == Swap::Lost {
             return Ok(Refetched::Lost);
         }
         durable::sync_ref(self)?;

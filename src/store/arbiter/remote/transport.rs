@@ -211,6 +211,29 @@ impl Transport {
         Ok(if url.optional()?.is_some() { reason } else { NOT_CONFIGURED.to_owned() })
     }
 
+    /// Why the remote cannot be the arbiter: pushes go to another place than fetches come from. `None`
+    /// when that is not so.
+    pub fn is_written_elsewhere(&self) -> Result<Option<String>, StoreError> {
+        if git::is_address(&self.remote) {
+            return Ok(None);
+        }
+        let urls = |options: &[&str]| -> Result<Vec<String>, StoreError> {
+            // `git remote` knows only what the repository itself has configured.
+            let git = Git::new(&self.common).args(["--git-dir=.", "remote", "get-url"]);
+            let git = git.args(options).arg("--").arg(&self.remote);
+            let output = git.output()?;
+            Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
+        };
+        let (read, written) = (urls(&[])?, urls(&["--push", "--all"])?);
+        Ok(match read.first() {
+            Some(url) if !written.contains(url) => Some(format!(
+                "it is read at {url} and written at {}; name one place for both: git remote add coord URL",
+                written.join(", ")
+            )),
+            _ => None,
+        })
+    }
+
     /// Notes that the remote could not be reached, for the acts that wait in line behind this one:
     /// each would have to find out for itself, one after the other.
     fn note_down(&self, reason: &str) {

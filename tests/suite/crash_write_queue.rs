@@ -4,7 +4,7 @@ use std::process::Child;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::room::{hold, left_in_room, until_waiting};
+use super::write_queue::{hold, left_in_queue, until_waiting};
 use crate::common::{Call, Snapshot, TestEnv};
 
 /// Frozen processes, which must not outlive a test that fails.
@@ -88,8 +88,8 @@ fn dies_with_guests(env: &TestEnv, n: u32, meanwhile: fn(&TestEnv)) -> bool {
     assert_eq!(count("claim", "g2") + count("claim", "writer"), 1, "{when}: the path was claimed once");
     // The dead writer may have had to queue; whoever writes next clears its place.
     env.coord_as("other", &["claim", "tidy"]).ok();
-    let left = left_in_room(env);
-    assert!(left.is_empty(), "{when}: left in the waiting room: {left:?}");
+    let left = left_in_queue(env);
+    assert!(left.is_empty(), "{when}: left in the write queue: {left:?}");
     writer.crashed()
 }
 
@@ -128,11 +128,11 @@ fn who_dies_in_the_waiting_room_has_asked_for_nothing() {
     let before = env.generation();
     let lock = hold(&env);
     let dead = env.run(&env.root).session("g0").args(["next"]).crash_at(1).call();
-    assert!(dead.crashed() && dead.stderr.contains("in the waiting room"), "it died there: {}", dead.stderr);
-    assert_eq!(left_in_room(&env).len(), 1, "its operation is still there");
+    assert!(dead.crashed() && dead.stderr.contains("in the write queue"), "it died there: {}", dead.stderr);
+    assert_eq!(left_in_queue(&env).len(), 1, "its operation is still there");
     drop(lock);
     env.coord_as("g1", &["claim", "x"]).ok();
     assert!(env.session("g0").leases.is_empty(), "the dead process was given nothing");
     assert_eq!(env.generation(), before + 1, "one operation was done");
-    assert_eq!(left_in_room(&env), Vec::<String>::new(), "the next writer has tidied up");
+    assert_eq!(left_in_queue(&env), Vec::<String>::new(), "the next writer has tidied up");
 }

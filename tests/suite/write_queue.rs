@@ -1,4 +1,4 @@
-//! The waiting room: group commits, and `--wait`.
+//! The write queue: group commits, and `--wait`.
 
 use std::fs::File;
 use std::process::Child;
@@ -18,7 +18,7 @@ pub fn hold(env: &TestEnv) -> File {
 
 /// The operations that wait now.
 pub fn waiting(env: &TestEnv) -> usize {
-    let Ok(entries) = std::fs::read_dir(env.store_dir().join("room")) else { return 0 };
+    let Ok(entries) = std::fs::read_dir(env.store_dir().join("write-queue")) else { return 0 };
     entries.flatten().filter(|e| e.path().extension().is_some_and(|x| x == "op")).count()
 }
 
@@ -30,12 +30,12 @@ pub fn until_waiting(env: &TestEnv, n: usize) {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    panic!("{} of {n} processes have entered the waiting room", waiting(env));
+    panic!("{} of {n} processes have joined the write queue", waiting(env));
 }
 
 /// Files that hand over operations and answers.
-pub fn left_in_room(env: &TestEnv) -> Vec<String> {
-    let entries = std::fs::read_dir(env.store_dir().join("room")).unwrap();
+pub fn left_in_queue(env: &TestEnv) -> Vec<String> {
+    let entries = std::fs::read_dir(env.store_dir().join("write-queue")).unwrap();
     entries.flatten().map(|e| e.file_name().into_string().unwrap()).collect()
 }
 
@@ -67,7 +67,7 @@ fn operations_that_wait_are_done_together_and_all_are_answered() {
     assert_eq!(env.claimed().len(), 2, "the folder and the winner's own path, nothing of the losers");
     let made = commits(&env) - before;
     assert!(made <= 3, "twenty operations that waited together took {made} commits");
-    assert_eq!(left_in_room(&env), Vec::<String>::new(), "the waiting room is empty again");
+    assert_eq!(left_in_queue(&env), Vec::<String>::new(), "the write queue is empty again");
     env.check("after a group commit");
 }
 
@@ -85,7 +85,7 @@ fn a_process_that_is_killed_while_it_waits_has_no_effect() {
     drop(lock);
     Call::wait(alive).ok();
     assert_eq!(env.claimed(), [("y".to_owned(), "alive".to_owned())], "only the living process has claimed");
-    assert_eq!(left_in_room(&env), Vec::<String>::new(), "what the dead process left is gone");
+    assert_eq!(left_in_queue(&env), Vec::<String>::new(), "what the dead process left is gone");
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn who_waits_in_vain_is_refused_in_the_end_and_leaves_nothing() {
     assert_eq!(call.fails(4, "held")["details"]["holders"][0]["session"], "holder");
     assert_eq!(env.claimed(), [("x".to_owned(), "holder".to_owned())], "the free path was not taken either");
     assert_eq!(env.generation(), before, "waiting in vain changes nothing");
-    assert_eq!(left_in_room(&env), Vec::<String>::new());
+    assert_eq!(left_in_queue(&env), Vec::<String>::new());
     env.coord_as("holder", &["release", "x"]).ok();
     assert!(env.claimed().is_empty(), "who has gone away is not given anything later");
 }

@@ -20,7 +20,7 @@ fn with_one_waiting() -> (Hub, PathBuf) {
 }
 
 fn waiting(env: &TestEnv) -> Vec<PathBuf> {
-    let files = std::fs::read_dir(env.store_dir().join("room")).unwrap().flatten().map(|e| e.path());
+    let files = std::fs::read_dir(env.store_dir().join("write-queue")).unwrap().flatten().map(|e| e.path());
     files.filter(|p| p.extension().is_some_and(|e| e == "op")).collect()
 }
 
@@ -45,7 +45,7 @@ fn a_waiting_act_that_cannot_be_read_is_told_and_kept() {
     std::fs::write(&file, "{\"op\":").unwrap();
     for words in [&["doctor"][..], &["doctor", "--repair"]] {
         let findings = a.coord(words).fails(5, "refused")["details"]["findings"].clone();
-        assert_eq!(findings[0]["code"], "posted-unreadable", "{findings}");
+        assert_eq!(findings[0]["code"], "deferred-unreadable", "{findings}");
         assert!(file.exists());
     }
 }

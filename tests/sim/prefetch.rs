@@ -25,7 +25,7 @@ impl Sim {
         let Op::Next(next) = op else { return false };
         let clone = self.sessions[session].clone;
         let at = &self.clones[clone];
-        let drained = at.pending.as_ref().is_some_and(|sent| sent.drains);
+        let drained = at.pending.as_ref().is_some_and(|sent| sent.evicts);
         if self.config.pool == 0 || drained {
             return false;
         }
@@ -58,7 +58,7 @@ impl Sim {
             items: items.iter().map(given).collect(),
             at: wall,
         };
-        self.enter(clone, act, Rc::new(Op::PrefetchGrant(out)), None);
+        self.enter(clone, act, Rc::new(Op::PrefetchGrant(out)), None, false);
         self.sessions[session]
             .learn(op, &Outcome::Taken { items, reason: None, passed: Vec::new(), hints: None });
         true
@@ -90,21 +90,11 @@ impl Sim {
         }
     }
 
-    /// Notes the ages of the pool's leases as they are about to be. True when a transaction takes
-    /// items out of it that were not handed out.
-    pub fn note_pool(&mut self, clone: usize, txn: &Txn<'_>, guests: &[(u64, Answer)]) -> bool {
+    /// Notes the ages of the prefetched leases as they are about to be.
+    pub fn note_ages(&mut self, clone: usize, txn: &Txn<'_>) {
         let at = &mut self.clones[clone];
         let of = |view| prefetch::of(view, &at.name).expect("memory can be read");
         let (before, after) = (of(txn.base()), of(txn));
         at.ages.note(before.as_ref(), after.as_ref(), at.clock.elapsed(self.now));
-        let hand_outs = guests.iter().filter(|(id, _)| at.room.get(id).and_then(handed).is_some());
-        let told: Vec<u64> = hand_outs
-            .flat_map(|(_, answer)| match &answer.outcome {
-                Outcome::Taken { items, .. } => items.iter().map(|taken| taken.lease).collect(),
-                _ => Vec::new(),
-            })
-            .collect();
-        let stays = |id: u64| after.as_ref().is_some_and(|p| p.leases.iter().any(|l| l.id == id));
-        before.is_some_and(|p| p.leases.iter().any(|l| !stays(l.id) && !told.contains(&l.id)))
     }
 }

@@ -1,31 +1,30 @@
 //! What `doctor` needs of a store that may be damaged: reading without trust, and one way of
-//! writing a mended state.
+//! writing a repaired state ([`repair`]).
 //!
 //! - Every object is read in full and hashed: a disk that returns something else is found out.
 //! - Nothing here follows a path that a damaged object could break; what cannot be read is
 //!   reported with the key under which the state knows it.
-//! - A mended state is written as any other: under the lock, objects first, then one
-//!   compare-and-swap of the ref.
 
-use std::collections::{BTreeMap, HashMap};
+mod repair;
+
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use gix::ObjectId;
 use gix::objs::Kind;
-use gix::objs::tree::{Entry, EntryKind, name_order};
+use gix::objs::tree::EntryKind;
 
 use crate::model::event::Event;
 use crate::model::view::View;
-use crate::model::{Changes, Txn, header};
-
-use crate::store::arbiter::remote::WriteSession;
+use crate::model::{Changes, header};
 use crate::store::commit::lock::{self, StoreLock};
-use crate::store::state::cas::{self, Swap};
 use crate::store::state::delta;
 use crate::store::state::loose::LooseWriter;
 use crate::store::state::view::GitView;
-use crate::store::state::write::{Writer, message};
 use crate::store::{STATE_REF, Store, StoreError, durable};
+
+pub(crate) use crate::store::files::{file_name, files_in};
+pub(crate) use repair::{Grafts, Onto, Scope, keep_events};
 
 /// An object of the state that cannot be used.
 #[derive(Debug, Clone)]
@@ -46,33 +45,6 @@ pub(crate) struct Commit {
     pub parent: Option<ObjectId>,
     pub seconds: i64,
     pub events: Vec<String>,
-}
-
-/// What stands at a key in place of what is damaged there; `None`: nothing.
-type Graft = Option<(EntryKind, ObjectId)>;
-
-/// What stands in place of what is damaged, by key.
-pub(crate) type Grafts = BTreeMap<String, Graft>;
-
-/// What a mended state comes after.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Onto<'a> {
-    /// A state.
-    Parent(ObjectId),
-    /// The history cannot be continued.
-    Nothing {
-        /// Its commits, newest first, as far as they can be read.
-        ended: &'a [ObjectId],
-    },
-}
-
-/// Where a mended state counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scope {
-    /// Where every act does.
-    Everywhere,
-    /// In this clone, because the remote that decides has lost its state.
-    Here,
 }
 
 /// Takes the lock of the store in this folder, which need not be one that can be opened.
@@ -140,9 +112,9 @@ impl Store {
         }
         let mut note = |reason: String| bad.push(Bad { key: key.to_owned(), id, reason });
         let nodes = match self.nodes(id) {
-            Ok(nodes) => nodes,
-            Err(reason) => {
-                note(reason);
+            Ok(nodes) if !delta::is_too_deep(key) => nodes,
+            other => {
+                note(other.map_or_else(|reason| reason, |_| "it has too many levels".to_owned()));
                 known.insert(id, false);
                 return false;
             }
@@ -264,100 +236,6 @@ impl Store {
         self.objects.find(id).is_ok_and(|o| o.kind == Kind::Commit)
     }
 
-    /// Writes a tree in which other things stand at some keys.
-    pub(crate) fn graft(&self, root: ObjectId, grafts: &Grafts) -> Result<ObjectId, StoreError> {
-        let flat: Vec<(&str, Graft)> = grafts.iter().map(|(k, v)| (k.as_str(), *v)).collect();
-        match self.graft_tree(root, &flat)? {
-            Some(id) => Ok(id),
-            None => self.write_tree(Vec::new()),
-        }
-    }
-
-    fn graft_tree(&self, tree: ObjectId, grafts: &[(&str, Graft)]) -> Result<Option<ObjectId>, StoreError> {
-        let mut nodes = self.nodes(tree).map_err(StoreError::objects("read a folder", &self.path))?;
-        let mut deeper: BTreeMap<&str, Vec<(&str, Graft)>> = BTreeMap::new();
-        for (key, new) in grafts {
-            match key.split_once('/') {
-                Some((name, rest)) => deeper.entry(name).or_default().push((rest, *new)),
-                None => {
-                    nodes.retain(|(name, _, _)| name != key);
-                    nodes.extend(new.map(|(kind, id)| ((*key).to_owned(), kind, id)));
-                }
-            }
-        }
-        for (name, below) in deeper {
-            let Some(place) = nodes.iter().position(|(n, k, _)| n == name && *k == EntryKind::Tree) else {
-                continue;
-            };
-            match self.graft_tree(nodes[place].2, &below)? {
-                Some(id) => nodes[place].2 = id,
-                None => {
-                    nodes.remove(place);
-                }
-            }
-        }
-        if nodes.is_empty() { Ok(None) } else { self.write_tree(nodes).map(Some) }
-    }
-
-    fn write_tree(&self, mut nodes: Vec<(String, EntryKind, ObjectId)>) -> Result<ObjectId, StoreError> {
-        let is_tree = |kind: &EntryKind| *kind == EntryKind::Tree;
-        nodes.sort_by(|a, b| name_order(a.0.as_bytes(), is_tree(&a.1), b.0.as_bytes(), is_tree(&b.1)));
-        let entries = nodes
-            .into_iter()
-            .map(|(name, kind, id)| Entry { mode: kind.into(), filename: name.into(), oid: id })
-            .collect();
-        let id = Writer::new(self).object(gix::objs::Tree { entries })?;
-        // Found present or new: durable before the ref refers to it.
-        durable::sync_objects(self, &[id])?;
-        Ok(id)
-    }
-
-    /// Writes a mended state: the changes of `txn` on top of `base`, as a commit, and moves the ref
-    /// to it from `old` (`None`: there is no ref). `None` when somebody else has moved the ref
-    /// meanwhile; then nothing has happened.
-    pub(crate) fn write_mended(
-        &self,
-        _guard: &StoreLock,
-        scope: Scope,
-        base: &GitView<'_>,
-        mut txn: Txn<'_>,
-        onto: Onto<'_>,
-        old: Option<ObjectId>,
-    ) -> Result<Option<ObjectId>, StoreError> {
-        let mut session = WriteSession::begin(self)?;
-        self.stamp(&mut txn, session.arbiter())?;
-        let (changes, events) = txn.finish();
-        let mut writer = Writer::new(self);
-        let tree = writer.tree(base, &changes)?;
-        let mut text = message(&events);
-        let parent = match onto {
-            Onto::Parent(parent) => Some(parent),
-            Onto::Nothing { .. } => None,
-        };
-        if let Some(old) = old.filter(|old| Some(*old) != parent) {
-            text.push_str(&crate::store::upkeep::replaces(old));
-        }
-        if let Onto::Nothing { ended } = onto
-            && session.arbiter().is_some()
-        {
-            // Without this, other clones could not tell it from a state that was forced.
-            text.push_str(&self.named(ended)?);
-        }
-        let commit = writer.commit(tree, parent, text, crate::clock::now())?;
-        durable::sync_objects(self, writer.written())?;
-        // Without a local ref, the remote's next answer tells whether this state may follow.
-        let swap = match old {
-            Some(old) if scope == Scope::Everywhere => self.advance(&mut session, old, commit)?,
-            Some(old) => cas::swap(self, Some(old), commit)?,
-            None => cas::swap(self, None, commit)?,
-        };
-        if swap == Swap::Lost {
-            return Ok(None);
-        }
-        durable::sync_ref(self)?;
-        Ok(Some(commit))
-    }
-
     /// The same store, opened anew: what it has remembered of its files is forgotten.
     pub(crate) fn reopened(&self) -> Result<Store, StoreError> {
         Store::open(self.path.parent().unwrap_or(&self.path), self.options)
@@ -367,11 +245,6 @@ impl Store {
     pub(crate) fn ref_file(&self) -> PathBuf {
         self.path.join(STATE_REF)
     }
-}
-
-/// Appends the events of commits that leave the history to the log in the state.
-pub(crate) fn keep_events(txn: &mut Txn<'_>, lines: &[String]) -> Result<(), StoreError> {
-    crate::store::upkeep::append_log(txn, lines)
 }
 
 /// The lines of the log in the state, oldest first, as far as they can be read.
@@ -389,17 +262,4 @@ pub(crate) fn logged(view: &GitView<'_>) -> Vec<String> {
 /// Reads the events of lines of a log.
 pub(crate) fn parse_events(lines: &[String]) -> Vec<Event> {
     lines.iter().filter_map(|l| Event::from_line(l)).collect()
-}
-
-/// What is in a folder; nothing when it cannot be read.
-pub(crate) fn files_in(dir: &Path) -> Vec<PathBuf> {
-    let mut list: Vec<PathBuf> =
-        std::fs::read_dir(dir).map(|d| d.flatten().map(|e| e.path()).collect()).unwrap_or_default();
-    list.sort();
-    list
-}
-
-/// The last component of a path as text.
-pub(crate) fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
