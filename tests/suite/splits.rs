@@ -108,7 +108,7 @@ fn a_split_over_fewer_sessions_retires_the_shares_that_are_left_over() {
     let refused = env.coord_as("w-3", &["next", "--item", &item]);
     assert_eq!(refused.fails(5, "refused")["details"]["rule"], "outside-assignment");
     // One that ended does not come back with the shard that it had.
-    env.coord(&["session", "start", "w-4"]).ok();
+    env.coord(&["session", "start", "w-4", "--rebind"]).ok();
     assert!(next(&env, "w-4", &["--count", "9"]).is_empty());
     // It may help, and gets a shard again when the split grows.
     env.coord(&["session", "start", "w-4", "--help-others"]).ok();
