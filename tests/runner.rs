@@ -89,6 +89,7 @@ mod suite {
     mod untouched;
     mod updates;
     mod upkeep;
+    mod waves;
     mod workers;
     mod worktrees;
     mod write_queue;

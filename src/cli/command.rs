@@ -6,7 +6,7 @@ use crate::cli::args::Global;
 use crate::cli::{
     add, check, claim, claims, config, demo, doctor, done, drop, edit, fail, gate, generate, git, help, hook,
     hooks, init, land, launch, log, mcp, next, note, plan, progress, prompt, queue, refresh, release, remote,
-    renew, run, server, session, setup, status, submit, sync, tell, trust, uninstall, upkeep, verify,
+    renew, run, server, session, setup, status, submit, sync, tell, trust, uninstall, upkeep, verify, wave,
 };
 
 /// Coordinate many coding sessions on one repository
@@ -63,6 +63,10 @@ pub enum Command {
     Submit(submit::SubmitArgs),
     Block(submit::BlockArgs),
     Unblock(submit::UnblockArgs),
+    #[command(subcommand)]
+    Wave(wave::WaveCommand),
+    Finish(wave::FinishArgs),
+    Report(wave::ReportArgs),
     Renew(renew::RenewArgs),
     Check(check::CheckArgs),
     Progress(progress::ProgressArgs),

@@ -62,6 +62,7 @@ mod uninstall;
 mod upkeep;
 mod usage;
 mod verify;
+mod wave;
 
 use std::cell::OnceCell;
 use std::ffi::OsString;
@@ -161,6 +162,9 @@ fn dispatch(cli: Cli, used: &OnceCell<App>) -> CliResult<Answer> {
         Command::Submit(args) => submit::submit(&app()?, &args),
         Command::Block(args) => submit::block(&app()?, &args),
         Command::Unblock(_) => submit::unblock(&app()?),
+        Command::Wave(command) => wave::run(&app()?, &command),
+        Command::Finish(args) => wave::finish(&app()?, &args),
+        Command::Report(args) => wave::report(&app()?, &args),
         Command::Plan(command) => plan::run(&app()?, global.ui(), &command),
         Command::Landed(args) => land::landed(&app()?, &args),
         Command::Checkpoint(command) => land::checkpoint(&app()?, &command),

@@ -9,6 +9,7 @@ mod verb;
 pub use conflicts::{ConflictsArgs, conflicts};
 pub use landed::{LandedArgs, landed};
 pub use rollback::{CheckpointCommand, RollbackArgs, checkpoint, rollback};
+pub(super) use verb::lines as landing_lines;
 pub use verb::{LandArgs, land};
 
 use std::time::Duration;
@@ -19,13 +20,13 @@ use crate::land::Integrator;
 use crate::store::Store;
 
 /// What these commands work with.
-fn integrator<'a>(app: &App, store: &'a Store) -> CliResult<Integrator<'a>> {
+pub(super) fn integrator<'a>(app: &App, store: &'a Store) -> CliResult<Integrator<'a>> {
     let session = app.place.session_if_any()?;
     let limits = (Duration::from_secs(app.place.settings.remote_timeout), app.place.settings.ttl);
     Ok(Integrator::new(&app.place.repo, store, session, limits, app.place.settings.target.clone())?)
 }
 
 /// The first digits of a commit's id: enough for people.
-fn short(commit: &str) -> &str {
+pub(super) fn short(commit: &str) -> &str {
     commit.get(..10).unwrap_or(commit)
 }

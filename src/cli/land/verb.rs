@@ -117,7 +117,8 @@ fn handed_back(report: &Report, data: Value, lines: Vec<String>, dry_run: bool) 
     CliError { details, ..CliError::refused(lines).hint(hint) }
 }
 
-fn lines(report: &Report, dry_run: bool) -> Vec<String> {
+/// The lines of a landing for people.
+pub fn lines(report: &Report, dry_run: bool) -> Vec<String> {
     let mut lines = Vec::new();
     let verb = if dry_run { "would land" } else { "landed" };
     for member in &report.landed {
