@@ -68,7 +68,9 @@ impl Sim {
                 guest.pre = None;
             }
         }
-        self.hand_out(clone, &published);
+        if !self.hand_out(clone, &published) {
+            return;
+        }
         let at = &mut self.clones[clone];
         let Some(turn) = &at.turn else { return };
         at.pending = None;
@@ -80,8 +82,8 @@ impl Sim {
         }
     }
 
-    /// Hands answers over; the process may die in between.
-    fn hand_out(&mut self, clone: usize, ids: &[u64]) {
+    /// Hands answers over; false when the process dies in between, and another may have the lock.
+    fn hand_out(&mut self, clone: usize, ids: &[u64]) -> bool {
         for id in ids {
             let Some(guest) = self.clones[clone].room.get_mut(id) else { continue };
             guest.out = guest.pre.take().or_else(|| guest.out.take());
@@ -91,9 +93,10 @@ impl Sim {
             }
             self.handed_in_vain(act, &op, out.as_ref());
             if self.dies_here(clone, "after a published answer") {
-                return;
+                return false;
             }
         }
+        true
     }
 
     /// Applies everything that waits, then the own act, and pushes.
@@ -139,7 +142,9 @@ impl Sim {
         let renewal = matches!(&*turn.op, Op::Renew { .. });
         if self.config.mistake == Some(Mistake::AnswersEarly) {
             let guests = turn.guests.clone();
-            self.hand_out(clone, &guests);
+            if !self.hand_out(clone, &guests) {
+                return;
+            }
         }
         if self.dies_here(clone, "with a noted push") {
             return;
@@ -203,11 +208,13 @@ impl Sim {
         let guests = std::mem::take(&mut turn.guests);
         let own = turn.own.take();
         let until = turn.until.filter(|until| self.now < *until);
-        self.hand_out(clone, &guests);
+        if !self.hand_out(clone, &guests) {
+            return;
+        }
         if until.is_some() && own.as_ref().is_some_and(|own| own.outcome.may_change()) {
             return self.go_on_waiting(clone);
         }
-        // After a death there is nothing to end; upkeep has no act of its own.
+        // Upkeep has no act of its own.
         self.end(clone, own.map_or_else(|| Told::Unchanged(String::new()), Told::Answer));
     }
 
