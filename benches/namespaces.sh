@@ -4,7 +4,7 @@
 #
 #   scripts/dist && benches/namespaces.sh [DELAY_MS]
 #
-# Shows acts over the cable with their times and bytes, what happens when it is cut, and after.
+# Shows operations over the cable with their times and bytes, what happens when it is cut, and after.
 . "$(dirname "$0")/common.sh"
 delay=${1:-0}
 hub=coord-hub-$$ far=coord-far-$$
@@ -48,7 +48,7 @@ bytes() {
 	local statistics=/sys/class/net/coordf/statistics
 	on_far sh -c "cat $statistics/tx_bytes $statistics/rx_bytes" 2>/dev/null | tr '\n' ' '
 }
-act() {
+timed() {
 	local name=$1 start end sent received sent_after received_after code=0
 	shift
 	read -r sent received <<<"$(bytes)"
@@ -65,17 +65,17 @@ git init -q -b main a && cd a
 echo one >file && git add . && git commit -qm base
 git remote add origin git://10.99.0.1/hub.git
 git config coord.remoteTimeout 5s
-act 'git push of the branch' git push -q origin main
-act 'init --remote' git coord init -q --remote origin
+timed 'git push of the branch' git push -q origin main
+timed 'init --remote' git coord init -q --remote origin
 git config coord.refresh 0
 on_far git coord session start far -q >/dev/null
-act 'claim' git coord claim -q src
-act 'claims (asks the remote)' git coord claims -q
-act 'release' git coord release -q src
-act 'claim' git coord claim -q src
+timed 'claim' git coord claim -q src
+timed 'claims (asks the remote)' git coord claims -q
+timed 'release' git coord release -q src
+timed 'claim' git coord claim -q src
 ip -n "$far" link set coordf down
-act 'claim, the cable is cut' git coord claim -q docs
+timed 'claim, the cable is cut' git coord claim -q docs
 sed 's/^/    /' "$dir/err"
 ip -n "$far" link set coordf up
-act 'claim, it is mended' git coord claim -q docs
-act 'sync' git coord sync -q
+timed 'claim, the cable is repaired' git coord claim -q docs
+timed 'sync' git coord sync -q

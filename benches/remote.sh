@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Compares acts through a remote in a local folder with one plain `git push` of one new commit on
+# Compares operations through a remote in a local folder with one plain `git push` of one new commit on
 # one ref to the same kind of repository. Whole processes, in one run: the commands take turns.
 #
 #   scripts/dist && benches/remote.sh [ROUNDS [ITEMS]]
 #
 # Prints medians, and the fastest tenth (which says more on a busy machine), in microseconds with
 # their ratios to the plain push; then the bytes that pass when a clone joins, claims and fetches
-# one act, and the number of refs.
+# one operation, and the number of refs.
 . "$(dirname "$0")/common.sh"
 rounds=${1:-100} items=${2:-1000}
 cd "$dir"
@@ -75,5 +75,5 @@ metered 'a clone joins' git coord init -q --remote origin
 git coord session start other -q >/dev/null
 metered 'a claim' git coord claim -q other-path
 git -C "$dir/hub" coord claim -q one-more >/dev/null
-metered 'sync after one act elsewhere' git coord sync -q
-echo "refs on the remote: $refs_before before all these acts, $(git -C "$dir/hub.git" for-each-ref | wc -l) after them"
+metered 'sync after one operation elsewhere' git coord sync -q
+echo "refs on the remote: $refs_before before all these operations, $(git -C "$dir/hub.git" for-each-ref | wc -l) after them"

@@ -49,7 +49,7 @@ run_sqlite() {
 	"$crowd" "$sessions" "$open \"${take//\'\'/\'}\"" "$open \"${done//\'\'/\'}\"" | rate
 }
 
-# What the history tells: acts a commit, and commits that lost their swap (nothing refers to them).
+# What the history shows: operations a commit, and commits that lost their swap (nothing refers to them).
 swaps() {
 	local g=("$coord" -C "$dir/repo" git) commits acts all
 	# Nothing is found when upkeep has just cut the history.
@@ -67,7 +67,7 @@ for round in $(seq "$rounds"); do
 	run_coord | tee -a "$dir/coord" | sed "s/^/git coord round $round: /"
 	"$coord" -C "$dir/repo" status --json | grep -q "\"done\":$items," || echo "git coord: items are left"
 	"$coord" -C "$dir/repo" doctor -q >/dev/null || echo "git coord: doctor finds something"
-	swaps | tee -a "$dir/swaps" | awk '{ printf "          %d acts in %d commits, %d swaps lost\n", $1, $2, $3 }'
+	swaps | tee -a "$dir/swaps" | awk '{ printf "          %d operations in %d commits, %d swaps lost\n", $1, $2, $3 }'
 done
 echo
 echo "$sessions sessions, $items items, median of $rounds rounds"
@@ -77,4 +77,4 @@ for name in sqlite coord; do
 		"$(awk '{ n += $2 } END { print n }' "$dir/$name")" "$(cut -d' ' -f4 "$dir/$name" | median)" \
 		"$(cut -d' ' -f5 "$dir/$name" | median)"
 done
-awk '{ a += $1; c += $2; l += $3 } END { printf "acts a commit: %.2f; swaps lost: %d of %d\n", a / c, l, c + l }' "$dir/swaps"
+awk '{ a += $1; c += $2; l += $3 } END { printf "operations a commit: %.2f; swaps lost: %d of %d\n", a / c, l, c + l }' "$dir/swaps"

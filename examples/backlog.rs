@@ -88,7 +88,7 @@ fn finding(number: usize) -> Result<NewItem, Failure> {
 }
 
 /// A session's work: one item after the other, until there is nothing left for it.
-fn work(dir: &Path, name: &str, told: impl Fn(usize)) -> Result<(), Failure> {
+fn work(dir: &Path, name: &str, progress: impl Fn(usize)) -> Result<(), Failure> {
     let store = Store::open(dir, StoreOptions::default())?;
     let session = SessionName::parse(name)?;
     loop {
@@ -120,7 +120,7 @@ fn work(dir: &Path, name: &str, told: impl Fn(usize)) -> Result<(), Failure> {
         if !matches!(store.submit(&done, None)?, Outcome::Finished { .. }) {
             return Err("finishing was refused".into());
         }
-        told(count);
+        progress(count);
         if store.wants_upkeep() {
             store.upkeep()?;
         }

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Each session runs NEXT again and again until it prints nothing; its first word is an item, with
-//! which DONE is run. `{s}` stands for the session's number, `{id}` for the item. Prints: items,
+//! which DONE is run. `{s}` is replaced by the session's number, `{id}` by the item. Prints: items,
 //! seconds, items handed out twice, the median of a call in ms, the longest one in ms.
 
 #![allow(clippy::print_stdout, reason = "an example speaks to its user")]

@@ -1,10 +1,10 @@
-//! How many pushes a remote gets from many machines, and how long an act waits for its turn.
+//! How many pushes a remote gets from many machines, and how long an operation waits for its turn.
 //!
-//! A model, not the program: machines are queues of waiting acts, the remote is one number that
+//! A model, not the program: machines are queues of waiting operations, the remote is one number that
 //! is compared and swapped, a push and a fetch take a time drawn at random, and the rules are
-//! those of `store::remote` (one push at a time for each machine, which takes all acts that wait;
-//! `coord.pushEvery`; after a lost race fetch, wait a little at random, push again). What the acts
-//! are plays no part in it: whoever loses a race applies them anew.
+//! those of `store::remote` (one push at a time for each machine, which takes all operations that wait;
+//! `coord.pushEvery`; after a lost race fetch, wait a little at random, push again). What the
+//! operations are plays no part in it: a machine that loses a race applies them anew.
 //!
 //! ```sh
 //! cargo run --profile dist --example pushes -- MACHINES SESSIONS THINK_SECONDS
@@ -39,7 +39,7 @@ impl Dice {
 
 #[derive(Default, Clone)]
 struct Machine {
-    /// When each act that waits has come.
+    /// When each waiting operation came.
     waiting: Vec<Time>,
     /// The state that it knows.
     known: u64,
@@ -50,7 +50,7 @@ struct Machine {
     wins: u32,
     since: Time,
     seen: u64,
-    /// Number of acts in the present push.
+    /// Number of operations in the present push.
     taken: usize,
     tries: u32,
 }
@@ -232,8 +232,8 @@ fn main() {
         println!("usage: pushes MACHINES SESSIONS THINK_SECONDS");
         return;
     };
-    println!("{machines} machines, {sessions} sessions each, an act of each about every {think} s");
-    println!("pushEvery  greetings/min  pushes/min  lost %  acts/min  wait s: median    99 %   worst");
+    println!("{machines} machines, {sessions} sessions each, an operation of each about every {think} s");
+    println!("pushEvery  greetings/min  pushes/min  lost %   ops/min  wait s: median    99 %   worst");
     for every in [0, 5, 30, 60, 120, 300, 600] {
         let machines = usize::try_from(machines).unwrap_or(1);
         let r = simulate(machines, sessions, think * 1000, every * 1000);

@@ -1,11 +1,11 @@
-//! Many acts in a row: does the store stay small, and an act as fast as at the beginning?
+//! Many operations in a row: does the store stay small, and an operation as fast as at the beginning?
 //!
 //! ```sh
 //! cargo run --profile dist --example soak -- 100000
 //! ```
 //!
 //! Claims and releases through the library, with upkeep whenever the program would start it, in a
-//! temporary store. Prints, for each tenth: acts, median of an act, time spent in upkeep, size.
+//! temporary store. Prints, for each tenth: operations, median of an operation, time spent in upkeep, size.
 
 #![allow(clippy::print_stdout, reason = "an example speaks to its user")]
 
@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let store = create(dir.path(), false, StoreOptions::default())?;
     let session = SessionName::parse("soak")?;
     store.submit(&Op::StartSession(StartSession::new(session.clone())), None)?;
-    println!("{:>8} {:>12} {:>12} {:>10} {:>8}", "acts", "median us", "worst ms", "upkeep s", "MB");
+    println!("{:>8} {:>12} {:>12} {:>10} {:>8}", "ops", "median us", "worst ms", "upkeep s", "MB");
     let tenth = (acts / 10).max(2);
     for part in 0..10 {
         let mut times = Vec::with_capacity(tenth);

@@ -48,7 +48,6 @@ mod suite {
     mod leases;
     mod leaving;
     mod mcp;
-    mod mending;
     mod model;
     mod model_oracle;
     mod names;
@@ -63,6 +62,7 @@ mod suite {
     mod races;
     mod reimport;
     mod remote;
+    mod repairs;
     mod rewrites;
     mod rollbacks;
     mod rules;

@@ -76,7 +76,7 @@ impl Hub {
         seen
     }
 
-    /// Makes so many states that upkeep cuts a shared history, without a push for each.
+    /// Makes enough states that upkeep cuts a shared history, without a push for each.
     pub fn many_states(&self, clone: usize, session: &str) {
         let clone = &self.clones[clone];
         clone.coord(&["sync"]).ok();

@@ -64,7 +64,7 @@ pub trait Transport: Sync {
     fn set(&self, faults: &[Fault]);
     /// This happens to the next push alone.
     fn once(&self, fault: Fault);
-    /// True when a request stands at the gate.
+    /// True when a request is held at the gate.
     fn is_reached(&self) -> bool;
     /// Lets what waits at the gate, and whatever comes, go on.
     fn open(&self);

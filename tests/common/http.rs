@@ -1,4 +1,4 @@
-//! Smart HTTP: a small server that runs `git http-backend`, and misbehaves as it is told.
+//! Smart HTTP: a small server that runs `git http-backend`, and misbehaves as the test asks.
 
 use std::io::{BufRead, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};

@@ -147,7 +147,7 @@ fn leases(view: &dyn View, sessions: &[Session], found: &mut Vec<String>) -> Res
     Ok(())
 }
 
-/// Every item stands in one place, in one state, and all records agree about it.
+/// Every item is stored in one place, in one state, and all records agree about it.
 fn items(view: &dyn View, sessions: &[Session], found: &mut Vec<String>) -> Result<(), ViewError> {
     let index = item_index::all(view)?;
     let mut state_of: BTreeMap<String, ItemState> = BTreeMap::new();
@@ -192,7 +192,7 @@ fn items(view: &dyn View, sessions: &[Session], found: &mut Vec<String>) -> Resu
                 };
                 *counts.of(state) += 1;
                 if state_of.insert(item.id.to_string(), state).is_some() {
-                    found.push(format!("item {} stands in two places", item.id));
+                    found.push(format!("item {} is stored in two places", item.id));
                 }
                 if index.get(item.id.as_str()) != Some(&slot) {
                     found.push(format!("the index does not know item {} at {slot:?}", item.id));

@@ -24,7 +24,7 @@ pub use run::{Call, Run};
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_git-coord");
 
-/// A repository in a temporary folder, untouched by the configuration of whoever runs the tests.
+/// A repository in a temporary folder, untouched by the configuration of the user that runs the tests.
 pub struct TestEnv {
     temp: tempfile::TempDir,
     /// Top of the main worktree.
@@ -68,7 +68,7 @@ impl TestEnv {
         true
     }
 
-    /// A folder that is no repository.
+    /// A folder that is not a repository.
     pub fn empty() -> Self {
         Self::empty_in(&std::env::temp_dir())
     }

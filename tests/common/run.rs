@@ -84,7 +84,7 @@ impl Run {
         self.command.stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() });
         let mut child = self.command.spawn().unwrap();
         if let Some(text) = self.stdin {
-            // A program that does not read everything breaks the pipe; its answer tells.
+            // A program that does not read everything breaks the pipe; its answer says why.
             let _ = child.stdin.take().unwrap().write_all(&text);
         }
         child

@@ -1,5 +1,5 @@
 //! A transport like ssh: `core.sshCommand` is a script that runs the server's program here, and
-//! misbehaves as a file tells it.
+//! misbehaves as a file says.
 
 use std::path::{Path, PathBuf};
 

@@ -10,7 +10,7 @@ use git_coord::store::batch::{self, Applied, Origin, Prepared, QueuedOp, Step};
 use git_coord::store::remote::protocol::{self, PushProtocol};
 use jiff::Timestamp;
 
-use super::clone::{Answer, Guest, Ms, Phase, Sent, Told};
+use super::clone::{Answer, Guest, Ms, Phase, Report, Sent};
 use super::net::Ask;
 use super::sessions::Doing;
 use super::state::{Act, State};
@@ -20,7 +20,7 @@ use super::{Mistake, Sim};
 /// few show that nothing depends on it.
 const LOOK_BACK: usize = 3;
 
-/// How often a patient act is tried again.
+/// How often a patient operation is tried again.
 const RETRY_EVERY: Ms = 3_000;
 
 /// What an attempt at a commit consists of.
@@ -50,7 +50,7 @@ fn queued(id: u64, guest: &Guest) -> QueuedOp {
 }
 
 impl Sim {
-    /// Ends what dead writers have left in the waiting room. `applied` is the commit of the push
+    /// Ends what dead writers have left in the write queue. `applied` is the commit of the push
     /// that was settled just now.
     pub fn settle_room(&mut self, clone: usize, applied: Option<u64>) {
         let applied = applied.filter(|_| self.config.mistake != Some(Mistake::ShortMemory));
@@ -77,7 +77,7 @@ impl Sim {
         // Answered between the look and the lock?
         let answer = turn.ticket.and_then(|t| at.room.get(&t)).and_then(|g| g.out.clone());
         match answer {
-            Some(answer) => self.end(clone, Told::Answer(answer)),
+            Some(answer) => self.end(clone, Report::Answer(answer)),
             None => self.drain(clone),
         }
     }
@@ -99,7 +99,7 @@ impl Sim {
         true
     }
 
-    /// Applies everything that waits, then the own act, and pushes.
+    /// Applies everything that waits, then the writer's own operation, and pushes.
     pub fn drain(&mut self, clone: usize) {
         if self.clones[clone].turn.as_ref().is_some_and(|turn| turn.session.is_none()) {
             return self.cut(clone);
@@ -153,7 +153,7 @@ impl Sim {
         self.send(clone, Ask::Push { old: (!blind).then_some(tip.id), new });
     }
 
-    /// Applies what waits and the own act, as the store does.
+    /// Applies what waits and the writer's own operation, as the store does.
     fn apply_batch(&mut self, clone: usize, txn: &mut Txn<'_>, context: &Context) -> Attempt {
         let again = self.config.mistake == Some(Mistake::AppliesAnswered);
         let at = &mut self.clones[clone];
@@ -214,11 +214,11 @@ impl Sim {
         if until.is_some() && own.as_ref().is_some_and(|own| own.outcome.may_change()) {
             return self.go_on_waiting(clone);
         }
-        // Upkeep has no act of its own.
-        self.end(clone, own.map_or_else(|| Told::Unchanged(String::new()), Told::Answer));
+        // Upkeep does not have an operation of its own.
+        self.end(clone, own.map_or_else(|| Report::Unchanged(String::new()), Report::Answer));
     }
 
-    /// The own act was refused, and stays in line until it is granted or its time is over.
+    /// The writer's own operation was refused, and stays in line until it is granted or its time is over.
     fn go_on_waiting(&mut self, clone: usize) {
         let Some(turn) = self.clones[clone].turn.take() else { return };
         let session = turn.session.expect("upkeep does not wait");
@@ -248,13 +248,13 @@ impl Sim {
 
     fn wall(&self, clone: usize) -> Timestamp {
         if self.config.mistake == Some(Mistake::NoNonce) {
-            // States can only be equal when no clock tells them apart.
+            // States can only be equal when no clock sets them apart.
             return Timestamp::from_second(1_750_000_000).expect("a time of this century");
         }
         self.clones[clone].clock.wall(self.now)
     }
 
-    /// What an act needs to know of clocks and clones.
+    /// What an operation needs to know of clocks and clones.
     fn context(&mut self, clone: usize) -> Context {
         let tip = self.clones[clone].tip.clone();
         let steady = self.clones[clone].clock.steady(self.now);

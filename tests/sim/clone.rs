@@ -27,9 +27,9 @@ pub struct Clone {
     pub tip: Rc<State>,
     /// `push.pending`.
     pub pending: Option<Sent>,
-    /// The waiting room, in order of arrival.
+    /// The write queue, in order of arrival.
     pub room: BTreeMap<u64, Guest>,
-    /// `pool.json`; gone when the machine starts anew.
+    /// `prefetch.json`; gone when the machine starts anew.
     pub ages: LeaseAges,
     /// `watch.json`; gone when the machine starts anew.
     pub watch: Observations,
@@ -50,7 +50,7 @@ pub struct Clone {
 pub struct Sent {
     pub old: Id,
     pub new: Rc<State>,
-    /// True when it takes items out of the clone's pool.
+    /// True when it takes prefetched items away from the clone.
     pub evicts: bool,
 }
 
@@ -112,11 +112,11 @@ impl Clock {
     }
 }
 
-/// The files of one act in the waiting room.
+/// The files of one operation in the write queue.
 pub struct Guest {
     pub act: Act,
     pub op: Rc<Op>,
-    /// The session whose process waits; `None`: posted.
+    /// The session whose process waits; `None`: deferred.
     pub owner: Option<usize>,
     /// True while that process lives.
     pub alive: bool,
@@ -128,13 +128,13 @@ pub struct Guest {
     pub out: Option<Answer>,
 }
 
-/// What an act came to.
+/// What an operation came to.
 #[derive(Clone)]
 pub struct Answer {
     pub outcome: Outcome,
     /// The state that makes it true; `None` when nothing is changed.
     pub state: Option<Rc<State>>,
-    /// True when the act itself has changed something.
+    /// True when the operation itself has changed something.
     pub changed: bool,
     /// When it was applied, by the clone's own clocks, and how often the wall clock had been set by then.
     pub at: Ms,
@@ -143,9 +143,9 @@ pub struct Answer {
     pub back: u32,
 }
 
-/// What a process tells its session.
+/// What a process reports to its session.
 #[allow(clippy::large_enum_variant, reason = "there is one at a time")]
-pub enum Told {
+pub enum Report {
     Answer(Answer),
     /// Nothing was changed.
     Unchanged(String),
@@ -160,7 +160,7 @@ pub struct Turn {
     pub session: Option<usize>,
     pub act: Act,
     pub op: Rc<Op>,
-    /// Its place in the waiting room, if it waited there.
+    /// Its place in the write queue, if it waited there.
     pub ticket: Option<u64>,
     pub end: Ms,
     pub tries: u32,
@@ -185,7 +185,7 @@ pub struct Turn {
 pub enum Phase {
     /// Finding out what became of an earlier push.
     Settling,
-    /// Looking at the remote before an act is refused.
+    /// Looking at the remote before an operation is refused.
     Refreshing,
     /// Pushing.
     Pushing,

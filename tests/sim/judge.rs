@@ -22,13 +22,13 @@ pub enum Invariant {
     Items,
     /// All other records agree with each other.
     Records,
-    /// An acknowledged act is in the history.
+    /// An acknowledged operation is in the history.
     Acknowledged,
-    /// No act is in the history twice, and a repeated command is not done twice.
+    /// No operation is in the history twice, and a repeated command is not done twice.
     Once,
     /// What was refused, or is said to have changed nothing, is never in the history.
     NoTrace,
-    /// Who has lost a lease can do nothing under it.
+    /// A session that has lost a lease can do nothing under it.
     Fencing,
     /// Each state follows the one before, with a higher generation.
     Forward,
@@ -38,7 +38,7 @@ pub enum Invariant {
     LiveHolder,
     /// In the end all clones have the remote's state.
     Converge,
-    /// Whoever has lost races gets another try soon.
+    /// A process that has lost races gets another try soon.
     Progress,
 }
 
@@ -59,12 +59,12 @@ const REMEMBERED: usize = 5000;
 pub struct Judge {
     pub broken: Option<(Invariant, String)>,
     seen: HashSet<Id>,
-    /// How often each act is in the history.
+    /// How often each operation is in the history.
     applied: HashMap<Act, u32>,
     granted: HashSet<Act>,
     refused: HashSet<Act>,
-    posted: Vec<Act>,
-    /// The leases that were handed out of pools: by which act, and of what.
+    deferred: Vec<Act>,
+    /// The prefetched leases that were handed out: by which operation, and of what.
     handed: HashMap<u64, (Act, ItemId)>,
     history: HashMap<Id, Past>,
     order: VecDeque<Id>,
@@ -78,7 +78,7 @@ impl Judge {
             applied: HashMap::new(),
             granted: HashSet::new(),
             refused: HashSet::new(),
-            posted: Vec::new(),
+            deferred: Vec::new(),
             handed: HashMap::new(),
             history: HashMap::new(),
             order: VecDeque::new(),
@@ -94,35 +94,38 @@ impl Judge {
         self.applied.get(&act).copied().unwrap_or(0)
     }
 
-    /// A session was told that its act is done and has changed something. `repeats` is the act
+    /// A session learned that its operation is done and has changed something. `repeats` is the operation
     /// that it repeats, if that must not be done again.
     pub fn granted(&mut self, act: Act, repeats: Option<Act>) {
         if self.times(act) == 0 {
             self.object(
                 Invariant::Acknowledged,
-                format!("act {act} was acknowledged and is not in the history"),
+                format!("operation {act} was acknowledged and is not in the history"),
             );
         }
         if let Some(first) = repeats.filter(|a| self.times(*a) > 0) {
-            self.object(Invariant::Once, format!("act {act} repeats act {first}, and both were done"));
+            self.object(
+                Invariant::Once,
+                format!("operation {act} repeats operation {first}, and both were done"),
+            );
         }
         self.granted.insert(act);
     }
 
-    /// A session was told that nothing was changed.
+    /// A session learned that nothing was changed.
     pub fn refused(&mut self, act: Act) {
         if self.times(act) > 0 {
-            self.object(Invariant::NoTrace, format!("act {act} was refused and is in the history"));
+            self.object(Invariant::NoTrace, format!("operation {act} was refused and is in the history"));
         }
         self.refused.insert(act);
     }
 
-    /// An act waits for the next push; it will be done once.
-    pub fn posted(&mut self, act: Act) {
-        self.posted.push(act);
+    /// An operation waits for the next push; it will be done once.
+    pub fn deferred(&mut self, act: Act) {
+        self.deferred.push(act);
     }
 
-    /// True when `id` is the state `tip` or one of so many that can be seen before it.
+    /// True when `id` is the state `tip` or one of the `look_back` states before it.
     pub fn is_recent(&self, tip: Id, id: Id, look_back: usize) -> bool {
         self.visible(tip).take(look_back).any(|(at, _)| at == id)
     }
@@ -170,11 +173,11 @@ impl Judge {
             if *times > 1 {
                 self.object(
                     Invariant::Once,
-                    format!("act {act} is in the history {} times", self.times(*act)),
+                    format!("operation {act} is in the history {} times", self.times(*act)),
                 );
             }
             if self.refused.contains(act) {
-                self.object(Invariant::NoTrace, format!("act {act} was refused and is done after all"));
+                self.object(Invariant::NoTrace, format!("operation {act} was refused and is done after all"));
             }
         }
         if new.cut.is_some() {
@@ -202,7 +205,7 @@ impl Judge {
         }
     }
 
-    /// A cut moves each event to the log: the log grows by what cannot be seen any more.
+    /// A cut moves each event to the log: the log grows by what can no longer be seen.
     fn kept_events(&mut self, before: &State, new: &State) {
         let logged = |s: &State| header::read(&s.view).expect("a state has a header").logged;
         let (grown, gone) = (logged(new) - logged(before), self.lines(before.id).len() as u64);
@@ -218,12 +221,15 @@ impl Judge {
         let gone: Vec<Id> = self.ancestors(before.id).take_while(|id| !kept.contains(id)).collect();
         let acts = gone.iter().filter_map(|id| self.history.get(id)).flat_map(|past| &past.acts);
         if let Some(act) = acts.copied().find(|act| self.granted.contains(act)) {
-            self.object(Invariant::Acknowledged, format!("act {act} was acknowledged and is overwritten"));
+            self.object(
+                Invariant::Acknowledged,
+                format!("operation {act} was acknowledged and is overwritten"),
+            );
         }
         self.object(Invariant::Forward, format!("state {:x} overwrites {} states", new.id, gone.len()));
     }
 
-    /// Whoever finishes an item or gives a path back held it before.
+    /// A session that finishes an item or gives a path back held it before.
     fn fencing(&mut self, before: &State, new: &State) -> Result<(), ViewError> {
         for (act, op) in &new.acts {
             let (name, held) = match &**op {
@@ -239,21 +245,21 @@ impl Judge {
                 _ => continue,
             };
             if !held {
-                self.object(Invariant::Fencing, format!("act {act} of {name} is done without a lease"));
+                self.object(Invariant::Fencing, format!("operation {act} of {name} is done without a lease"));
             }
         }
         Ok(())
     }
 
-    /// An item was handed out of a pool.
+    /// A prefetched item was handed out.
     pub fn handed_out(&mut self, act: Act, lease: u64, item: &ItemId) {
         if let Some((before, _)) = self.handed.insert(lease, (act, item.clone())) {
-            let what = format!("acts {before} and {act} were both handed {item} under lease {lease}");
+            let what = format!("operations {before} and {act} were both handed {item} under lease {lease}");
             self.object(Invariant::Exclusive, what);
         }
     }
 
-    /// The leases under which an act has handed out items.
+    /// The leases under which an operation has handed out items.
     pub fn leases_of(&self, act: Act) -> Vec<u64> {
         self.handed.iter().filter(|(_, (by, _))| *by == act).map(|(lease, _)| *lease).collect()
     }
@@ -263,8 +269,8 @@ impl Judge {
         self.handed.retain(|_, (by, _)| *by != act);
     }
 
-    /// What was handed out of a pool leaves it by being told, or by running out; whether that comes
-    /// too soon is judged elsewhere.
+    /// A prefetched item that was handed out leaves its clone when the remote learns of it, or when its
+    /// lease runs out; whether that comes too soon is judged elsewhere.
     fn pools(&mut self, before: &State, new: &State) -> Result<(), ViewError> {
         let leases = |s: &State| -> Result<HashSet<u64>, ViewError> {
             let pools = session::all(&s.view)?.into_iter().filter(|s| s.prefetch);
@@ -273,14 +279,15 @@ impl Judge {
         let (was, is) = (leases(before)?, leases(new)?);
         for lease in was.difference(&is) {
             let Some((act, _)) = self.handed.get(lease).cloned() else { continue };
-            let told = new.acts.iter().any(|(a, _)| *a == act);
+            let published = new.acts.iter().any(|(a, _)| *a == act);
             let ran_out =
                 new.events.iter().filter(|e| e.event == git_coord::model::EventKind::Expired).any(|e| {
                     let ids = e.data.get("leases").and_then(|l| l.as_array());
                     ids.is_some_and(|ids| ids.iter().any(|id| id.as_u64() == Some(*lease)))
                 });
-            if !told && !ran_out {
-                let what = format!("lease {lease} was handed out by act {act}, and goes to somebody else");
+            if !published && !ran_out {
+                let what =
+                    format!("lease {lease} was handed out by operation {act}, and goes to somebody else");
                 self.object(Invariant::Acknowledged, what);
             }
         }
@@ -367,15 +374,16 @@ impl Judge {
                 self.object(Invariant::Converge, what);
             }
         }
-        let missing = self.granted.iter().chain(&self.posted).find(|act| self.times(**act) != 1);
+        let missing = self.granted.iter().chain(&self.deferred).find(|act| self.times(**act) != 1);
         if let Some(act) = missing {
-            let what = format!("act {act} was accepted and is in the history {} times", self.times(*act));
+            let what =
+                format!("operation {act} was accepted and is in the history {} times", self.times(*act));
             self.object(Invariant::Acknowledged, what);
         }
     }
 }
 
-/// True when the same state tells that an item was handed to a session.
+/// True when the same state records that an item was handed to a session.
 fn handed_with(state: &State, session: &SessionName, item: &ItemId) -> bool {
     state.acts.iter().any(|(_, op)| match &**op {
         Op::PrefetchGrant(out) => {

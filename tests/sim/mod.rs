@@ -58,11 +58,11 @@ pub struct Config {
     pub clones: usize,
     /// In each clone.
     pub sessions: usize,
-    /// Items that each clone keeps ready for those who ask for the same.
+    /// Items that each clone keeps ready for sessions that ask for the same.
     pub pool: usize,
     /// A mistake that is built in, to see that it is found.
     pub mistake: Option<Mistake>,
-    /// All records are checked after so many states; what has changed, after each.
+    /// All records are checked after this number of states; what has changed, after each.
     pub check_every: u64,
 }
 
@@ -102,7 +102,7 @@ pub enum Mistake {
     NoSweepTime,
     /// Whether a dead writer's answers came true is read from the last states alone.
     ShortMemory,
-    /// What was handed out of a pool and is not told yet is not looked at.
+    /// Prefetched items that were handed out and not yet pushed are not looked at.
     PoolTwice,
     /// Upkeep does not find out first what became of the push before it.
     CutUnsettled,
@@ -118,7 +118,7 @@ pub enum Mistake {
     AnswersEarly,
     /// A process that gives up leaves its operation in the queue.
     GivesUpSilently,
-    /// Those who have lost most races wait longest, without a bound.
+    /// Processes that have lost most races wait longest, without a bound.
     UnboundedBackoff,
 }
 
@@ -155,7 +155,7 @@ pub struct Stats {
     pub refused: u64,
     pub unchanged: u64,
     pub unknown: u64,
-    /// Items handed out of a pool.
+    /// Prefetched items that were handed out.
     pub ready: u64,
     pub lost_races: u64,
     /// Operations that were refused and went on waiting.
@@ -195,7 +195,7 @@ impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} states, {} granted, {} refused, {} unchanged, {} unknown, {} from a pool, {} lost races, {} fences, \
+            "{} states, {} granted, {} refused, {} unchanged, {} unknown, {} prefetched, {} lost races, {} fences, \
              {} deaths, {} leases expired, {} cuts, {} clones made anew, {} h simulated",
             self.states,
             self.granted,
@@ -256,7 +256,7 @@ struct Sim {
     dice: Dice,
     now: Ms,
     events: BTreeMap<(Ms, u64), Event>,
-    /// Numbers for whatever needs one: events, acts, turns, requests, places in the room.
+    /// Numbers for whatever needs one: events, operations, turns, requests, places in the write queue.
     last: u64,
     clones: Vec<Clone>,
     sessions: Vec<Session>,
@@ -264,11 +264,11 @@ struct Sim {
     judge: Judge,
     stats: Stats,
     trace: VecDeque<String>,
-    /// At the end nothing goes wrong any more, so that all clones can agree.
+    /// At the end nothing goes wrong, so that all clones can agree.
     calm: bool,
 }
 
-/// Simulates so many steps, and then lets all clones come together.
+/// Simulates `steps` steps, and then lets all clones come together.
 pub fn run(config: Config, steps: u64) -> Result<Stats, Box<Failure>> {
     let mut sim = Sim::new(config);
     while sim.stats.steps < steps {
@@ -318,7 +318,7 @@ impl Sim {
         self.events.insert((self.now + delay, number), event);
     }
 
-    /// Tells what happens, for whoever has to find out why it went wrong.
+    /// Records what happens, so that a failure can be traced to its cause.
     fn note(&mut self, line: impl FnOnce() -> String) {
         if self.trace.len() == TRACE {
             self.trace.pop_front();

@@ -129,7 +129,7 @@ impl Sim {
         self.note(|| {
             let acts: Vec<u64> = tip.acts.iter().map(|(act, _)| *act).collect();
             let (id, before) = (tip.id & 0xffff, before.id & 0xffff);
-            format!("remote: {before:04x} -> {id:04x}, generation {}, acts {acts:?}", tip.generation)
+            format!("remote: {before:04x} -> {id:04x}, generation {}, operations {acts:?}", tip.generation)
         });
         let full = self.stats.states.is_multiple_of(self.config.check_every);
         self.judge.moved(&before, &tip, full);

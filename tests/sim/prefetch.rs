@@ -1,4 +1,4 @@
-//! Handing out what a clone keeps ready: what `pool.rs` of the store does.
+//! Handing out what a clone keeps ready: what `store::prefetch` does.
 
 use std::rc::Rc;
 
@@ -11,7 +11,7 @@ use super::sessions::Safe;
 use super::state::Act;
 use super::{Invariant, Mistake, Sim};
 
-/// The items of a pool that were handed out and not told yet.
+/// The prefetched items that were handed out and not yet pushed.
 fn handed(guest: &Guest) -> Option<&PrefetchGrant> {
     match &*guest.op {
         Op::PrefetchGrant(out) if guest.out.is_none() => Some(out),
@@ -20,7 +20,7 @@ fn handed(guest: &Guest) -> Option<&PrefetchGrant> {
 }
 
 impl Sim {
-    /// Answers a call for items from the pool; false when it has to go the ordinary way.
+    /// Answers a call for items from the prefetched ones; false when it has to go the ordinary way.
     pub fn take_prefetched(&mut self, session: usize, act: Act, op: &Op) -> bool {
         let Op::Next(next) = op else { return false };
         let clone = self.sessions[session].clone;
@@ -49,7 +49,7 @@ impl Sim {
             self.judge.handed_out(act, taken.lease, &taken.item.id);
         }
         self.stats.ready += items.len() as u64;
-        self.note(|| format!("act {act}: granted from the pool"));
+        self.note(|| format!("operation {act}: granted, prefetched"));
         let given = |taken: &Taken| PrefetchedItem { id: taken.item.id.clone(), lease: taken.lease };
         let name = prefetch::name_of(&context.clone.expect("there is a remote")).expect("a name");
         let out = PrefetchGrant {
@@ -70,7 +70,7 @@ impl Sim {
         let Some(session) = self.sessions.iter_mut().find(|s| s.name == out.next.session) else { return };
         match answer.outcome {
             // A session that has ended has nothing, whatever it was handed before that was known here:
-            // its end is the later act.
+            // its end is the later operation.
             Outcome::Refused { .. } | Outcome::Unknown { .. } => {
                 session.safe.clear();
                 self.judge.took_back(act);

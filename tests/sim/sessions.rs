@@ -8,7 +8,7 @@ use git_coord::model::claim::Mode;
 use git_coord::model::op::{ClaimPaths, Finish, RenewWhat, StartSession, TakeNext};
 use git_coord::model::{ItemId, NewItem, Op, Outcome, QueueName, RepoPath, SessionName, session};
 
-use super::clone::{Answer, Ms, Told};
+use super::clone::{Answer, Ms, Report};
 use super::state::{Act, State};
 use super::{Event, Invariant, Sim};
 
@@ -41,7 +41,7 @@ pub struct Session {
 /// What a session's process is at.
 pub enum Doing {
     Thinking,
-    /// In the waiting room.
+    /// In the write queue.
     Waiting {
         act: Act,
         op: Rc<Op>,
@@ -142,7 +142,7 @@ impl Sim {
         }
     }
 
-    /// Looks whether the act in the waiting room was answered, or the lock is free.
+    /// Looks whether the operation in the write queue was answered, or the lock is free.
     fn wait(&mut self, session: usize) {
         let Doing::Waiting { act, ref op, ticket, since, until, refused } = self.sessions[session].doing
         else {
@@ -154,7 +154,7 @@ impl Sim {
         let guest = clone.room.get(&ticket);
         if let Some(answer) = guest.and_then(|g| g.out.clone()) {
             clone.room.remove(&ticket);
-            return self.tell(session, act, &op, Told::Answer(answer));
+            return self.report(session, act, &op, Report::Answer(answer));
         }
         if clone.turn.is_none() {
             self.sessions[session].doing = Doing::Writing;
@@ -170,7 +170,12 @@ impl Sim {
             clone.room.remove(&ticket);
         }
         let words = "the process before is still at work".to_owned();
-        self.tell(session, act, &op, if prepared { Told::Unknown(words) } else { Told::Unchanged(words) });
+        self.report(
+            session,
+            act,
+            &op,
+            if prepared { Report::Unknown(words) } else { Report::Unchanged(words) },
+        );
     }
 
     /// Runs a command.
@@ -181,9 +186,9 @@ impl Sim {
         };
         let act = self.number();
         let clone = self.sessions[session].clone;
-        self.note(|| format!("clone{clone}: act {act}: {}", short(&op)));
+        self.note(|| format!("clone{clone}: operation {act}: {}", short(&op)));
         if let Op::Claim(claim) = &*op {
-            // Whoever asks for a shorter time may have it before the answer comes.
+            // A session that asks for a shorter time may have it before the answer comes.
             let until = self.clones[clone].clock.elapsed(self.now) + claim.ttl * 985;
             self.sessions[session].safe.values_mut().for_each(|safe| safe.until = safe.until.min(until));
         }
@@ -192,7 +197,7 @@ impl Sim {
         }
         if matches!(&*op, Op::Record { .. }) {
             self.enter(clone, act, op, None, false);
-            self.judge.posted(act);
+            self.judge.deferred(act);
             return self.think(session);
         }
         let may_wait = matches!(&*op, Op::Claim(_) | Op::Next(_)) && self.dice.chance(250);
@@ -218,19 +223,19 @@ impl Sim {
     }
 
     /// The command ends and says what came of it.
-    pub fn tell(&mut self, session: usize, act: Act, op: &Rc<Op>, told: Told) {
+    pub fn report(&mut self, session: usize, act: Act, op: &Rc<Op>, report: Report) {
         let before = self.sessions[session].repeat.take();
-        match told {
-            Told::Answer(answer) if answer.outcome.is_refusal() => {
+        match report {
+            Report::Answer(answer) if answer.outcome.is_refusal() => {
                 self.stats.refused += 1;
-                self.note(|| format!("act {act}: refused"));
+                self.note(|| format!("operation {act}: refused"));
                 self.judge.refused(act);
                 self.sessions[session].learn(op, &answer.outcome);
             }
-            Told::Answer(answer) => {
+            Report::Answer(answer) => {
                 self.stats.granted += 1;
                 self.note(|| {
-                    format!("act {act}: granted{}", if answer.changed { "" } else { ", nothing new" })
+                    format!("operation {act}: granted{}", if answer.changed { "" } else { ", nothing new" })
                 });
                 if answer.changed {
                     let finishes = matches!(&**op, Op::Finish { .. });
@@ -239,21 +244,21 @@ impl Sim {
                 }
                 self.sessions[session].learn(op, &answer.outcome);
             }
-            Told::Unchanged(why) => {
+            Report::Unchanged(why) => {
                 self.stats.unchanged += 1;
-                self.note(|| format!("act {act}: nothing was changed: {why}"));
+                self.note(|| format!("operation {act}: nothing was changed: {why}"));
                 self.judge.refused(act);
             }
-            Told::Unknown(why) => {
+            Report::Unknown(why) => {
                 self.stats.unknown += 1;
-                self.note(|| format!("act {act}: unknown: {why}"));
+                self.note(|| format!("operation {act}: unknown: {why}"));
                 self.sessions[session].repeat = Some((act, op.clone()));
             }
         }
         self.think(session);
     }
 
-    /// How long a session may count on its leases after an act that was granted: those that were
+    /// How long a session may count on its leases after an operation that was granted: those that were
     /// renewed with it for their whole time, the others for half of it.
     fn reckon(&mut self, session: usize, op: &Op, answer: &Answer) {
         let renews = !matches!(op, Op::Import { .. } | Op::Record { .. } | Op::EndSession { .. } | Op::Sweep);
@@ -284,7 +289,7 @@ impl Sim {
             let of_pool = event.session.as_ref().is_some_and(|s| s.as_str().starts_with("prefetch-"));
             let ids = event.data.get("leases").and_then(|l| l.as_array()).into_iter().flatten();
             for lease in ids.filter_map(serde_json::Value::as_u64) {
-                // A lease of a pool may have been handed out already.
+                // A prefetched lease may have been handed out already.
                 let holds = |s: &&Session| match of_pool {
                     true => s.safe.contains_key(&lease),
                     false => event.session.as_ref() == Some(&s.name),
@@ -355,7 +360,7 @@ impl Sim {
                 session,
                 queues: Vec::new(),
                 count: dice.between(1, 2) as usize,
-                // A pool only serves those who want leases of the same length.
+                // Prefetched items only go to sessions that want leases of the same length.
                 ttl: if config.pool > 0 && dice.chance(900) { 60 } else { ttl },
                 filter: Default::default(),
                 choice: Default::default(),
@@ -372,7 +377,7 @@ impl Sim {
     }
 }
 
-/// An act in a few words.
+/// An operation in a few words.
 fn short(op: &Op) -> String {
     match op {
         Op::StartSession(start) => format!("start {}", start.name),

@@ -17,7 +17,7 @@ pub fn text(id: Id) -> String {
     format!("{id:016x}")
 }
 
-/// An act of one process. A repeated command is another act.
+/// The number of an operation of one process. A repeated command is another operation.
 pub type Act = u64;
 
 /// One version of the state, with what the simulator knows of how it came to be.
@@ -27,7 +27,7 @@ pub struct State {
     pub view: MemView,
     pub generation: u64,
     pub nonce: String,
-    /// Acts that were granted and changed something.
+    /// Operations that were granted and changed something.
     pub acts: Vec<(Act, Rc<Op>)>,
     pub events: Vec<Event>,
     /// Keys that differ from the parent.

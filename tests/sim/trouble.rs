@@ -77,11 +77,11 @@ impl Sim {
     fn kill_writer(&mut self, clone: usize, place: &str) {
         let Some(turn) = self.clones[clone].turn.take() else { return };
         self.stats.deaths += 1;
-        self.note(|| format!("clone{clone}: the process of act {} dies: {place}", turn.act));
+        self.note(|| format!("clone{clone}: the process of operation {} dies: {place}", turn.act));
         if let Some(session) = turn.session {
             self.process_dies(session);
         }
-        // Whoever comes next finds what it has left, and that may be upkeep.
+        // The process that comes next finds what it has left, and that may be upkeep.
         if !self.calm && self.dice.chance(100) {
             self.upkeep(clone);
         }

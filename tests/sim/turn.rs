@@ -9,15 +9,15 @@ use git_coord::store::batch::{Cycle, Step};
 use git_coord::store::remote::Pushed;
 use git_coord::store::remote::protocol::{self, NextStep, PushFate, PushProtocol, PushResult, Succession};
 
-use super::clone::{Guest, Ms, Phase, Sent, Told, Turn};
+use super::clone::{Guest, Ms, Phase, Report, Sent, Turn};
 use super::net::{Ask, Reply};
 use super::state::{Act, State};
 use super::{Event, Invariant, Mistake, Sim};
 
-/// Whoever has lost a race tries again within this time, however many it has lost.
+/// A process that has lost a race tries again within this time, however many it has lost.
 const SOON: Ms = 200;
 
-/// How long one act may take.
+/// How long one operation may take.
 const PATIENCE: Ms = 30_000;
 
 /// What a process does after a pause.
@@ -141,7 +141,7 @@ impl Sim {
             },
             Reply::Tip(tip) => self.shown(clone, tip),
             Reply::Silent if turn.phase == Phase::Refreshing => {
-                self.end(clone, Told::Unchanged("the remote cannot be reached".into()));
+                self.end(clone, Report::Unchanged("the remote cannot be reached".into()));
             }
             Reply::Silent => {
                 let step = turn.exchange.silent("the remote cannot be reached".into());
@@ -217,7 +217,7 @@ impl Sim {
         true
     }
 
-    /// An empty act on the state that the push expected.
+    /// An empty operation on the state that the push expected.
     fn fence(&mut self, clone: usize) {
         let tip = self.clones[clone].tip.clone();
         let mut txn = Txn::new(&tip.view);
@@ -253,9 +253,9 @@ impl Sim {
                 self.publish(clone);
             }
             PushResult::Lost => self.lost(clone, sent),
-            PushResult::Unknown(reason) => self.end(clone, Told::Unknown(reason)),
+            PushResult::Unknown(reason) => self.end(clone, Report::Unknown(reason)),
             PushResult::Unreachable(reason) | PushResult::Refused(reason) => {
-                self.end(clone, Told::Unchanged(reason))
+                self.end(clone, Report::Unchanged(reason))
             }
             PushResult::Vanished => {
                 self.judge.object(Invariant::Forward, "the remote has lost its state".into())
@@ -276,7 +276,7 @@ impl Sim {
             return self.send(clone, Ask::Push { old: Some(tip), new: sent.new });
         }
         if self.now >= turn.end {
-            return self.end(clone, Told::Unchanged("others were faster".into()));
+            return self.end(clone, Report::Unchanged("others were faster".into()));
         }
         assert_eq!(turn.cycle.moved(false), Step::Apply);
         let longest = match self.config.mistake {
@@ -291,19 +291,19 @@ impl Sim {
         self.pause(clone, pause, Later::Apply);
     }
 
-    /// The process ends, and its session is told.
-    pub fn end(&mut self, clone: usize, told: Told) {
+    /// The process ends, and its session learns how.
+    pub fn end(&mut self, clone: usize, report: Report) {
         let Some(turn) = self.clones[clone].turn.take() else { return };
         if let Some(ticket) = turn.ticket {
             self.clones[clone].room.remove(&ticket);
         }
         if let Some(session) = turn.session {
-            self.tell(session, turn.act, &turn.op, told);
+            self.report(session, turn.act, &turn.op, report);
         }
         self.lock_is_free(clone);
     }
 
-    /// Whoever waits in line looks again.
+    /// Every session that waits in line looks again.
     pub fn lock_is_free(&mut self, clone: usize) {
         let waiting: Vec<usize> =
             self.clones[clone].room.values().filter_map(|g| g.owner.filter(|_| g.alive)).collect();
@@ -313,7 +313,7 @@ impl Sim {
         }
     }
 
-    /// Leaves an act in the room.
+    /// Leaves an operation in the write queue.
     pub fn enter(&mut self, clone: usize, act: Act, op: Rc<Op>, owner: Option<usize>, patient: bool) -> u64 {
         let id = self.number();
         let since = self.clones[clone].clock.wall(self.now);

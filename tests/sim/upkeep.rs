@@ -8,12 +8,12 @@ use git_coord::store::cut::{self, Cut};
 use git_coord::store::remote::Observations;
 use git_coord::store::remote::protocol::PushProtocol;
 
-use super::clone::{Clone, Phase, Sent, Told};
+use super::clone::{Clone, Phase, Report, Sent};
 use super::net::Ask;
 use super::state::{State, text};
 use super::{Mistake, Sim};
 
-/// A history is cut when it has so many states. In the store it is a thousand.
+/// A history is cut when it has this number of states. In the store it is a thousand.
 const SHARED_HISTORY: usize = 12;
 
 /// How far back a history is looked through for the known state. In the store it is twice a thousand.
@@ -33,7 +33,7 @@ impl Sim {
         let tip = self.clones[clone].tip.clone();
         let past: Vec<(super::state::Id, u64)> = self.judge.visible(tip.id).collect();
         if past.len() < SHARED_HISTORY {
-            return self.end(clone, Told::Unchanged("the history is short".into()));
+            return self.end(clone, Report::Unchanged("the history is short".into()));
         }
         let cut = match self.config.mistake {
             Some(Mistake::AnonymousCut) => Cut::new::<&str>(0, []),

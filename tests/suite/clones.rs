@@ -24,7 +24,7 @@ fn what_one_clone_claims_no_other_gets() {
     let refused = b.coord(&["claim", "src"]);
     assert_eq!(refused.fails(4, "held")["details"]["holders"][0]["session"], "alice");
     a.coord(&["release", "--all"]).ok();
-    // Nobody has told bob's clone: being refused is worth a look at the remote.
+    // bob's clone does not know yet: being refused is worth a look at the remote.
     b.coord(&["claim", "src"]).ok();
     a.coord(&["claim", "src/a.rs"]).fails(4, "held");
     a.coord(&["session", "start", "bob"]).fails(4, "held");
@@ -47,7 +47,7 @@ fn without_the_remote_nothing_is_claimed_and_work_goes_on() {
         let details = a.coord(words).fails(6, "remote")["details"].clone();
         assert_eq!(details["outcome"], "unchanged", "{words:?}");
     }
-    assert_eq!(a.generation(), before, "a refused act leaves nothing behind");
+    assert_eq!(a.generation(), before, "a refused operation leaves nothing behind");
     // What is held is enough for a commit, and what has happened waits for the remote.
     std::fs::write(a.root.join("f"), "done\n").unwrap();
     a.git(&["add", "f"]);
@@ -253,7 +253,7 @@ fn a_server_that_keeps_history_does_not_stop_upkeep() {
     hub.check("upkeep");
 }
 
-/// A clone whose every round trip takes longer than a whole act of the others.
+/// A clone whose every round trip takes longer than a whole operation of the others.
 #[test]
 fn a_slow_clone_is_not_starved_by_a_fast_one() {
     let hub = Hub::new(2);
@@ -302,7 +302,7 @@ fn acts_of_one_clone_share_a_push() {
     hub.check("shared pushes");
 }
 
-/// Of many acts that wait for a remote that does not answer, only the first waits long.
+/// Of many operations that wait for a remote that does not answer, only the first waits long.
 #[test]
 fn acts_in_line_behind_one_that_met_no_remote_fail_with_it() {
     let hub = Hub::new(1);
@@ -326,7 +326,7 @@ fn acts_in_line_behind_one_that_met_no_remote_fail_with_it() {
     assert!(a.claimed().is_empty());
 }
 
-/// That the remote was away for a moment is no answer to acts that come after it was reached again,
+/// That the remote was away for a moment is not an answer to operations that come after it was reached again,
 /// nor to those that have time.
 #[test]
 fn a_hiccup_that_is_over_is_forgotten() {
@@ -340,7 +340,7 @@ fn a_hiccup_that_is_over_is_forgotten() {
             room.is_ok_and(|files| files.flatten().any(|f| f.path().extension().is_some_and(|e| e == "op")))
         });
     };
-    // Written as by an act before the one in line, and then another has got through.
+    // Written as by an operation before the one in line, and then another has got through.
     let lock = std::fs::File::options().write(true).open(store.join("coord.lock")).unwrap();
     lock.lock().unwrap();
     let child = a.run(&a.root).args(["claim", "x"]).spawn();

@@ -1,4 +1,4 @@
-//! A writer dies while others wait: what they asked for is done exactly once, and they are told.
+//! A writer dies while others wait: what they asked for is done exactly once, and they get its answer.
 
 use std::process::Child;
 
@@ -59,10 +59,10 @@ fn dies_with_guests(env: &TestEnv, n: u32, meanwhile: fn(&TestEnv)) -> bool {
     let calls: Vec<Call> = guests.0.drain(..).map(Call::wait).collect();
     env.check(&format!("{when}, and the guests went on"));
     for (i, guest) in ["g0", "g1"].iter().enumerate() {
-        let told = calls[i].items();
+        let answered = calls[i].items();
         let holds = env.coord_as(guest, &["queue", "list", "--mine"]).items();
-        assert_eq!(told, holds, "{when}: {guest} holds exactly what it was told, it was served once");
-        assert_eq!(told.len(), 1, "{when}: {guest} got one item");
+        assert_eq!(answered, holds, "{when}: {guest} holds exactly what its answer says, it was served once");
+        assert_eq!(answered.len(), 1, "{when}: {guest} got one item");
     }
     calls[3].ok();
     let count = |event: &str, session: &str| {
@@ -75,7 +75,7 @@ fn dies_with_guests(env: &TestEnv, n: u32, meanwhile: fn(&TestEnv)) -> bool {
     let claimed = env.claimed();
     let holder = claimed.iter().find(|(p, _)| p == "writers").map(|(_, s)| s.as_str());
     match calls[2].code {
-        Some(0) => assert_eq!(holder, Some("g2"), "{when}: who was told that it has the path has it"),
+        Some(0) => assert_eq!(holder, Some("g2"), "{when}: the session whose answer grants the path has it"),
         _ => {
             let error = calls[2].fails(4, "held");
             assert_eq!(
@@ -86,7 +86,7 @@ fn dies_with_guests(env: &TestEnv, n: u32, meanwhile: fn(&TestEnv)) -> bool {
         }
     }
     assert_eq!(count("claim", "g2") + count("claim", "writer"), 1, "{when}: the path was claimed once");
-    // The dead writer may have had to queue; whoever writes next clears its place.
+    // The dead writer may have had to queue; the process that writes next clears its place.
     env.coord_as("other", &["claim", "tidy"]).ok();
     let left = left_in_queue(env);
     assert!(left.is_empty(), "{when}: left in the write queue: {left:?}");
@@ -123,7 +123,7 @@ fn guests_are_served_once_when_upkeep_cuts_the_history_before_they_look() {
 }
 
 #[test]
-fn who_dies_in_the_waiting_room_has_asked_for_nothing() {
+fn a_process_that_dies_in_the_write_queue_has_asked_for_nothing() {
     let (env, _) = world();
     let before = env.generation();
     let lock = hold(&env);

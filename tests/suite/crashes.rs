@@ -106,8 +106,8 @@ fn item(env: &TestEnv, id: &str) -> (String, u64) {
     (item["state"].as_str().unwrap().to_owned(), item["attempt"].as_u64().unwrap())
 }
 
-/// How often an event of `me` stands in the log.
-fn told(env: &TestEnv, event: &str) -> usize {
+/// How often an event of `me` is in the log.
+fn logged(env: &TestEnv, event: &str) -> usize {
     env.events()
         .iter()
         .filter(|e| e.event.as_str() == event && e.session.as_ref().is_none_or(|s| s.as_str() == "me"))
@@ -146,7 +146,7 @@ fn releasing_survives_every_crash() {
         },
         after: |env, _| {
             assert!(!holds(env, "mine") && holds(env, "read"), "one path is released, the other is not");
-            assert_eq!(told(env, "release"), 1, "it was released once");
+            assert_eq!(logged(env, "release"), 1, "it was released once");
         },
         ..DEFAULT
     });
@@ -176,7 +176,7 @@ fn finishing_items_survives_every_crash() {
         words: &["done", "t0"],
         after: |env, _| {
             assert_eq!(item(env, "t0").0, "done");
-            assert_eq!((told(env, "done"), env.session("me").done), (1, 1), "it was finished once");
+            assert_eq!((logged(env, "done"), env.session("me").done), (1, 1), "it was finished once");
             assert!(
                 !holds(env, "f/0") && holds(env, "f/1"),
                 "its files are free, those of the other are not"
@@ -188,7 +188,7 @@ fn finishing_items_survives_every_crash() {
         words: &["fail", "t0", "--reason", "r"],
         after: |env, _| {
             assert_eq!(item(env, "t0"), (ItemState::Pending.word().to_owned(), 1), "one attempt has failed");
-            assert_eq!((told(env, "fail"), env.session("me").failed), (1, 1), "it failed once");
+            assert_eq!((logged(env, "fail"), env.session("me").failed), (1, 1), "it failed once");
         },
         ..DEFAULT
     });
@@ -196,7 +196,7 @@ fn finishing_items_survives_every_crash() {
         words: &["drop", "t0", "t1"],
         after: |env, _| {
             assert_eq!((item(env, "t0").0, item(env, "t1").0), ("pending".to_owned(), "pending".to_owned()));
-            assert_eq!(told(env, "drop"), 1, "they were given back once");
+            assert_eq!(logged(env, "drop"), 1, "they were given back once");
         },
         ..DEFAULT
     });
@@ -240,7 +240,7 @@ fn ending_a_session_survives_every_crash() {
                 0,
                 "everything is given back"
             );
-            assert_eq!(told(env, "session end"), 1, "it ended once");
+            assert_eq!(logged(env, "session end"), 1, "it ended once");
         },
         ..DEFAULT
     });
@@ -320,7 +320,7 @@ fn init_survives_every_crash() {
             assert!(n > 3, "init has only {} crash points", n - 1);
             break;
         }
-        // Either there is no store, or a whole one.
+        // Either a whole store exists, or none at all.
         let call = env.coord(&["claims"]);
         if call.code != Some(0) {
             call.fails(1, "no-store");

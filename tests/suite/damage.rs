@@ -46,7 +46,7 @@ fn all_commands(env: &TestEnv, what: &str) -> usize {
         assert_eq!(call.code, Some(1), "{what}, {words:?}: {}", call.json);
         assert!(
             ["damaged", "no-store", "io"].contains(&code),
-            "{what}, {words:?}: {code} is no word for a damaged store: {error}"
+            "{what}, {words:?}: {code} is not a code for a damaged store: {error}"
         );
         assert!(error["hint"].is_string(), "{what}, {words:?}: a hint says how to go on: {error}");
         met += 1;
@@ -78,7 +78,7 @@ fn overwrite(file: &Path, bytes: &[u8]) {
 }
 
 #[test]
-fn a_damaged_object_is_reported_by_whoever_needs_it() {
+fn a_damaged_object_is_reported_by_each_command_that_needs_it() {
     let (env, snapshot) = world();
     for name in ["refs/coord/state", "refs/coord/state^{tree}", "refs/coord/state:head.json"] {
         let file = object(&env, name);

@@ -31,8 +31,8 @@ fn over_kept_http(hub: &Hub) -> Box<dyn Transport> {
     Box::new(http)
 }
 
-/// `next` is the act that must not be done twice: each time it gives something else.
-fn each_fault_leaves_an_act_done_once(connect: impl Fn(&Hub) -> Box<dyn Transport>) {
+/// `next` is the operation that must not be done twice: each time it gives something else.
+fn each_fault_leaves_an_operation_done_once(connect: impl Fn(&Hub) -> Box<dyn Transport>) {
     let (hub, way) = two(connect);
     let [a, b] = &hub.clones[..] else { unreachable!() };
     let lines: String = (0..40).map(|i| format!("{{\"id\":\"T{i}\",\"title\":\"t\"}}\n")).collect();
@@ -52,7 +52,7 @@ fn each_fault_leaves_an_act_done_once(connect: impl Fn(&Hub) -> Box<dyn Transpor
             crate::common::wait_until("the late request arrives", || way.late() > late);
         }
         let mine = a.coord(&["queue", "list", "--mine"]).items();
-        assert_eq!(mine, got, "{fault:?}: alice has what she was told, no more and no less");
+        assert_eq!(mine, got, "{fault:?}: alice has what her answers say, no more and no less");
         b.coord(&["claim", &format!("{fault:?}")]).ok();
         let status = b.coord(&["status"]);
         assert_eq!(status.ok()["queues"][0]["claimed"], got.len(), "{fault:?}: so says the remote");
@@ -62,19 +62,19 @@ fn each_fault_leaves_an_act_done_once(connect: impl Fn(&Hub) -> Box<dyn Transpor
 }
 
 #[test]
-fn over_ssh_each_fault_leaves_an_act_done_once() {
-    each_fault_leaves_an_act_done_once(over_ssh);
+fn over_ssh_each_fault_leaves_an_operation_done_once() {
+    each_fault_leaves_an_operation_done_once(over_ssh);
 }
 
 #[test]
-fn over_http_each_fault_leaves_an_act_done_once() {
-    each_fault_leaves_an_act_done_once(over_http);
+fn over_http_each_fault_leaves_an_operation_done_once() {
+    each_fault_leaves_an_operation_done_once(over_http);
 }
 
 /// Here curl itself repeats the push whose answer got lost.
 #[test]
-fn over_kept_connections_each_fault_leaves_an_act_done_once() {
-    each_fault_leaves_an_act_done_once(over_kept_http);
+fn over_kept_connections_each_fault_leaves_an_operation_done_once() {
+    each_fault_leaves_an_operation_done_once(over_kept_http);
 }
 
 /// The writer dies after the server has got its push; when somebody looks, others have gone on
@@ -101,7 +101,7 @@ fn what_waited_in_a_push_that_died_is_not_done_again_after_many_others() {
 }
 
 /// The clock of the clone whose push died is two months slow; when it looks again, the history in
-/// which its act stood was cut.
+/// which its operation was recorded was cut.
 #[test]
 fn a_slow_clock_does_not_make_a_push_be_done_twice() {
     let hub = Hub::new(2);

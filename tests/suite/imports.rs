@@ -1,4 +1,4 @@
-//! Import and export: one act, however large; many formats; and back again.
+//! Import and export: one operation, however large; many formats; and back again.
 //!
 //! Debug builds take 512 items at once, so that these imports are several batches.
 
@@ -42,7 +42,7 @@ fn counts(call: &crate::common::Call) -> (i64, i64) {
 }
 
 #[test]
-fn an_import_of_several_batches_is_one_act_and_again_it_is_none() {
+fn an_import_of_several_batches_is_one_operation_and_repeated_it_is_none() {
     let env = TestEnv::new();
     env.sessions(&["me"]);
     let (before, text) = (commits(&env), backlog(1500));
@@ -64,7 +64,7 @@ fn an_import_of_several_batches_is_one_act_and_again_it_is_none() {
     lock.lock().unwrap();
     assert_eq!(counts(&import()), (0, 1500));
     lock.unlock().unwrap();
-    // What is new stands on top of what is known.
+    // What is new comes on top of what is known.
     let more = backlog(1600);
     let call = env.run(&env.root).args(["queue", "import", "-"]).stdin(more).call();
     assert_eq!(counts(&call), (100, 1500));
@@ -214,7 +214,7 @@ fn an_import_that_loses_the_swap_starts_again_on_the_new_state() {
         Outcome::Imported { added: 3, known: 1, unknown_needs: BTreeSet::new(), survey: Survey::default() }
     );
     assert_eq!(moved.passes, 5, "a look, a lost swap, a won one, the ids and a look at what was known");
-    assert_eq!(moved.free, [1, 4, 5], "nobody waits for what is only told");
+    assert_eq!(moved.free, [1, 4, 5], "nobody waits for what is only reported");
     env.check("after a lost swap");
     let held: Vec<String> = env.claimed().into_iter().map(|(path, _)| path).collect();
     assert_eq!((held, totals(&env)), (vec!["a".to_owned()], 3), "on top of what the other writer left");

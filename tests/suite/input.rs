@@ -75,7 +75,7 @@ fn items_that_wait_for_each_other_are_refused_by_name() {
 }
 
 #[test]
-fn sessions_that_are_missing_or_unknown_are_told_apart() {
+fn sessions_that_are_missing_or_unknown_are_distinguished() {
     let env = TestEnv::new();
     for words in
         [&["claim", "x"][..], &["release", "x"], &["next"], &["done", "x"], &["renew"], &["claims", "--mine"]]
@@ -173,7 +173,7 @@ fn a_file_of_many_batches_is_checked_as_a_whole_first() {
     assert_eq!(
         env.events().iter().filter(|e| e.event == git_coord::model::EventKind::Import).count(),
         1,
-        "it is one act"
+        "it is one operation"
     );
     assert_eq!(import(&lines).ok()["known"], 2_050, "a second time adds nothing");
     assert_eq!(env.coord(&["status"]).ok()["queues"][0]["pending"], 2_050);
@@ -184,8 +184,8 @@ fn a_file_of_many_batches_is_checked_as_a_whole_first() {
     assert_eq!(env.coord(&["status"]).ok()["queues"][0]["pending"], 2_050, "nothing of it is imported");
 }
 
-/// What people are told on stderr.
-fn told(env: &TestEnv, words: &[&str]) -> String {
+/// What people see on stderr.
+fn printed(env: &TestEnv, words: &[&str]) -> String {
     let output = env.command(crate::common::PROGRAM, &env.root).session("ada").args(words).output().unwrap();
     String::from_utf8(output.stderr).unwrap()
 }
@@ -242,7 +242,7 @@ fn help_is_where_it_is_said_to_be() {
         (&["no-such"], "see: git coord -h"),
     ] {
         assert_eq!(env.coord(words).fails(2, "usage")["hint"], place);
-        let said = told(&env, words);
+        let said = printed(&env, words);
         assert!(said.contains(place) && !said.contains("--help"), "{said}");
     }
 }

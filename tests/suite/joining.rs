@@ -28,7 +28,7 @@ fn a_store_moves_to_a_remote_and_back() {
     a.coord(&["claim", "kept"]).ok();
     a.coord(&["init", "--remote", "nowhere"]).fails(1, "unknown-remote");
     a.coord(&["init", "--remote", "origin"]).ok();
-    // A clone with a state of its own gives it up only when told to.
+    // A clone with a state of its own gives it up only when asked to.
     b.coord(&["init"]).ok();
     b.coord(&["session", "start", "bob"]).ok();
     b.coord(&["init", "--remote", "origin"]).fails(5, "refused");
@@ -168,7 +168,7 @@ fn leaving_a_remote_can_be_repeated_after_a_death() {
     panic!("leaving takes more than 40 steps");
 }
 
-/// Somebody goes on with the old state, and cuts its history: who knew more still sees it.
+/// Somebody goes on with the old state, and cuts its history: a clone that knew more still sees it.
 #[test]
 fn a_remote_that_was_put_back_is_noticed_after_its_history_was_cut() {
     let hub = Hub::new(2);
@@ -189,7 +189,7 @@ fn a_remote_that_was_put_back_is_noticed_after_its_history_was_cut() {
     a.git_in(&hub.bare, &["update-ref", "refs/coord/state", &old]);
     upkeep(0);
     b.coord(&["claim", "z"]).fails(1, "remote-state");
-    // A cut of the history that they both know is no reason to complain.
+    // A cut of the history that they both know is not a reason to complain.
     a.git_in(&hub.bare, &["update-ref", "refs/coord/state", &good]);
     a.coord(&["init", "--remote", "origin", "--discard"]).ok();
     upkeep(1);
@@ -199,7 +199,7 @@ fn a_remote_that_was_put_back_is_noticed_after_its_history_was_cut() {
 
 /// The server takes the push and says nothing.
 #[test]
-fn a_join_whose_answer_does_not_come_is_not_told_as_refused() {
+fn a_join_whose_answer_does_not_come_is_not_reported_as_refused() {
     let hub = Hub::unjoined(1, &[]).unwrap();
     let a = &hub.clones[0];
     a.coord(&["init"]).ok();
@@ -213,7 +213,7 @@ fn a_join_whose_answer_does_not_come_is_not_told_as_refused() {
 
 /// What is noted for the sake of other clones cannot be written.
 #[test]
-fn an_act_that_was_won_is_done_whatever_else_fails() {
+fn an_operation_that_was_won_is_done_whatever_else_fails() {
     let hub = Hub::new(1);
     let a = &hub.clones[0];
     std::fs::create_dir(a.store_dir().join("fairness.json"))
@@ -346,13 +346,13 @@ fn another_arbiter_is_taken_only_with_the_newest_state_of_the_one_before() {
     refused(&["init", "--remote", "other"]);
     std::fs::rename(&away, &hub.bare).unwrap();
     a.coord(&["claim", "open"]).ok();
-    // What others have done there since moves with it, and that they have to follow is told.
+    // What others have done there since moves with it, and the answer says that they have to follow.
     b.coord(&["claim", "z"]).ok();
     let out = a.command(PROGRAM, &a.root).args(["init", "--remote", "other"]).output().unwrap();
-    let told = String::from_utf8_lossy(&out.stdout).into_owned();
+    let printed = String::from_utf8_lossy(&out.stdout).into_owned();
     assert!(
-        out.status.success() && told.contains("in every other clone: git coord init --remote other"),
-        "{told}"
+        out.status.success() && printed.contains("in every other clone: git coord init --remote other"),
+        "{printed}"
     );
     a.coord(&["claim", "z"]).fails(4, "held");
     b.coord(&["init", "--remote", "other"]).ok();

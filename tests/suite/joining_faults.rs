@@ -109,8 +109,8 @@ fn joining_survives(what: &str, prepare: fn(&TestEnv, &TestEnv), more: &[&str]) 
     panic!("{what}: more than 60 steps");
 }
 
-/// Killed while the remote does not answer. The next call, and no doctor, finds what it has left:
-/// there is no store. One that is at it is left alone.
+/// Killed while the remote does not answer. The next call, without a doctor, finds what it has left:
+/// a store does not exist. A join that is still at work is left alone.
 #[test]
 fn what_a_killed_join_has_left_is_swept_up_by_the_next() {
     let hub = Hub::unjoined(1, &[]).unwrap();

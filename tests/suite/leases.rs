@@ -1,4 +1,4 @@
-//! Leases that run out, and what their old holders are told.
+//! Leases that run out, and what their old holders learn of it.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn loss(error: &Value) -> &Value {
 }
 
 #[test]
-fn a_claim_that_ran_out_is_free_and_its_holder_is_told_who_took_it() {
+fn a_claim_that_ran_out_is_free_and_its_holder_learns_who_took_it() {
     let env = TestEnv::new();
     env.sessions(&["old", "new"]);
     env.claim("old", &["src"], 1);
@@ -80,7 +80,7 @@ fn what_ran_out_is_not_shown_any_more() {
         .events()
         .into_iter()
         .find(|e| e.event == git_coord::model::EventKind::Expired)
-        .expect("the log tells of the expiry");
+        .expect("the log has the expiry");
     assert_eq!(lost.session.unwrap().as_str(), "gone");
 }
 

@@ -5,7 +5,7 @@ use crate::common::clones::Hub;
 use crate::common::{Call, PROGRAM, TestEnv, script};
 
 #[test]
-fn uninstalling_leaves_the_remote_to_others_unless_told() {
+fn uninstalling_leaves_the_remote_to_others_unless_asked() {
     let hub = joined();
     let [a, b] = &hub.clones[..] else { unreachable!() };
     b.coord(&["claim", "x"]).ok();
@@ -22,7 +22,7 @@ fn uninstalling_leaves_the_remote_to_others_unless_told() {
 }
 
 #[test]
-fn what_became_of_refs_that_were_to_be_deleted_is_told_as_it_is() {
+fn what_became_of_refs_that_were_to_be_deleted_is_reported_as_it_is() {
     let hub = joined();
     let a = &hub.clones[0];
     a.git(&["config", "coord.remoteTimeout", "2s"]);
@@ -38,7 +38,7 @@ fn what_became_of_refs_that_were_to_be_deleted_is_told_as_it_is() {
     assert_eq!(outcome(), "unknown");
 }
 
-/// Whoever waits in another clone need not wait for leases of a clone that is no more.
+/// A session that waits in another clone need not wait for leases of a clone that is gone.
 #[test]
 fn uninstalling_gives_back_what_the_clone_holds_there() {
     let hub = joined();
@@ -72,16 +72,16 @@ fn uninstalling_gives_back_what_the_clone_holds_there() {
     crate::common::copy_tree(&a.root, &copy);
     a.coord_in(&copy, &["uninstall", "--yes"]).ok();
     b.coord(&["claim", "x"]).fails(4, "held");
-    // Nobody can be told.
+    // The others cannot be informed.
     let away = hub.bare.with_extension("away");
     std::fs::rename(&hub.bare, &away).unwrap();
     let out = a.command(PROGRAM, &a.root).args(["uninstall", "--yes"]).output().unwrap();
-    let told = String::from_utf8_lossy(&out.stderr).into_owned();
+    let printed = String::from_utf8_lossy(&out.stderr).into_owned();
     assert!(
         out.status.success()
-            && told.contains("cannot be reached")
-            && told.contains("when its leases run out"),
-        "{told}"
+            && printed.contains("cannot be reached")
+            && printed.contains("when its leases run out"),
+        "{printed}"
     );
     assert!(!a.store_dir().exists());
     std::fs::rename(&away, &hub.bare).unwrap();
@@ -120,9 +120,9 @@ fn uninstalling_gives_back_what_was_held_before_there_was_a_remote() {
     b.coord(&["claim", "x", "y"]).ok();
 }
 
-/// Ends of sessions that the server does not take are no acts of the user's.
+/// Ends of sessions that the server does not take are not operations of the user's.
 #[test]
-fn what_a_refused_uninstall_has_tried_is_not_told_as_lost() {
+fn what_a_refused_uninstall_has_tried_is_not_reported_as_lost() {
     let hub = joined();
     let [a, b] = &hub.clones[..] else { unreachable!() };
     a.coord(&["claim", "x"]).ok();
@@ -133,33 +133,33 @@ fn what_a_refused_uninstall_has_tried_is_not_told_as_lost() {
     let call = Call::of(out);
     assert_eq!(call.ok()["discarded_acts"], 0, "{call:?}");
     assert!(call.json["data"]["ended"].is_null(), "{call:?}");
-    // What has waited before is told.
+    // What has waited before is reported.
     b.coord(&["--offline", "done", "T1"]).ok();
     assert_eq!(b.coord(&["uninstall", "--yes"]).ok()["discarded_acts"], 1);
 }
 
 /// The user's own words come before what to type; what git says keeps its lines.
 #[test]
-fn uninstalling_with_a_remote_that_is_not_there_is_told_in_lines() {
+fn uninstalling_with_a_remote_that_is_not_there_is_reported_in_lines() {
     let hub = joined();
     let a = &hub.clones[0];
-    let told = |words: &[&str]| {
+    let printed = |words: &[&str]| {
         let out = a.command(PROGRAM, &a.root).args(words).output().unwrap();
         String::from_utf8_lossy(&out.stderr).into_owned()
     };
     let away = hub.bare.with_extension("away");
     std::fs::rename(&hub.bare, &away).unwrap();
-    let text = told(&["uninstall", "--remote"]);
+    let text = printed(&["uninstall", "--remote"]);
     assert!(text.contains("does not appear to be a git repository") && !text.contains("\\n"), "{text}");
     std::fs::rename(&away, &hub.bare).unwrap();
     script(&hub.bare.join("hooks/pre-receive"), "echo one >&2; echo two >&2; exit 1");
-    let text = told(&["uninstall", "--yes", "--remote"]);
+    let text = printed(&["uninstall", "--yes", "--remote"]);
     assert!(text.contains("were not deleted") && !text.contains("\\n") && !text.contains("\\r"), "{text}");
     a.git(&["remote", "rename", "origin", "hub"]);
-    let text = told(&["uninstall", "--remote"]);
+    let text = printed(&["uninstall", "--remote"]);
     assert!(text.contains("no remote of that name any more"), "{text}");
     assert!(text.contains("git coord init --remote NAME"), "{text}");
-    let text = told(&["uninstall", "--yes"]);
+    let text = printed(&["uninstall", "--yes"]);
     assert!(text.contains("git coord uninstall --yes --remote=NAME"), "{text}");
     assert!(!text.contains("--remote=origin"), "{text}");
 }

@@ -75,7 +75,7 @@ impl Machine {
         let after = header::read(&self.state).unwrap().generation;
         assert!(after > before || !changed, "a change without a new generation: {op:?}");
         assert!(after >= before, "the generation fell");
-        assert!(!changed || !events.is_empty(), "a change that no event tells of: {op:?}");
+        assert!(!changed || !events.is_empty(), "a change without an event: {op:?}");
         outcome
     }
 

@@ -11,7 +11,7 @@ use git_coord::model::outcome::Taken;
 use git_coord::model::update::Change;
 use git_coord::model::{ItemState, NewItem, RepoPath, groups};
 
-/// After so many failures an item is given up (the default of a queue).
+/// The number of failures after which an item is given up (the default of a queue).
 const MAX_FAILS: u32 = 3;
 
 #[derive(Debug, Clone)]
@@ -83,7 +83,7 @@ impl Oracle {
         self.renew_due(session);
     }
 
-    /// Gives everything back. False when there is no such session.
+    /// Gives everything back. False when the session does not exist.
     pub fn end(&mut self, session: &str) -> bool {
         if !self.sessions.contains_key(session) {
             return false;
@@ -99,7 +99,7 @@ impl Oracle {
         true
     }
 
-    /// True when another session stands in the way of `session` holding `path`.
+    /// True when another session prevents `session` from holding `path`.
     pub fn in_the_way(&self, session: &str, path: &RepoPath, mode: Mode) -> bool {
         self.claims().iter().any(|((held, other), theirs)| {
             other != session && held.overlaps(path) && (*theirs == Mode::Exclusive || mode == Mode::Exclusive)

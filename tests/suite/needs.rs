@@ -38,7 +38,7 @@ fn with_sessions() -> TestEnv {
 }
 
 #[test]
-fn a_range_stands_for_every_id_in_it() {
+fn a_range_means_every_id_in_it() {
     let env = with_sessions();
     let tasks = [("T001", "", "", &[][..]), ("T002", "", "", &[]), ("T009", "", "", &["T001-T003"])];
     env.import(&lines(&tasks)).ok();
@@ -98,12 +98,12 @@ fn a_group_that_has_no_members_yet_is_awaited() {
 }
 
 #[test]
-fn an_import_tells_of_needs_that_nobody_has_imported() {
+fn an_import_reports_needs_that_nobody_has_imported() {
     let env = with_sessions();
     let unknown = |call: &crate::common::Call| {
-        let told = &call.ok()["unknown_needs"];
-        let first = told["first"].as_array().unwrap().iter().map(|v| v.as_str().unwrap().to_owned());
-        (told["count"].as_u64().unwrap(), first.collect::<Vec<_>>())
+        let needs = &call.ok()["unknown_needs"];
+        let first = needs["first"].as_array().unwrap().iter().map(|v| v.as_str().unwrap().to_owned());
+        (needs["count"].as_u64().unwrap(), first.collect::<Vec<_>>())
     };
     let tasks = [
         ("a", "", "", &["b", "typo", "T1-T3", "group:G", "group:H"][..]),
@@ -137,8 +137,8 @@ fn what_comes_in_another_part_of_a_large_import_is_no_unknown_need() {
     (0..1200).for_each(|n| text.push_str(&item(format!("i{n}"), json!([]))));
     text.push_str(&item("last".into(), json!(["i3", "nowhere"])));
     text.push_str("{\"id\":\"late\",\"title\":\"t\",\"group\":\"late\"}\n");
-    let told = env.import(&text).ok()["unknown_needs"].clone();
-    assert_eq!(told, json!({ "count": 3, "first": ["gone", "group:gone", "nowhere"] }));
+    let unknown = env.import(&text).ok()["unknown_needs"].clone();
+    assert_eq!(unknown, json!({ "count": 3, "first": ["gone", "group:gone", "nowhere"] }));
     env.check("after the import");
 }
 

@@ -1,11 +1,11 @@
-//! Acts that were accepted without the remote and wait for the next push.
+//! Operations that were accepted without the remote and wait for the next push.
 
 use std::path::PathBuf;
 
 use crate::common::TestEnv;
 use crate::common::clones::Hub;
 
-/// A clone whose remote is away and that has an act waiting; and where the remote is now.
+/// A clone whose remote is away and that has an operation waiting; and where the remote is now.
 fn with_one_waiting() -> (Hub, PathBuf) {
     let hub = Hub::new(1);
     let a = &hub.clones[0];
@@ -25,7 +25,7 @@ fn waiting(env: &TestEnv) -> Vec<PathBuf> {
 }
 
 #[test]
-fn a_repair_does_not_take_a_waiting_act_for_a_dead_process() {
+fn a_repair_does_not_take_a_waiting_operation_for_a_dead_process() {
     let (hub, away) = with_one_waiting();
     let a = &hub.clones[0];
     assert_eq!(a.coord(&["doctor"]).ok()["findings"], serde_json::json!([]));
@@ -38,7 +38,7 @@ fn a_repair_does_not_take_a_waiting_act_for_a_dead_process() {
 }
 
 #[test]
-fn a_waiting_act_that_cannot_be_read_is_told_and_kept() {
+fn a_waiting_operation_that_cannot_be_read_is_reported_and_kept() {
     let (hub, _away) = with_one_waiting();
     let a = &hub.clones[0];
     let file = waiting(a).remove(0);
@@ -51,7 +51,7 @@ fn a_waiting_act_that_cannot_be_read_is_told_and_kept() {
 }
 
 #[test]
-fn taking_everything_out_tells_what_waits() {
+fn taking_everything_out_reports_what_waits() {
     let (hub, _away) = with_one_waiting();
     let a = &hub.clones[0];
     let error = a.coord(&["uninstall"]).fails(5, "refused").clone();
@@ -79,11 +79,11 @@ fn what_waits_is_seen_by_the_clone_that_accepted_it() {
     assert_eq!((&sent["acts"], &sent["refused"]), (&2.into(), &0.into()));
     assert_eq!(a.coord(&["status"]).ok()["stale"], false);
     assert_eq!(a.events().iter().filter(|e| e.event == git_coord::model::EventKind::Done).count(), 1);
-    hub.check("after a repeated act");
+    hub.check("after a repeated operation");
 }
 
 #[test]
-fn what_was_accepted_and_is_refused_is_told() {
+fn what_was_accepted_and_is_refused_is_reported() {
     let hub = Hub::new(2);
     let [a, b] = &hub.clones[..] else { unreachable!() };
     a.coord(&["session", "start", "alice"]).ok();

@@ -40,7 +40,7 @@ pub fn ready(clone: &TestEnv) -> Vec<String> {
     own.map(|id| id.as_str().unwrap().to_owned()).collect()
 }
 
-/// Acts that the remote was not told of.
+/// Operations that the remote does not know of yet.
 pub fn waiting(clone: &TestEnv) -> u64 {
     clone.coord(&["--offline", "remote"]).ok()["waiting"].as_u64().unwrap()
 }
@@ -74,7 +74,7 @@ fn items_are_handed_out_while_the_remote_is_away() {
     assert_eq!(a.coord(&["next"]).fails(6, "remote")["details"]["outcome"], "unchanged");
     assert_eq!(mine(a, "alice"), ["T000", "T001", "T004"]);
     assert_eq!(waiting(a), 3);
-    // All that reads here sees it: what is held, why, and that it is no other's.
+    // Every command that reads here sees it: what is held, why, and that it is not another's.
     let shown = a.coord(&["--offline", "queue", "show", "T002"]);
     assert_eq!(
         (&shown.ok()["item"]["session"], &shown.ok()["item"]["attempt"]),
@@ -91,7 +91,7 @@ fn items_are_handed_out_while_the_remote_is_away() {
     hub.check("back");
     assert_eq!(mine(b, "carol"), ["T002", "T003"]);
     assert_eq!(b.coord(&["queue", "show", "T001"]).ok()["item"]["state"], "done");
-    assert_eq!(ready(a).len(), 4, "what was told is filled up");
+    assert_eq!(ready(a).len(), 4, "what the remote has learned of is filled up");
     hub.replay(1, "each state of the remote");
 }
 
@@ -106,14 +106,14 @@ fn worked(pool: &str, n: usize) -> usize {
         a.coord(&["done", &item]).ok();
     }
     let made = states(&hub) - before;
-    hub.check(&format!("worked with a pool of {pool}"));
+    hub.check(&format!("worked with prefetch {pool}"));
     made
 }
 
 #[test]
 fn half_of_the_pushes_are_saved() {
     let (without, with) = (worked("0", 20), worked("8", 20));
-    assert_eq!(without, 40, "one for each act");
+    assert_eq!(without, 40, "one for each operation");
     assert!((20..24).contains(&with), "{with} states instead of {without}");
 }
 
@@ -150,14 +150,14 @@ fn what_was_handed_out_is_committed_and_pushed_at_once() {
     assert!(trailers.contains("T001"), "{trailers}");
     assert_eq!(hub.state(), before, "the remote knows nothing of it yet");
     a.git(&["push", "-q", "origin", "HEAD:refs/heads/alice"]);
-    assert_ne!(hub.state(), before, "it is told before the branch comes");
+    assert_ne!(hub.state(), before, "the remote learns of it before the branch comes");
     assert_eq!(b.coord(&["queue", "show", "T001"]).ok()["item"]["session"], "alice");
     a.coord(&["done", "T001"]).ok();
     hub.check("pushed");
 }
 
 #[test]
-fn two_clones_with_pools_drain_a_queue_without_loss_or_doubles() {
+fn two_clones_that_prefetch_drain_a_queue_without_loss_or_doubles() {
     let hub = Hub::new(2);
     let text: String = (0..60)
         .map(|i| format!("{{\"id\":\"T{i:03}\",\"title\":\"t\",\"files\":[\"f/{}\"]}}\n", i % 40))
@@ -214,7 +214,7 @@ fn a_clone_that_leaves_gives_back_what_it_keeps_ready() {
 }
 
 #[test]
-fn a_pool_is_shown_as_such_and_nobody_works_as_one() {
+fn prefetched_items_are_shown_as_such_and_nobody_works_as_their_session() {
     let hub = pooled(40, "4");
     let [a, b] = &hub.clones[..] else { unreachable!() };
     a.coord(&["next"]).ok();
@@ -238,7 +238,7 @@ fn a_pool_is_shown_as_such_and_nobody_works_as_one() {
     }
     a.coord(&["session", "start", &pool]).fails(5, "refused");
     assert_eq!(ready(a).len(), 4);
-    // Who gives back what another clone keeps takes it from those who were handed it, too.
+    // A session that gives back what another clone keeps takes it from sessions that were handed it, too.
     assert_eq!(a.coord_as("carol", &["next"]).items(), ["T001"]);
     b.coord(&["session", "end", &pool]).ok();
     assert_eq!(b.coord(&["next"]).items(), ["T001"]);
@@ -248,7 +248,7 @@ fn a_pool_is_shown_as_such_and_nobody_works_as_one() {
 }
 
 #[test]
-fn a_pool_that_is_switched_off_goes_back_with_the_next_call() {
+fn prefetched_items_go_back_with_the_next_call_after_it_is_switched_off() {
     let hub = pooled(40, "4");
     let [a, b] = &hub.clones[..] else { unreachable!() };
     a.coord(&["next"]).ok();
@@ -273,7 +273,7 @@ fn runs_work_off_a_pool() {
     wait_until("upkeep and exchanges are over", || a.coord(&["doctor"]).code == Some(0));
 }
 
-/// Upkeep cuts the history while somebody holds what the remote was not told of.
+/// Upkeep cuts the history while a session holds what the remote does not know of.
 #[test]
 fn upkeep_loses_nothing_that_was_handed_out() {
     let hub = pooled(40, "4");
@@ -287,7 +287,7 @@ fn upkeep_loses_nothing_that_was_handed_out() {
     hub.check("upkeep");
 }
 
-/// What the pool answers renews nothing by itself; the exchange that tells of it does.
+/// Handing out a prefetched item renews nothing by itself; the exchange that reports it does.
 #[test]
 fn what_a_session_holds_is_renewed_in_the_background() {
     let hub = pooled(40, "4");
@@ -302,6 +302,6 @@ fn what_a_session_holds_is_renewed_in_the_background() {
     assert_eq!(later(&["next"]).items().len(), 1);
     let renewals = || a.session("alice").leases.iter().find(|l| l.ttl == 60).unwrap().renewals;
     wait_until("the lease is renewed", || renewals() == 1);
-    wait_until("the remote is told", || waiting(a) == 0);
+    wait_until("the remote knows", || waiting(a) == 0);
     hub.check("renewed");
 }

@@ -1,4 +1,4 @@
-//! Pools under processes that die, pushes that hang, clones that fall silent, clocks that are set and
+//! Prefetched items under processes that die, pushes that hang, clones that fall silent, clocks that are set and
 //! folders that are copied: what was handed out is never somebody else's.
 
 use std::collections::BTreeSet;
@@ -9,7 +9,7 @@ use crate::common::faults::{Fault, Transport};
 use crate::common::ssh::Ssh;
 use crate::common::{Call, TestEnv, copy_tree, wait_until};
 
-/// Nobody hears of the first clone any more.
+/// Nobody hears of the first clone again.
 #[test]
 fn what_a_silent_clone_has_handed_out_goes_to_others() {
     let hub = pooled(12, "2");
@@ -50,9 +50,9 @@ fn a_clock_that_is_set_back_hands_out_nothing_that_others_have_taken() {
     hub.check("set back");
 }
 
-/// What was handed out is told before anything else takes back what has run out.
+/// What was handed out is reported before anything else takes back what has run out.
 #[test]
-fn who_was_handed_something_keeps_it_while_nobody_else_has_taken_it() {
+fn a_session_that_was_handed_something_keeps_it_while_nobody_else_has_taken_it() {
     for import in [false, true] {
         let hub = pooled(40, "4");
         let [a, b] = &hub.clones[..] else { unreachable!() };
@@ -73,7 +73,7 @@ fn who_was_handed_something_keeps_it_while_nobody_else_has_taken_it() {
         assert_eq!(b.coord(&["queue", "show", "T001"]).ok()["item"]["session"], "carol", "import {import}");
         let run = a.run(&a.root).session("carol").env("GIT_COORD_CLOCK_OFFSET", "86400");
         run.args(["done", "T001"]).call().ok();
-        hub.check("told late");
+        hub.check("reported late");
     }
 }
 
@@ -92,8 +92,8 @@ fn a_process_that_dies_with_what_it_was_handed_has_it() {
     hub.check("after a death");
 }
 
-/// A push that takes items out of the pool dies at its first, second, third … step.
-fn dies_while_it_takes_from_the_pool(words: impl Fn(&TestEnv) -> Vec<String>) {
+/// A push that takes away prefetched items dies at its first, second, third … step.
+fn dies_while_it_takes_prefetched_items(words: impl Fn(&TestEnv) -> Vec<String>) {
     let hub = pooled(400, "4");
     let [a, b] = &hub.clones[..] else { unreachable!() };
     a.coord(&["next"]).ok();
@@ -102,7 +102,7 @@ fn dies_while_it_takes_from_the_pool(words: impl Fn(&TestEnv) -> Vec<String>) {
         assert_eq!(ready(a).len(), 4, "before {n}");
         let call = a.run(&a.root).session("alice").args(words(a)).crash_at(n).call();
         let when = format!("died at {n}, {}", call.stderr.trim());
-        // From the pool, if nobody knows better; by way of the remote, if it is being taken from.
+        // A prefetched one, if nobody knows better; by way of the remote, if they are being taken away.
         let given = a.coord_as("carol", &["next"]).items();
         assert!(given.iter().all(|id| seen.insert(id.clone())), "{when}: {given:?} was given before");
         a.coord(&["sync"]).ok();
@@ -119,7 +119,7 @@ fn dies_while_it_takes_from_the_pool(words: impl Fn(&TestEnv) -> Vec<String>) {
             survived = true;
             break;
         }
-        // And a full pool for the next round.
+        // And all prefetched items for the next round.
         let refill = a.coord_as("carol", &["next", "--count", "5"]).items();
         assert!(refill.iter().all(|id| seen.insert(id.clone())), "{when}: {refill:?} was given before");
         b.coord(&["sync"]).ok();
@@ -131,20 +131,20 @@ fn dies_while_it_takes_from_the_pool(words: impl Fn(&TestEnv) -> Vec<String>) {
 
 #[test]
 fn a_call_for_more_than_is_ready_that_dies_is_settled() {
-    dies_while_it_takes_from_the_pool(|_| ["next", "--count", "6"].map(str::to_owned).to_vec());
+    dies_while_it_takes_prefetched_items(|_| ["next", "--count", "6"].map(str::to_owned).to_vec());
 }
 
 #[test]
-fn a_claim_that_makes_the_pool_give_way_and_dies_is_settled() {
-    dies_while_it_takes_from_the_pool(|a| {
+fn a_claim_that_makes_prefetched_items_give_way_and_dies_is_settled() {
+    dies_while_it_takes_prefetched_items(|a| {
         let first: usize = ready(a)[0][1..].parse().unwrap();
         vec!["claim".to_owned(), format!("f/{first}")]
     });
 }
 
-/// The answer to a push that takes from the pool is lost; until somebody knows, nothing comes from it.
+/// The answer to a push that takes away prefetched items is lost; until it is known, none is handed out.
 #[test]
-fn while_a_push_that_takes_from_the_pool_is_not_settled_nothing_is_handed_out() {
+fn while_a_push_that_takes_prefetched_items_is_not_settled_nothing_is_handed_out() {
     let hub = pooled(40, "4");
     let a = &hub.clones[0];
     a.coord(&["next"]).ok();
@@ -191,7 +191,7 @@ fn a_copy_of_the_folder_hands_out_nothing_of_the_pool() {
     hub.replay(1, "never two holders");
 }
 
-/// Carol was handed an item, and another clone has ended her before anybody could be told. Alice takes
+/// Carol was handed an item, and another clone has ended her before the remote could learn of it. Alice takes
 /// the item; whether she has it is not known yet when the next one asks.
 #[test]
 fn what_was_handed_out_in_vain_is_not_handed_out_while_somebody_takes_it() {
@@ -204,7 +204,7 @@ fn what_was_handed_out_in_vain_is_not_handed_out_while_somebody_takes_it() {
         assert_eq!(a.coord_as("carol", &["next"]).items(), ["T001"]);
         b.coord(&["session", "end", "carol"]).ok();
         a.coord(&["status"]).ok();
-        assert_eq!(waiting(a), 1, "it is not told by a look");
+        assert_eq!(waiting(a), 1, "a look does not report it");
         let call = a.run(&a.root).args(["next", "--explain"]).crash_at(n).call();
         assert!(call.crashed(), "the push is reached within 40 steps");
         if !call.stderr.contains("crash point: pushed") {
@@ -223,7 +223,7 @@ fn what_was_handed_out_in_vain_is_not_handed_out_while_somebody_takes_it() {
     panic!("the push is one of the steps");
 }
 
-/// A clone whose next push stands at a gate, with four items ready.
+/// A clone whose next push is held at a gate, with four items ready.
 fn gated() -> (Hub, Ssh) {
     let hub = pooled(40, "4");
     let a = &hub.clones[0];
@@ -240,7 +240,7 @@ fn a_push_that_hangs_holds_up_nobody_for_whom_something_is_ready() {
     let (hub, way) = gated();
     let a = &hub.clones[0];
     let hangs = a.run(&a.root).args(["claim", "elsewhere"]).spawn();
-    wait_until("the push stands at the gate", || way.is_reached());
+    wait_until("the push is held at the gate", || way.is_reached());
     assert_eq!(a.coord_as("carol", &["next"]).items(), ["T001"]);
     assert_eq!(mine(a, "carol"), ["T001"]);
     way.open();
@@ -251,17 +251,17 @@ fn a_push_that_hangs_holds_up_nobody_for_whom_something_is_ready() {
 }
 
 #[test]
-fn what_a_push_that_hangs_takes_from_the_pool_goes_to_nobody_else() {
+fn prefetched_items_that_a_hanging_push_takes_go_to_nobody_else() {
     let (hub, way) = gated();
     let a = &hub.clones[0];
     let hangs = a.run(&a.root).args(["next", "--count", "6"]).spawn();
-    wait_until("the push stands at the gate", || way.is_reached());
+    wait_until("the push is held at the gate", || way.is_reached());
     let waits = a.run(&a.root).session("carol").args(["next"]).spawn();
     let room = a.store_dir().join("write-queue");
     let is_op = |name: std::ffi::OsString| name.to_string_lossy().ends_with(".op");
     let in_line =
         || room.exists() && std::fs::read_dir(&room).unwrap().any(|e| is_op(e.unwrap().file_name()));
-    wait_until("carol stands in line", in_line);
+    wait_until("carol waits in line", in_line);
     way.open();
     let (hers, theirs) = (Call::wait(hangs).items(), Call::wait(waits).items());
     assert!(hers.len() == 6 && theirs.len() == 1 && !hers.contains(&theirs[0]), "{hers:?}, {theirs:?}");

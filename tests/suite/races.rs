@@ -21,7 +21,7 @@ const PATHS: [&str; 12] = [
     ".",
 ];
 
-/// One or two paths; the root only now and then, because it stands in everybody's way.
+/// One or two paths; the root only now and then, because it is in everybody's way.
 fn choose(dice: &mut Dice) -> Vec<&'static str> {
     let root = dice.below(40) == 0;
     if root {
@@ -64,8 +64,8 @@ fn of_claims_that_overlap_exactly_one_wins_and_losers_leave_nothing() {
                 assert!(!path(a).overlaps(&path(b)), "round {round}: {one} won {a} and {other} won {b}");
             }
         }
-        assert!(!won.is_empty(), "round {round}: whoever comes first finds nobody in the way");
-        assert_eq!(env.claimed(), won, "round {round}: what is claimed is what the winners were told");
+        assert!(!won.is_empty(), "round {round}: the first session finds nobody in the way");
+        assert_eq!(env.claimed(), won, "round {round}: what is claimed is what the winners were granted");
         for (name, (paths, call)) in names.iter().zip(wanted.iter().zip(&calls)) {
             if call.code != Some(0) {
                 names_the_winner(call, name, paths, &won);
@@ -97,7 +97,7 @@ fn names_the_winner(call: &Call, name: &str, paths: &[&str], won: &[(String, Str
         assert!(path(&text("held")).overlaps(&path(&text("path"))), "{holder} is not in the way");
         assert!(text("expires").ends_with('Z'), "{holder} says until when, in UTC");
         let pair = (text("held"), text("session"));
-        assert!(won.contains(&pair), "{holder} is no winner of this round: {won:?}");
+        assert!(won.contains(&pair), "{holder} is not a winner of this round: {won:?}");
     }
 }
 

@@ -31,7 +31,7 @@ fn all_files(env: &TestEnv) -> Vec<String> {
 }
 
 #[test]
-fn another_content_under_a_known_id_is_told() {
+fn another_content_under_a_known_id_is_reported() {
     let env = TestEnv::new();
     let first = "## Phase 1: A\n- [ ] T001 Log in in `src/a.js`\n- [ ] T002 [P] Two\n";
     assert_eq!(import(&env, &[], first).ok()["differing"], json!({ "count": 0, "first": [] }));
@@ -44,7 +44,7 @@ fn another_content_under_a_known_id_is_told() {
         "1 known item had another content (T001) and stayed as before: other work needs an id of its own\n";
     assert_eq!(String::from_utf8_lossy(&output.stderr), notes);
     assert_eq!(files(&env, "T001"), json!(["src/a.js"]), "it has stayed as it was");
-    // What is changed here, and not in the file, is no other content.
+    // What is changed here, and not in the file, is not different content.
     env.coord(&["queue", "update", "--where", "id=T002", "--priority", "0", "--queue", "other"]).ok();
     let call = import(&env, &[], first);
     assert_eq!((counts(&call), &call.ok()["differing"]["count"]), ((0, 2), &json!(0)));
@@ -111,8 +111,8 @@ fn paths_start_from_where_the_tool_ran() {
         .args(["queue", "import", "tsc.txt", "--base", "web app/src"])
         .output();
     let notes = String::from_utf8(output.unwrap().stderr).unwrap();
-    let told = "such as web app/src/src/gone.ts: see that the paths start from web app/src\n";
-    assert!(notes.ends_with(told), "{notes}");
+    let note = "such as web app/src/src/gone.ts: see that the paths start from web app/src\n";
+    assert!(notes.ends_with(note), "{notes}");
     env.run(&env.root)
         .args(["queue", "import", "-", "--base", "../x"])
         .stdin(found)
@@ -265,18 +265,22 @@ fn content_is_compared_with_what_an_id_means_now() {
         |id: &str, title: &str| format!("{{\"id\":\"{id}\",\"title\":\"{title}\",\"needs\":[\"n\"]}}\n");
     let need = "{\"id\":\"n\",\"title\":\"n\"}\n".to_owned();
     let (old, new) = (need.clone() + &line("T1", "old"), need + &line("T1", "new"));
-    let told = |call: &Call| (call.ok()["differing"].clone(), call.ok()["known_done"]["count"].clone());
+    let reported = |call: &Call| (call.ok()["differing"].clone(), call.ok()["known_done"]["count"].clone());
     let nothing = || json!({ "count": 0, "first": [] });
     import(&env, &[], &old).ok();
     work(&env);
     assert_eq!(counts(&import(&env, &["--again"], &new)), (2, 0));
-    assert_eq!(told(&import(&env, &["--again"], &new)), (nothing(), json!(0)));
-    assert_eq!(told(&import(&env, &[], &new)), (nothing(), json!(0)), "it is not done, and says the same");
+    assert_eq!(reported(&import(&env, &["--again"], &new)), (nothing(), json!(0)));
+    assert_eq!(
+        reported(&import(&env, &[], &new)),
+        (nothing(), json!(0)),
+        "it is not done, and says the same"
+    );
     for args in [&["--again"][..], &[]] {
-        assert_eq!(told(&import(&env, args, &old)), (json!({ "count": 1, "first": ["T1"] }), json!(0)));
+        assert_eq!(reported(&import(&env, args, &old)), (json!({ "count": 1, "first": ["T1"] }), json!(0)));
     }
     let first = env.coord_as("me", &["next"]).items();
     env.coord_as("me", &["done", &first[0]]).ok();
     let call = import(&env, &["--again"], &new);
-    assert_eq!((counts(&call), told(&call)), ((1, 1), (nothing(), json!(0))), "its need has come back");
+    assert_eq!((counts(&call), reported(&call)), ((1, 1), (nothing(), json!(0))), "its need has come back");
 }

@@ -23,7 +23,7 @@ pub fn finds(clone: &TestEnv, code: &str) {
 }
 
 #[track_caller]
-pub fn mends(clone: &TestEnv, code: &str) {
+pub fn repairs(clone: &TestEnv, code: &str) {
     let call = clone.coord(&["doctor", "--remote", "--repair"]);
     let finding = call.ok()["findings"][0].clone();
     assert_eq!(
@@ -46,7 +46,7 @@ fn a_state_that_is_gone_is_put_back() {
     finds(b, "remote-missing");
     assert_eq!(hub.state(), "", "looking changes nothing");
     let before = b.generation();
-    mends(b, "remote-missing");
+    repairs(b, "remote-missing");
     assert!(b.generation() > before + 1000, "numbers that others may have seen are not given again");
     b.coord(&["claim", "x"]).fails(4, "held");
     a.coord(&["claim", "y"]).ok();
@@ -64,7 +64,7 @@ fn a_state_from_a_backup_is_replaced() {
     a.coord(&["sync"]).ok();
     set(&hub, &old);
     finds(a, "remote-backwards");
-    mends(a, "remote-backwards");
+    repairs(a, "remote-backwards");
     b.coord(&["claim", "z"]).ok();
     hub.check("replaced");
     assert_eq!(a.claimed().len(), 3);
@@ -79,29 +79,29 @@ fn the_server_hook_lets_a_repair_pass() {
     let old = hub.state();
     b.coord(&["claim", "y"]).ok();
     set(&hub, &old);
-    mends(b, "remote-backwards");
+    repairs(b, "remote-backwards");
     a.coord(&["claim", "z"]).ok();
     hub.check("replaced past the hook");
 }
 
 /// The one that puts the state back knew less than another clone.
 #[test]
-fn who_knew_more_is_told_and_may_put_its_own_back() {
+fn a_clone_that_knew_more_learns_so_and_may_put_its_own_back() {
     let hub = joined();
     let [a, b] = &hub.clones[..] else { unreachable!() };
     a.coord(&["sync"]).ok();
     b.coord(&["claim", "only-b-knows"]).ok();
     a.git_in(&hub.bare, &["update-ref", "-d", "refs/coord/state"]);
-    mends(a, "remote-missing");
+    repairs(a, "remote-missing");
     a.coord(&["claim", "since"]).ok();
     let error = b.coord(&["claim", "more"]).fails(1, "remote-state")["message"].to_string();
     assert!(error.contains("put back from generation"), "{error}");
     finds(b, "remote-left-out");
-    // However long ago it was, and although the history that tells of it is cut.
+    // However long ago it was, and although the history that records it is cut.
     hub.many_states(0, "alice");
     a.coord(&["upkeep"]).ok();
     finds(b, "remote-left-out");
-    mends(b, "remote-left-out");
+    repairs(b, "remote-left-out");
     assert!(b.claimed().iter().any(|(path, _)| path == "only-b-knows"));
     // Now it is the other one that has more, and it gives that up.
     a.coord(&["claim", "more"]).fails(1, "remote-state");
@@ -121,7 +121,7 @@ fn another_stores_state_is_replaced_only_by_a_repair() {
     other.git_in(&other.store_dir(), &["--git-dir=.", "push", "-q", "-f", bare, "refs/coord/state"]);
     b.coord(&["claim", "y"]).fails(1, "remote-state");
     finds(a, "remote-foreign");
-    mends(a, "remote-foreign");
+    repairs(a, "remote-foreign");
     b.coord(&["claim", "y"]).ok();
     hub.check("ours again");
 }
@@ -194,7 +194,7 @@ fn the_remote_is_shown() {
 }
 
 #[test]
-fn a_probe_tells_what_a_server_can_do_and_leaves_nothing() {
+fn a_probe_shows_what_a_server_can_do_and_leaves_nothing() {
     let hub = Hub::unjoined(1, &[]).unwrap();
     let a = &hub.clones[0];
     let call = a.coord(&["remote", "probe"]);
@@ -227,7 +227,7 @@ fn a_probe_tells_what_a_server_can_do_and_leaves_nothing() {
 fn a_probe_without_an_answer_says_nothing_about_the_server() {
     let hub = Hub::unjoined(1, &[]).unwrap();
     let a = &hub.clones[0];
-    // It answers three times and then no more, to those who look.
+    // It answers the clones that look three times, and then no more.
     let script = a.temp().join("looks");
     let text = "#!/bin/sh\necho x >> \"$0.count\"\n[ $(wc -l < \"$0.count\") -le 3 ] || exit 1\n\
                 exec git-upload-pack \"$@\"\n";

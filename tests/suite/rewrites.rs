@@ -4,7 +4,7 @@
 use super::guard::Desk;
 use crate::common::TestEnv;
 
-/// The words of a commit are often mended when its item is done and its files are free.
+/// The message of a commit is often reworded when its item is done and its files are free.
 #[test]
 fn an_amend_keeps_the_items_and_leases_of_what_it_replaces() {
     Desk::both(|desk| {
@@ -52,7 +52,7 @@ fn an_amend_keeps_the_items_and_leases_of_what_it_replaces() {
     });
 }
 
-/// Who has lost the lease of a commit claims its files again, as the hint says, and amends it.
+/// A session that has lost the lease of a commit claims its files again, as the hint says, and amends it.
 #[test]
 fn an_amend_names_what_is_claimed_by_now() {
     let desk = Desk::new(true);

@@ -60,7 +60,7 @@ fn a_search_that_was_cut_short_by_claims_looks_again_when_they_go() {
     assert_eq!(next(&env, "ann", &["--area", "src/[0-2]/**"]), ["i0001"]);
     env.coord_as("bob", &["release", "--all"]).ok();
     assert_eq!(next(&env, "ann", &["--area", "src/[0-2]/**"]), ["i0000"]);
-    // A hint of another life of the store is no hint.
+    // A hint of another life of the store is ignored.
     let hint = env.store_dir().join("hints/ann");
     std::fs::write(&hint, "{broken").unwrap();
     assert_eq!(next(&env, "ann", &["--area", "src/[0-2]/**"]), ["i0002"]);
@@ -210,7 +210,7 @@ fn what_failed_cools_down_and_comes_back_by_itself() {
     assert_eq!(call.ok()["items"][0]["state"], "blocked");
     env.check("while it cools down");
     env.coord(&["doctor"]).ok();
-    // Who waits gets it as soon as it may be had.
+    // A session that waits gets it as soon as it may be had.
     assert_eq!(next(&env, "bob", &["--wait", "60s"]), ["i0000"]);
     env.coord(&["queue", "set", "main", "--cool-down", "1d"]).ok();
     env.coord_as("bob", &["fail", "i0000", "--reason", "r"]).ok();
@@ -237,7 +237,7 @@ fn what_searches_remember_is_about_one_set_of_wishes() {
     let hints = std::fs::read_to_string(env.store_dir().join("hints/ann")).unwrap();
     let hints: serde_json::Value = serde_json::from_str(&hints).unwrap();
     assert_eq!(hints.as_array().map(Vec::len), Some(2), "one for each set of wishes: {hints}");
-    // Claims of others after the search stand in the way as they should.
+    // Claims of others after the search are in the way as they should.
     env.coord_as("ann", &["drop", "i0299"]).ok();
     env.claim("bob", &["src/3"], 1000);
     assert_eq!(next(&env, "ann", &rare), Vec::<String>::new());

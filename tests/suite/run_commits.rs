@@ -1,4 +1,4 @@
-//! Commits of the pool: on the slot's branch stands what belongs to items that are done, all of it
+//! Commits of the slots: a slot's branch has what belongs to items that are done, all of it
 //! and nothing else, whatever commands do to git and however a run ends.
 
 use std::process::Child;
@@ -102,7 +102,7 @@ fn what_earlier_items_committed_stays() {
     env.check("after commands that destroy");
 }
 
-/// The item is done, and so its commits count. But they stand beside those of the items before it.
+/// The item is done, and so its commits count. But they are kept beside those of the items before it.
 #[test]
 fn commits_of_a_done_item_beside_the_branch_get_a_branch_of_their_own() {
     let env = TestEnv::new();
@@ -130,8 +130,8 @@ fn commits_of_a_done_item_beside_the_branch_get_a_branch_of_their_own() {
     assert_eq!(subjects, ["Own detached\n", "Own reset\n"]);
     let text = env.command(crate::common::PROGRAM, &env.root).args(["run", "-j", "1"]).output().unwrap();
     let text = String::from_utf8_lossy(&text.stdout).into_owned();
-    assert!(aside.iter().all(|b| text.contains(b.as_str().unwrap())), "people are told: {text}");
-    // They are not thrown away with the pool before they are merged.
+    assert!(aside.iter().all(|b| text.contains(b.as_str().unwrap())), "people see it: {text}");
+    // They are not thrown away with the worktrees before they are merged.
     let last = aside[0].as_str().unwrap();
     env.git(&["merge", "-q", "--no-verify", "-X", "ours", "-m", "Merge", last]);
     env.coord(&["uninstall", "--yes"]).ok();
@@ -251,7 +251,7 @@ fn a_commit_goes_again_when_its_item_cannot_be_finished() {
     import(env, &[json!({"id":"i","title":"Make a","files":["a"],"run":run})]);
     let call = env.coord(&["run", "-j", "1", "--ttl", "3s"]);
     assert_eq!(call.code, Some(6), "{}", call.json);
-    assert_eq!(subjects(env), "", "it is not done, so its commit does not stand on the branch");
+    assert_eq!(subjects(env), "", "it is not done, so its commit is not on the branch");
     std::fs::rename(hub.bare.with_extension("away"), &hub.bare).unwrap();
     env.coord(&["run", "-j", "1"]).ok();
     assert_eq!(subjects(env), "Make a\n");

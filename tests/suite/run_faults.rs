@@ -10,7 +10,7 @@ use super::run_stop::{pid_in, vanish};
 use crate::common::clones::Hub;
 use crate::common::{Call, TestEnv, wait_until};
 
-/// A command that tells that it runs, and goes on until there is the file `go`.
+/// A command that shows that it runs, and goes on until there is the file `go`.
 fn until_go(env: &TestEnv) -> String {
     format!("touch {}; until [ -e {} ]; do sleep 0.05; done", outside(env, "at"), outside(env, "go"))
 }
@@ -87,7 +87,7 @@ fn one_slot_that_cannot_be_closed_leaves_no_other_open() {
     let env = TestEnv::new();
     let item = |id: &str, other: &str| {
         let place = env.temp().display();
-        // The binding of the first slot cannot be removed: a folder stands in its place.
+        // The binding of the first slot cannot be removed: a folder is in its place.
         let run = format!(
             "touch '{place}/at-{id}'; until [ -e '{place}/at-{other}' ]; do sleep 0.05; done; \
              if [ $GIT_COORD_SESSION = run-1 ]; then f=$(git rev-parse --git-dir)/coord-session; \
@@ -96,7 +96,7 @@ fn one_slot_that_cannot_be_closed_leaves_no_other_open() {
         json!({"id":id,"title":"t","run":run,"timeout":120})
     };
     import(&env, &[item("a", "b"), item("b", "a")]);
-    assert_eq!(env.coord(&["run", "-j", "2"]).code, Some(1), "the first slot's failure is told");
+    assert_eq!(env.coord(&["run", "-j", "2"]).code, Some(1), "the first slot's failure is reported");
     assert!(states(&env).iter().all(|(_, state)| state == "done"));
     for name in ["run-1", "run-2"] {
         assert_eq!(env.session(name).state, git_coord::model::session::SessionState::Ended, "{name}");
@@ -136,7 +136,7 @@ fn a_queue_that_asks_for_a_verification_gets_one() {
     let state = |id: &str| states(&env).into_iter().find(|(i, _)| i == id).unwrap().1;
     assert_eq!([state("good"), state("bad"), state("slow")], ["done", "failed", "failed"]);
     let subjects = env.git(&["log", "--format=%s", "main..coord/run-1"]);
-    assert_eq!(subjects, "Make good\n", "only what was verified stands on the branch");
+    assert_eq!(subjects, "Make good\n", "only what was verified is on the branch");
     let verified: Vec<_> =
         env.events().into_iter().filter(|e| e.event == git_coord::model::EventKind::Verify).collect();
     assert_eq!(verified.len(), 3);

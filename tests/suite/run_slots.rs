@@ -1,4 +1,4 @@
-//! Slots of the pool whose worktree is not as it should be: half made, gone, or beside another one that
+//! Slots whose worktree is not as it should be: half made, gone, or beside another one that
 //! has its branch.
 
 use std::path::PathBuf;
@@ -139,7 +139,7 @@ fn a_worktree_that_is_made_anew_may_have_another_folder_in_git() {
 
 /// What the run has to show does not need the worktree.
 #[test]
-fn a_run_that_is_stopped_at_once_after_its_worktree_was_removed_tells_so() {
+fn a_run_that_is_stopped_at_once_after_its_worktree_was_removed_says_so() {
     let env = TestEnv::new();
     let (pid, top) = (outside(&env, "pid"), slot(&env, 1).display().to_string());
     let run = format!("trap '' TERM; rm -rf '{top}'; cd /; echo $$ > {pid}; sleep 1000");
@@ -175,7 +175,7 @@ fn a_run_without_work_makes_no_worktrees() {
 
 /// Who reads that an item is free looks for a reason why the run did not take it.
 #[test]
-fn the_end_of_a_run_tells_why_what_is_left_was_not_taken() {
+fn the_end_of_a_run_says_why_what_is_left_was_not_taken() {
     let env = TestEnv::new();
     env.sessions(&["other"]);
     env.coord_as("other", &["claim", "a"]).ok();

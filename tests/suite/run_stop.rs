@@ -136,7 +136,7 @@ fn one_ctrl_c_that_git_passes_on_is_one() {
     all_in(&env, "pending");
 }
 
-/// The lock tells the next run that the first is dead: nobody waits for the leases.
+/// The lock shows the next run that the first is dead: nobody waits for the leases.
 #[test]
 fn after_kill_9_the_commands_die_and_the_next_run_goes_on_at_once() {
     let env = TestEnv::new();
@@ -173,10 +173,7 @@ fn after_kill_9_leases_run_out_and_others_finish_the_work() {
     }
     let call = env.coord_as("other", &["work", "--wait", "20s", "--max", "2", "--", "true"]);
     assert_eq!(call.ok()["done"], 2, "{}", call.json);
-    assert!(
-        env.events().iter().any(|e| e.event == git_coord::model::EventKind::Expired),
-        "the log tells why"
-    );
+    assert!(env.events().iter().any(|e| e.event == git_coord::model::EventKind::Expired), "the log says why");
     env.check("after the leases ran out");
 }
 
@@ -268,7 +265,7 @@ fn a_run_does_not_work_as_a_session_that_somebody_else_has_begun() {
     env.check("after a session of the same name");
 }
 
-/// The name of the session is the same, and so is the item. Only the lease tells whose work it is.
+/// The name of the session is the same, and so is the item. Only the lease shows whose work it is.
 #[test]
 fn what_a_person_holds_under_the_name_of_a_slot_is_not_finished_by_the_run() {
     for (exit, hook) in [(0, false), (1, false), (0, true)] {

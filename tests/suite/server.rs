@@ -43,7 +43,7 @@ fn commit(clone: &TestEnv, file: &str, flags: &[&str]) {
 }
 
 #[test]
-fn ordinary_acts_pass_the_hook() {
+fn ordinary_operations_pass_the_hook() {
     let hub = guarded();
     let [a, b] = &hub.clones[..] else { unreachable!() };
     a.coord(&["claim", "src"]).ok();

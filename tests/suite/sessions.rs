@@ -171,12 +171,12 @@ fn areas_and_queues_decide_what_a_session_is_offered() {
     assert_eq!(env.coord(&["next", "--queue", "q2"]).items(), ["b"], "another queue on demand");
 }
 
-/// What keeps a worktree from being made is told before git is asked, with what helps.
+/// What keeps a worktree from being made is reported before git is asked, with what helps.
 #[test]
-fn a_worktree_that_cannot_be_made_is_told_in_our_words() {
+fn a_worktree_that_cannot_be_made_is_reported_in_our_words() {
     let env = TestEnv::new();
     let start = |words: &[&str]| env.coord(&[&["session", "start"], words].concat());
-    let told = |call: Call, exit: i32, code: &str, parts: &[&str]| {
+    let refused = |call: Call, exit: i32, code: &str, parts: &[&str]| {
         let error = call.fails(exit, code);
         let text =
             format!("{} | {}", error["message"].as_str().unwrap(), error["hint"].as_str().unwrap_or("-"));
@@ -188,12 +188,17 @@ fn a_worktree_that_cannot_be_made_is_told_in_our_words() {
     start(&["alice", "--worktree", "../wa"]).ok();
     let wa = env.temp().join("wa");
     let (at_wa, end) = (format!("is at work in {}", wa.display()), "git coord session end alice");
-    told(start(&["alice", "--worktree", "../wb"]), 4, "held", &[&at_wa, end]);
-    told(start(&["alice", "--worktree", "../wb", "--branch", "new"]), 4, "held", &[&at_wa, end]);
+    refused(start(&["alice", "--worktree", "../wb"]), 4, "held", &[&at_wa, end]);
+    refused(start(&["alice", "--worktree", "../wb", "--branch", "new"]), 4, "held", &[&at_wa, end]);
     assert_eq!(env.git(&["branch", "--list", "new"]), "", "nothing was made");
     let taken = format!("branch alice is checked out in {}, where session alice is at work", wa.display());
-    told(start(&["bob", "--worktree", "../wb", "--branch", "alice"]), 1, "worktree", &[&taken, "--branch"]);
-    told(
+    refused(
+        start(&["bob", "--worktree", "../wb", "--branch", "alice"]),
+        1,
+        "worktree",
+        &[&taken, "--branch"],
+    );
+    refused(
         start(&["main", "--worktree", "../wb"]),
         1,
         "worktree",
@@ -201,19 +206,24 @@ fn a_worktree_that_cannot_be_made_is_told_in_our_words() {
     );
     for name in ["a b", "HEAD", "", "@{-1}", "x..y"] {
         let call = start(&["bob", "--worktree", "../wb", "--branch", name]);
-        told(call, 2, "usage", &[&format!("{name:?}"), "--branch"]);
+        refused(call, 2, "usage", &[&format!("{name:?}"), "--branch"]);
     }
     env.git(&["branch", "a/b/c"]);
     for name in ["main/x", "a/b", "a/b/c/d"] {
         let call = start(&["bob", "--worktree", "../wb", "--branch", name]);
-        told(call, 1, "worktree", &[&format!("branch {name} cannot be made beside the branch "), "--branch"]);
+        refused(
+            call,
+            1,
+            "worktree",
+            &[&format!("branch {name} cannot be made beside the branch "), "--branch"],
+        );
     }
     std::fs::create_dir(env.temp().join("full")).unwrap();
     std::fs::write(env.temp().join("full/file"), "x").unwrap();
     for dir in ["../full", "../full/file", "../full/file/below"] {
         let place = env.temp().join(&dir[3..]).display().to_string();
         let call = start(&["bob", "--worktree", dir]);
-        told(
+        refused(
             call,
             1,
             "worktree",
@@ -226,13 +236,13 @@ fn a_worktree_that_cannot_be_made_is_told_in_our_words() {
     start(&["bob", "--worktree", "../empty"]).ok();
     // A worktree that was deleted by hand: its session is free, and git must forget it first.
     std::fs::remove_dir_all(&wa).unwrap();
-    told(
+    refused(
         start(&["alice", "--worktree", "../wa"]),
         1,
         "worktree",
         &["its folder is gone", "git worktree prune"],
     );
-    told(
+    refused(
         start(&["alice", "--worktree", "../wb"]),
         1,
         "worktree",
@@ -243,14 +253,14 @@ fn a_worktree_that_cannot_be_made_is_told_in_our_words() {
 }
 
 #[test]
-fn a_worktree_inside_another_one_is_told_about_unless_it_is_ignored() {
+fn a_worktree_inside_another_one_is_reported_unless_it_is_ignored() {
     let env = TestEnv::new();
     let inside = |name: &str| {
         let words = ["session", "start", name, "--worktree", &format!("trees/{name}")];
         let out = env.command(PROGRAM, &env.root).args(words).output().unwrap();
-        let told = String::from_utf8_lossy(&out.stderr).into_owned();
-        assert!(out.status.success(), "{told}");
-        told.contains("shows it as untracked")
+        let printed = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(out.status.success(), "{printed}");
+        printed.contains("shows it as untracked")
     };
     assert!(inside("one"));
     std::fs::write(env.root.join(".gitignore"), "trees/\n").unwrap();

@@ -31,11 +31,11 @@ fn everything_that_must_hold_does_in_simulated_worlds() {
 }
 
 #[test]
-fn a_seed_tells_everything() {
-    let told =
+fn a_seed_determines_everything() {
+    let outcome =
         |seed| sim::run(Config::new(seed), 500).map(|stats| stats.to_string()).map_err(|f| f.to_string());
-    assert_eq!(told(7), told(7));
-    assert_ne!(told(7), told(8));
+    assert_eq!(outcome(7), outcome(7));
+    assert_ne!(outcome(7), outcome(8));
 }
 
 /// Each mistake breaks something within a hundred worlds, most of them in the first. Which of several things it is, depends on what

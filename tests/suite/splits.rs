@@ -48,9 +48,9 @@ fn a_split_replaces_the_one_before_and_leaves_the_sessions_alone() {
         let log = env.git_in(&env.store_dir(), &["--git-dir=.", "rev-list", "--count", "refs/coord/state"]);
         log.trim().parse::<u32>().unwrap()
     };
-    let acts = commits();
+    let made = commits();
     split(&[]);
-    assert_eq!(commits() - acts, 1, "all of it, or nothing");
+    assert_eq!(commits() - made, 1, "all of it, or nothing");
     for (name, shard) in [("s-1", "1/2"), ("s-2", "2/2")] {
         let session = env.session(name);
         assert_eq!((session.queues.len(), session.areas.len()), (0, 0), "{name}: of all queues and areas");
@@ -63,7 +63,7 @@ fn a_split_replaces_the_one_before_and_leaves_the_sessions_alone() {
     );
     let ones = [next(&env, "s-1", &["--count", "100"]), next(&env, "s-2", &["--count", "100"])];
     assert_eq!(ones.concat().len(), 21, "all queues are covered again");
-    // One that comes to be by it can be started in any worktree.
+    // A session that a split makes can be started in any worktree.
     env.coord(&["session", "start", "s-2", "--rebind"]).ok();
     assert_eq!(env.session("s-2").shard, "2/2".parse().ok());
 }
@@ -79,7 +79,7 @@ fn ids(items: &[String]) -> BTreeSet<ItemId> {
     items.iter().map(|i| ItemId::parse(i).unwrap()).collect()
 }
 
-/// Whoever is left over has no shard: it keeps what it holds, and takes nothing of the others'.
+/// A session that is left over has no shard: it keeps what it holds, and takes nothing of the others'.
 #[test]
 fn a_split_over_fewer_sessions_retires_the_shares_that_are_left_over() {
     let env = with_sessions();
@@ -126,7 +126,7 @@ fn a_split_over_fewer_sessions_retires_the_shares_that_are_left_over() {
 }
 
 #[test]
-fn odd_splits_are_told_plainly() {
+fn odd_splits_are_reported_plainly() {
     let env = with_sessions();
     import(&env, 4);
     for n in ["0", "10000", "x"] {

@@ -87,7 +87,7 @@ fn numbers_follow_what_sessions_do() {
     for rate in [&status["rate_per_hour"], &status["rate_since_start"], &ada["rate_per_hour"]] {
         assert_eq!(*rate, json!(120.0), "two items, in what counts as a minute");
     }
-    // What is given back untouched was no attempt.
+    // What is given back untouched was not an attempt.
     env.coord_as("bob", &["drop", "b0"]).ok();
     assert_eq!(row(env.coord(&["status"]).ok(), "sessions", "bob")["attempts"], 0);
     env.check("at the end");
@@ -120,13 +120,13 @@ fn every_table_fits_into_the_columns_of_a_small_terminal() {
         assert!(out.status.success() && text.contains("1 of 6 done (16.6%)"), "{by}: {text}");
         assert!(text.lines().all(|l| l.chars().count() <= 80), "{by}: {text}");
         assert!(!text.contains('\x1b'), "no colours for a pipe: {text:?}");
-        let told = match by {
+        let shown = match by {
             "phase" => "Setup",
             "category" => "(no category)",
             "session" => "SUCCESS",
             _ => "q2",
         };
-        assert!(text.contains(told), "{by} names {told}: {text}");
+        assert!(text.contains(shown), "{by} names {shown}: {text}");
     }
 }
 

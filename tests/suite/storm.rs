@@ -17,9 +17,9 @@ const PATHS: [&str; 6] = ["src", "src/a", "src/a/x", "src/b", "docs", "docs/one"
 /// What all sessions together know to be so.
 #[derive(Default)]
 struct Ledger {
-    /// Who holds which of the paths, by what it was told.
+    /// Which session holds which of the paths, by the answers it got.
     held: Mutex<BTreeMap<String, String>>,
-    /// Who was told that it has finished an item.
+    /// Which session was credited with finishing an item.
     done: Mutex<BTreeMap<String, String>>,
     acts: AtomicUsize,
     races: AtomicUsize,
@@ -93,7 +93,7 @@ impl Worker<'_> {
         assert!(other.is_none_or(|other| other == self.name), "two have finished {item}");
     }
 
-    /// Claims two paths; while it has them, nobody else may be told to have an overlapping one.
+    /// Claims two paths; while it has them, nobody else may be granted an overlapping one.
     fn race(&mut self) {
         let wanted = [PATHS[self.dice.below(6) as usize], PATHS[self.dice.below(6) as usize]];
         let call = self.act(&["claim", wanted[0], wanted[1]]);
@@ -181,13 +181,13 @@ fn storm(items: usize, replay: usize) {
     finished.sort();
     let mut all: Vec<String> = (0..items).map(|i| format!("T{i}")).collect();
     all.sort();
-    assert_eq!(finished, all, "the log tells of each item once");
+    assert_eq!(finished, all, "the log has each item once");
     let credited: u64 = (0..4).flat_map(names).map(|name| hub.clones[1].session(&name).done).sum();
     assert_eq!(credited as usize, items);
     let seen = hub.replay(replay, "in the storm");
     assert!(seen > 0);
     eprintln!(
-        "{} acts ({items} items, {} races) in {:?}; {} commands killed, {} unchanged, {} unknown, {} late; {seen} states checked",
+        "{} operations ({items} items, {} races) in {:?}; {} commands killed, {} unchanged, {} unknown, {} late; {seen} states checked",
         ledger.acts.load(Ordering::Relaxed),
         ledger.races.load(Ordering::Relaxed),
         begin.elapsed(),

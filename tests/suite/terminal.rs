@@ -58,7 +58,7 @@ fn nothing_that_somebody_wrote_is_obeyed_by_the_terminal() {
     is_harmless(&env, &["log"], &format!("fail T1: a{sign}"));
     is_harmless(&env, &["check", NASTY], sign);
     is_harmless(&env, &["queue", "import", NASTY], sign);
-    // Programs are told what it is.
+    // Programs get it as it is.
     assert_eq!(env.coord(&["queue", "show", "T1"]).ok()["item"]["why"], NASTY);
     assert_eq!(env.coord_as("bob", &["claims", "--mine"]).ok()["claims"][0]["path"], NASTY);
 }

@@ -1,4 +1,4 @@
-//! Where people and agents stumble: each is told what to do instead.
+//! Where people and agents stumble: each error says what to do instead.
 
 use crate::common::TestEnv;
 

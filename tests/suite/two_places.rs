@@ -14,7 +14,7 @@ fn a_remote_that_is_written_elsewhere_cannot_decide() {
     let message = error["message"].as_str().unwrap();
     assert!(message.contains("fork.git") && message.contains("hub.git"), "{message}");
     assert_eq!(a.git_in(&fork, &["for-each-ref", "refs/coord"]), "", "nothing is left there");
-    assert!(!a.store_dir().exists(), "there is no store that decides by itself without being asked to");
+    assert!(!a.store_dir().exists(), "a store does not decide by itself without being asked to");
     a.git(&["remote", "set-url", "--push", "origin", hub.bare.to_str().unwrap()]);
     a.coord(&["init", "--remote", "origin"]).ok();
 }

@@ -92,7 +92,7 @@ fn coordination_leaves_no_trace_in_the_users_repository() {
 }
 
 #[test]
-fn hooks_and_settings_of_the_user_do_not_run_for_our_acts() {
+fn hooks_and_settings_of_the_user_do_not_run_for_our_operations() {
     let env = TestEnv::new();
     let hooks = env.common_dir().join("hooks");
     std::fs::create_dir_all(&hooks).unwrap();
@@ -107,5 +107,5 @@ fn hooks_and_settings_of_the_user_do_not_run_for_our_acts() {
     env.coord(&["claim", "x"]).ok();
     env.coord(&["upkeep"]).ok();
     env.coord(&["session", "end"]).ok();
-    assert!(!env.temp().join("ran").exists(), "a hook of the user ran for an act of coordination");
+    assert!(!env.temp().join("ran").exists(), "a hook of the user ran for an operation of coordination");
 }

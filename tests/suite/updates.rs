@@ -12,7 +12,7 @@ fn counts(env: &TestEnv, name: &str) -> queue::Counts {
 }
 
 #[test]
-fn many_items_change_in_one_act() {
+fn many_items_change_in_one_operation() {
     let env = with_sessions();
     import(&env, 300);
     env.import("{\"id\":\"w\",\"title\":\"waits\",\"needs\":[\"i0001\"],\"queue\":\"other\"}\n").ok();
@@ -97,7 +97,7 @@ fn a_cancelled_item_that_waits_goes_on_waiting_when_it_is_put_back() {
     env.coord_as("ann", &["done", "a"]).ok();
     env.coord(&["queue", "update", "--where", "id=b", "--requeue"]).ok();
     assert_eq!(next(&env, "ann", &[]), ["b"], "what it needs was done meanwhile");
-    // A claim by hand is no item, and stays what it is.
+    // A claim by hand is not an item, and stays what it is.
     env.store().submit(&claim_op("bob", &["x"], 100), None).unwrap();
     env.check("in the end");
 }
@@ -142,7 +142,7 @@ fn conditions_mean_what_the_rules_of_an_import_mean() {
 }
 
 #[test]
-fn a_name_that_no_item_has_is_told_with_those_that_there_are() {
+fn a_name_that_no_item_has_is_reported_with_the_existing_ones() {
     let env = with_sessions();
     import(&env, 5);
     let said = |condition: &str| {
@@ -151,9 +151,9 @@ fn a_name_that_no_item_has_is_told_with_those_that_there_are() {
         assert!(out.status.success());
         String::from_utf8(out.stderr).unwrap()
     };
-    let told = "no item has category tpyes; there are: types, style, rare\n";
-    assert_eq!(said("category=tpyes"), told);
-    assert_eq!(said("category!=tpyes"), told, "it would change everything");
+    let note = "no item has category tpyes; there are: types, style, rare\n";
+    assert_eq!(said("category=tpyes"), note);
+    assert_eq!(said("category!=tpyes"), note, "it would change everything");
     assert_eq!(said("phase=x"), "no item has a phase\n");
     assert_eq!([said("category=t*"), said("category~TPY"), said("rule=x")], ["", "", ""]);
 }

@@ -48,7 +48,7 @@ fn nobody_starts_upkeep_beside_another() {
     let crowd = env.store_dir().join("objects/17");
     std::fs::create_dir_all(&crowd).unwrap();
     (0..9).for_each(|i| std::fs::write(crowd.join(format!("tmp_obj_{i}")), "").unwrap());
-    assert!(store.wants_upkeep(), "one full folder stands for many");
+    assert!(store.wants_upkeep(), "one full folder is a sample of many");
     let lock = std::fs::File::create(env.store_dir().join("upkeep.lock")).unwrap();
     lock.lock().unwrap();
     assert!(!store.wants_upkeep(), "another process is at it");
@@ -193,7 +193,7 @@ fn nobody_notices_upkeep() {
     assert_eq!(
         marks(&env),
         (0..written).collect::<Vec<_>>(),
-        "every acknowledged act stands in the log once"
+        "every acknowledged operation is in the log once"
     );
     env.check("after upkeep under load");
     env.fsck("after upkeep under load");

@@ -47,7 +47,7 @@ fn killed_workers_lose_no_item_and_finish_none_twice() {
     let record = env.store().read(|view| queue::all(view)).unwrap().remove(0);
     assert_eq!(record.counts.done, ITEMS as u64, "every item is done: {:?}", record.counts);
     assert_eq!(record.counts.total(), ITEMS as u64);
-    // The log tells of each item that it was done exactly once, by whoever was told so.
+    // The log shows that each item was done exactly once, by the session that got that answer.
     let mut finished: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for event in env.events().iter().filter(|e| e.event == git_coord::model::EventKind::Done) {
         let session = event.session.as_ref().unwrap().to_string();

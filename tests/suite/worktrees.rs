@@ -1,5 +1,5 @@
-//! The worktree that `session start --worktree` makes: nothing of it stays when there is no session
-//! for it, and one that is there already is told from something else.
+//! The worktree that `session start --worktree` makes: nothing of it stays when it does not get a
+//! session, and an existing one is distinguished from something else.
 
 use super::pool::{pooled, ready};
 use crate::common::clones::Hub;

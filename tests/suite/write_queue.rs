@@ -89,7 +89,7 @@ fn a_process_that_is_killed_while_it_waits_has_no_effect() {
 }
 
 #[test]
-fn those_who_wait_for_a_path_get_it_in_order_of_arrival() {
+fn sessions_that_wait_for_a_path_get_it_in_order_of_arrival() {
     let env = TestEnv::new();
     let names = ["first", "second", "third", "fourth"];
     env.sessions(&names);

@@ -30,7 +30,7 @@ fn a_stopped_holder_comes_too_late(at: Fault, connect: impl Fn(&TestEnv, &Hub) -
     a.git(&["commit", "-q", "-m", "x, while it is hers"]);
     way.once(at);
     let done = a.run(&a.root).args(["done", "T1"]).in_own_group().spawn();
-    wait_until("the request stands at the gate", || way.is_reached());
+    wait_until("the request is held at the gate", || way.is_reached());
     signal(&done, Signal::STOP);
     assert_eq!(b.coord(&["next", "--wait", "2m"]).items(), ["T1"], "bob takes over");
     way.open();

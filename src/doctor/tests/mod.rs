@@ -1,4 +1,4 @@
-//! What is broken is named, and mended without breaking anything else.
+//! What is broken is named, and repaired without breaking anything else.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

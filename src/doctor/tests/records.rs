@@ -8,16 +8,16 @@ use crate::model::claim::Mode;
 use crate::model::session;
 use crate::model::{RepoPath, SessionName, Txn, View, claim as claims};
 
-/// Damages a state, and asserts that exactly these faults are found, and mended without a trace.
+/// Damages a state, and asserts that exactly these faults are found, and repaired without a trace.
 pub(super) fn broken(name: &str, codes: &[&str], damage: impl FnOnce(&mut World)) -> World {
     let mut world = World::at_work();
     assert_eq!(check(&world.view), [], "before: {name}");
     damage(&mut world);
     let found = check(&world.view);
-    let mut told: Vec<&str> = found.iter().map(|f| f.code).collect();
-    told.sort_unstable();
-    told.dedup();
-    assert_eq!(told, codes, "{name}: {found:#?}");
+    let mut reported: Vec<&str> = found.iter().map(|f| f.code).collect();
+    reported.sort_unstable();
+    reported.dedup();
+    assert_eq!(reported, codes, "{name}: {found:#?}");
     assert!(found.iter().all(|f| f.repairable), "{name}: {found:#?}");
     let mut txn = Txn::new(&world.view);
     mend(&mut txn, world.now).unwrap();
@@ -81,8 +81,8 @@ fn a_queue_of_an_older_version_is_worked_on_and_counted_at_the_next_import() {
         s.as_object_mut().unwrap().remove("stats");
     });
     assert!(!world.apply(&finish("one", &["B"], json!("done"))).is_refusal());
-    let told = check(&world.view);
-    assert_eq!(told.iter().map(|f| f.code).collect::<Vec<_>>(), ["counters"], "{told:#?}");
+    let found = check(&world.view);
+    assert_eq!(found.iter().map(|f| f.code).collect::<Vec<_>>(), ["counters"], "{found:#?}");
     world.apply(&import(&[item("G", &[], &[], 2)]));
     assert_eq!(check(&world.view), [], "the import has counted");
 }
@@ -168,7 +168,7 @@ fn of_two_overlapping_leases_the_earlier_stays_and_the_other_session_is_told() {
 }
 
 #[test]
-fn items_are_in_the_hands_of_those_who_have_the_lease() {
+fn items_are_in_the_hands_of_the_session_that_has_the_lease() {
     let world = broken("claimed by nobody", &["claim", "item-lease"], |w| {
         w.edit("sessions/two.json", |s| s["leases"].as_array_mut().unwrap().retain(|l| l["item"].is_null()));
     });

@@ -80,13 +80,13 @@ impl Clinic {
         self.open().read(|v| header::read(v)).unwrap().generation
     }
 
-    /// Is found, is mended, is not found again; and work goes on.
+    /// Is found, is repaired, is not found again; and work goes on.
     fn heals(&self, code: &str) -> Report {
         let found = self.examine(false);
         assert!(found.findings.iter().any(|f| f.code == code && f.repairable), "{code}: {found:#?}");
-        let mended = self.examine(true);
-        assert!(mended.is_well(), "{code}: {mended:#?}");
-        assert!(mended.findings.iter().any(|f| f.code == code), "{code}: {mended:#?}");
+        let repaired = self.examine(true);
+        assert!(repaired.is_well(), "{code}: {repaired:#?}");
+        assert!(repaired.findings.iter().any(|f| f.code == code), "{code}: {repaired:#?}");
         let after = self.examine(false);
         assert!(after.findings.is_empty(), "{code}: {after:#?}");
         let open = self.open();
@@ -94,7 +94,7 @@ impl Clinic {
         assert!(!open.submit(&claim("one", &["new"], "exclusive"), None).unwrap().is_refusal());
         open.upkeep().unwrap();
         assert!(self.examine(false).findings.is_empty(), "after upkeep");
-        mended
+        repaired
     }
 
     fn holds(&self, path: &str) -> bool {
@@ -153,7 +153,7 @@ fn a_ref_without_an_id_is_found_again_without_loss() {
 }
 
 #[test]
-fn what_stands_in_the_delta_alone_survives_damage_below_it() {
+fn what_is_in_the_delta_alone_survives_damage_below_it() {
     for key in ["claims", "sessions/one.json", "queues/main/states/0000/00.json", "ids", "head.json"] {
         let clinic = Clinic::new();
         let open = clinic.open();
@@ -362,7 +362,7 @@ fn a_newer_format_is_left_alone() {
 }
 
 #[test]
-fn a_store_without_any_object_is_told_to_be_beyond_repair() {
+fn a_store_without_any_object_is_reported_as_beyond_repair() {
     let clinic = Clinic::new();
     std::fs::remove_dir_all(clinic.store.join("objects")).unwrap();
     let report = clinic.examine(true);

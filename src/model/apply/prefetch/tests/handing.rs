@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_hand_out_that_is_told_twice_changes_nothing() {
+fn a_hand_out_that_is_sent_twice_changes_nothing() {
     let mut world = World::new(items(40));
     world.next("a0", 1);
     let out = world.hand_out("a1", 2);
@@ -18,7 +18,7 @@ fn a_hand_out_that_is_told_twice_changes_nothing() {
     assert!(seen.is_empty());
 }
 
-/// A copy of the clone's folder has a copy of the note, and tells of it when it likes.
+/// A copy of the clone's folder has a copy of the note, and sends it when it likes.
 #[test]
 fn an_old_hand_out_does_not_take_what_another_session_was_handed_since() {
     let mut world = World::new(items(40));
@@ -31,7 +31,7 @@ fn an_old_hand_out_does_not_take_what_another_session_was_handed_since() {
         &Op::Finish { session: name("a1"), items: vec![id("i01")], how: Finish::Drop, lease: None },
     );
     let (pool, next) = (old.pool.clone(), wanted("a0", 1));
-    // It comes back to the pool, and goes to another session.
+    // It becomes ready again, and goes to another session.
     world.pool = 6;
     world.next("a0", 1);
     let lease = world.session("prefetch-aa").item_lease(&id("i01")).map(|l| l.id).expect("ready again");
@@ -59,7 +59,7 @@ fn one_lost_item_takes_no_others_with_it() {
     assert_eq!(ids_of(&world.run("a1", &Op::PrefetchGrant(out))), ["i01", "i03"]);
     let a1 = world.session("a1");
     assert_eq!(held(&a1), ["i01", "i03"]);
-    let loss = a1.item_loss(&id("i02")).expect("it is told");
+    let loss = a1.item_loss(&id("i02")).expect("the session learns of it");
     assert!(loss.why.contains("before the remote was told"), "{}", loss.why);
     let done = Op::Finish { session: name("a1"), items: vec![id("i02")], how: Finish::Done, lease: None };
     assert!(matches!(world.try_run("a1", &done), Outcome::Lost { .. }));
@@ -85,9 +85,9 @@ fn a_hand_out_to_an_ended_session_is_refused() {
     assert_eq!(given(&world.hand_out("a0", 1)), ["i01"]);
 }
 
-/// Its lease has run out, and several hand-outs are told at once: none of them is lost to the others.
+/// Its lease has run out, and several hand-outs are sent at once: none of them is lost to the others.
 #[test]
-fn who_was_handed_something_keeps_it_when_nobody_has_taken_it() {
+fn a_session_that_was_handed_something_keeps_it_when_nobody_has_taken_it() {
     let mut world = World::new(items(40));
     world.next("a0", 1);
     let all = world.hand_out("a0", 2);
@@ -155,8 +155,8 @@ fn what_is_kept_ready_is_changed_as_what_is_free() {
     let conditions = vec!["id=i02".parse().expect("valid")];
     let update = Update { session: None, conditions, change, limit: None };
     let preview = |world: &World, session: &str| {
-        let told = preview_update(&world.state, &update, &world.context(session)).expect("readable");
-        (told.changed, told.held)
+        let seen = preview_update(&world.state, &update, &world.context(session)).expect("readable");
+        (seen.changed, seen.held)
     };
     assert_eq!((preview(&world, "a0"), preview(&world, "b0")), ((1, 0), (0, 1)));
     world.run("b0", &Op::Update(update.clone()));

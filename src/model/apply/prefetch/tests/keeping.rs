@@ -1,4 +1,4 @@
-//! What a pool keeps, offers and gives back.
+//! What a clone prefetches, offers and gives back.
 
 use super::*;
 
@@ -114,8 +114,8 @@ fn an_attempt_counts_once() {
     let (state, meta, _) = queue::placement(&seen, &slot).expect("readable");
     assert_eq!((state, meta.attempt, meta.by), (ItemState::Claimed, 1, Some(name("a1"))));
     drop(seen);
-    let told = world.run("a1", &Op::PrefetchGrant(out.clone()));
-    let Outcome::Taken { items, .. } = &told else { panic!("{told:?}") };
+    let granted = world.run("a1", &Op::PrefetchGrant(out.clone()));
+    let Outcome::Taken { items, .. } = &granted else { panic!("{granted:?}") };
     assert_eq!((items[0].attempt, items[0].lease), (1, out.items[0].lease), "the lease keeps its number");
     assert_eq!(world.standing("i01").1.attempt, 1);
     assert_eq!(world.session("a1").stats.attempts, 1);
@@ -144,16 +144,16 @@ fn what_runs_out_in_a_pool_goes_back_without_a_loss_and_without_an_attempt() {
     world.now += TTL as i64 + 1;
     world.run("a1", &Op::Sweep);
     assert_eq!(world.pool("aa"), Vec::<String>::new());
-    assert!(world.session("prefetch-aa").lost.is_empty(), "nobody could be told");
+    assert!(world.session("prefetch-aa").lost.is_empty(), "no session was there to learn of it");
     let (state, meta) = world.standing("i01");
     assert_eq!((state, meta.attempt, meta.fails, meta.why), (ItemState::Pending, 0, 0, None));
-    // Who was given something is told, and it was an attempt.
+    // A session that was given something learns of it, and it was an attempt.
     assert_eq!(world.session("a0").lost.len(), 2, "the item and its file");
     assert_eq!(world.standing("i00").1.attempt, 1);
 }
 
 #[test]
-fn a_pool_keeps_at_most_a_quarter_of_what_is_left() {
+fn a_clone_prefetches_at_most_a_quarter_of_what_is_left() {
     let mut world = World::new(items(13));
     world.pool = 10;
     world.next("a0", 1);
@@ -202,7 +202,7 @@ fn what_nobody_asks_for_any_more_is_not_kept() {
     }
     assert_eq!(world.pool("aa").len(), 4, "the others have run out");
     assert_eq!(world.standing("i01").0, ItemState::Pending);
-    // Neither is it kept because something is told of the pool.
+    // Neither is it kept because a hand-out is sent.
     world.run("a0", &only("x"));
     for _ in 0..4 {
         world.now += TTL as i64 / 2 - 1;

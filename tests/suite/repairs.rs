@@ -1,6 +1,6 @@
 //! A remote's state that is damaged, and a clone's.
 
-use super::remote::{finds, joined, mends, set};
+use super::remote::{finds, joined, repairs, set};
 use crate::common::clones::Hub;
 
 /// The server names its state and cannot send it; git speaks of "possible repository corruption".
@@ -45,7 +45,7 @@ fn a_clone_with_damaged_objects_does_not_blame_the_remote() {
         a.coord(&["doctor", "--repair"]).ok();
         a.coord(&["doctor", "--remote"]).ok();
         assert_eq!(a.coord(&["next"]).items(), ["T1"]);
-        hub.check("mended here");
+        hub.check("repaired here");
     }
 }
 
@@ -68,7 +68,7 @@ fn objects_that_the_server_has_lost_are_proof_enough() {
         let generation = b.generation();
         lose(name);
         finds(a, "remote-unreadable");
-        mends(a, "remote-unreadable");
+        repairs(a, "remote-unreadable");
         if name.ends_with("~1") {
             assert!(a.generation() >= generation + 1_000_000, "the number that is there was seen");
         }
@@ -123,14 +123,14 @@ fn a_damaged_clone_is_fetched_again() {
     std::fs::remove_file(objects.join(&tip[..2]).join(tip[2..].trim())).unwrap();
     a.git_in(&hub.bare, &["update-ref", "-d", "refs/coord/state"]);
     a.coord(&["doctor", "--repair"]).ok();
-    mends(a, "remote-missing");
+    repairs(a, "remote-missing");
     b.coord(&["claim", "x"]).fails(4, "held");
     hub.check("from what was left");
 }
 
 /// A repair that cannot continue the history: other clones must see that what they know is in it.
 #[test]
-fn a_history_that_begins_anew_is_followed_by_those_who_knew_it() {
+fn a_history_that_begins_anew_is_followed_by_clones_that_knew_it() {
     let hub = Hub::new(3);
     let [a, b, c] = &hub.clones[..] else { unreachable!() };
     c.coord(&["session", "start", "carol"]).ok();
@@ -144,7 +144,7 @@ fn a_history_that_begins_anew_is_followed_by_those_who_knew_it() {
     std::fs::remove_file(a.store_dir().join("objects").join(&id[..2]).join(id[2..].trim())).unwrap();
     a.git_in(&hub.bare, &["update-ref", "-d", "refs/coord/state"]);
     a.coord(&["doctor", "--repair"]).ok();
-    mends(a, "remote-missing");
+    repairs(a, "remote-missing");
     let history = a.git_in(&hub.bare, &["rev-list", "refs/coord/state"]);
     assert!(history.lines().count() < 4, "it begins anew");
     b.coord(&["session", "start", "bob"]).ok();
@@ -160,7 +160,7 @@ fn what_is_no_state_is_replaced() {
     let main = a.git(&["rev-parse", "HEAD"]);
     set(&hub, main.trim());
     finds(a, "remote-unreadable");
-    mends(a, "remote-unreadable");
+    repairs(a, "remote-unreadable");
     b.coord(&["claim", "y"]).ok();
     hub.check("a state again");
 }
