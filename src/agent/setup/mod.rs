@@ -5,6 +5,7 @@
 //! that `--remove` can put exactly that back when nobody has changed the file since.
 
 mod block;
+mod entries;
 mod files;
 mod json;
 mod plan;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use globset::GlobBuilder;
 
-use super::lexer::Word;
+use super::token::Word;
 
 /// Most paths of one word.
 const MOST: usize = 2000;

@@ -1,9 +1,9 @@
 //! What the commands of git write in the worktree.
 
 use super::super::tools::Target;
-use super::lexer::Word;
 use super::options::parse;
 use super::run::Run;
+use super::token::Word;
 
 /// Commands that change no file of the worktree.
 const READERS: &[&str] = &[

@@ -7,10 +7,12 @@
 
 mod expand;
 mod git;
+mod known;
 mod lexer;
 mod options;
 mod programs;
 mod run;
+mod token;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Options and operands of a program's arguments.
 
-use super::lexer::Word;
+use super::token::Word;
 
 /// Arguments, taken apart.
 #[derive(Debug, Default)]

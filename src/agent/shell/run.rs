@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::super::tools::{Target, Write, Writes};
 use super::expand;
-use super::lexer::{self, Redirect, Token, Word};
+use super::lexer;
+use super::token::{Redirect, Token, Word};
 
 /// How deep scripts within scripts are followed.
 const DEPTH: usize = 6;
