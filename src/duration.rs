@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Unit};
 /// # Errors
 /// When it is none, or not between a second and ten years.
 pub fn parse(text: &str) -> Result<u64, String> {
-    let wrong = || format!("{text:?} is no length of time: write 90s, 30m, 2h or 1d");
+    let wrong = || format!("{text:?} is not a duration: write 90s, 30m, 2h or 1d");
     let seconds = match text.parse::<jiff::Span>() {
         Ok(span) => {
             let days = jiff::SpanRelativeTo::days_are_24_hours();

@@ -7,7 +7,7 @@
 //! in exactly the form that the program accepts.
 //!
 //! Rules that hold everywhere here:
-//! - No objection is no output: several programs take any text, or an unknown field, for a mistake and
+//! - Without an objection there is no output: several programs take any text, or an unknown field, for a mistake and
 //!   run the tool all the same, others refuse the call.
 //! - What is uncertain is not refused. It is looked for with `git status` after the tool has run.
 //! - A failure of ours never blocks an agent, unless `coord.onEdit` asks for `strict`.

@@ -40,7 +40,7 @@ impl Global {
 /// Parses `--limit`. 0 might be taken for all or for nothing, so it is neither.
 ///
 /// # Errors
-/// When it is no number that can be a limit.
+/// When it is not a number that can be a limit.
 pub fn parse_limit(word: &str) -> Result<u64, String> {
     word.parse().ok().filter(|n| *n > 0).ok_or_else(|| "write a number from 1".into())
 }

@@ -93,7 +93,7 @@ fn check_range(app: &App, range: &str, from: Option<&str>) -> CliResult<Answer> 
                 return Err(CliError::failed("no-state", format!("{remote} has no refs/coord/state"))
                     .hint("let a clone make it the arbiter: git coord init --remote origin"));
             };
-            // Whoever runs this is nobody in particular: sessions have no worktree here.
+            // The caller is nobody in particular: sessions have no worktree here.
             let known = guard::Known::in_clone(&app.place.repo);
             guard::check_commits(&store, &commits, None, &known)?
         }
@@ -117,8 +117,8 @@ fn list(paths: &[RepoPath]) -> String {
 /// How the paths of a change stand to a session that has not claimed them.
 pub const NOT_CLAIMED: &str = "not claimed by this session";
 
-/// The refusal of a change: what is not claimed, and by whom it is. `how` tells how these paths
-/// stand to whoever made the change.
+/// The refusal of a change: what is not claimed, and by whom it is. `how` says how these paths
+/// relate to the author of the change.
 pub fn refusal(verdict: &Coverage, how: &str) -> CliError {
     let mut lines = vec![format!("{} {how}:", text::count(verdict.unclaimed.len(), "changed path"))];
     for path in verdict.unclaimed.iter().take(SHOWN) {

@@ -15,7 +15,7 @@ use crate::client::ClientError;
 /// Look for damage in store, hooks and leases, and repair it
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// Mend what can be mended
+    /// Fix what can be fixed
     #[arg(long)]
     repair: bool,
     /// Look at the remote's state, too; with --repair, put it back from this clone
@@ -51,16 +51,16 @@ pub fn doctor(app: &App, args: &DoctorArgs) -> CliResult<Answer> {
 }
 
 fn hint(args: &DoctorArgs, left: &[&Finding]) -> String {
-    // Before all else: what is mended may have to come from there.
+    // Before all else: what is needed for a fix may have to come from there.
     if left.iter().any(|f| f.code == "remote-unknown") {
         return NAME_ANOTHER.into();
     }
     if !args.repair && left.iter().any(|f| f.repairable) {
         let remote = if args.remote { " --remote" } else { "" };
-        return format!("mend it with: git coord doctor{remote} --repair");
+        return format!("fix it with: git coord doctor{remote} --repair");
     }
     if left.iter().all(|f| f.code == "hook") {
-        return "see what stands in the way of the hooks with: git coord hooks status".into();
+        return "see what is in the way of the hooks with: git coord hooks status".into();
     }
     "keep a copy of the folder coord in the git folder, then begin anew: git coord uninstall, git coord init"
         .into()
@@ -98,15 +98,15 @@ fn well(app: &App, report: &Report) -> Vec<String> {
         return vec![format!("{}: {looked} looked at", paint(GOOD, "all is well"))];
     }
     let mut text = lines(app, report);
-    text.push(format!("{}: {} mended", paint(GOOD, "all is well"), report.findings.len()));
+    text.push(format!("{}: {} fixed", paint(GOOD, "all is well"), report.findings.len()));
     text
 }
 
 fn unwell(app: &App, report: &Report, left: usize) -> Vec<String> {
-    let mended = report.findings.len() - left;
-    let mut text = vec![match mended {
+    let fixed = report.findings.len() - left;
+    let mut text = vec![match fixed {
         0 => count(left, "finding"),
-        _ => format!("{}, {mended} mended", count(left, "finding")),
+        _ => format!("{}, {fixed} fixed", count(left, "finding")),
     }];
     text.extend(lines(app, report));
     text.extend(notes(report));
@@ -118,7 +118,7 @@ fn lines(app: &App, report: &Report) -> Vec<String> {
     let mut text = Vec::new();
     for finding in &report.findings {
         let word = match (finding.repaired, finding.repairable) {
-            (true, _) => paint(GOOD, "mended"),
+            (true, _) => paint(GOOD, "fixed "),
             (false, true) => paint(WARN, "found "),
             (false, false) => paint(BAD, "beyond"),
         };

@@ -282,9 +282,9 @@ pub(super) fn verdict_lines(v: &Verdict, cached: bool) -> Vec<String> {
         ("known", &v.known),
         ("failing", &v.failing),
     ] {
-        let told =
+        let shown =
             |test: &&String| word != "failing" || !(v.regressions.contains(test) || v.known.contains(test));
-        let list: Vec<&String> = list.iter().filter(told).collect();
+        let list: Vec<&String> = list.iter().filter(shown).collect();
         lines.extend(list.iter().take(SHOWN).map(|test| format!("    {word}: {test}")));
         if list.len() > SHOWN {
             lines.push(format!("    {word}: {} more", list.len() - SHOWN));

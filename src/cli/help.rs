@@ -24,7 +24,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ("See", &["status", "log"]),
 ];
 
-/// Title of the commands that stand in no group. They are only named.
+/// Title of the commands without a group. They are only named.
 const MORE: &str = "More";
 
 /// Columns of a terminal.

@@ -121,7 +121,7 @@ fn own(app: &App, which: Hook, args: &[OsString], input: &str) -> CliResult<Answ
     }
 }
 
-/// What has happened cannot be refused any more: a failure is told and the hook succeeds.
+/// It is too late to refuse what has happened: a failure is reported and the hook succeeds.
 fn only_record(result: CliResult<Answer>) -> CliResult<Answer> {
     result.or_else(|e| Ok(Answer::default().note(e.message.after("git coord: not recorded: "))))
 }
@@ -377,7 +377,7 @@ fn record_carried(app: &App, client: &Client, session: &Session, pairs: &[(&str,
     })?)
 }
 
-/// `post-checkout`: tells who comes to a new worktree what to do there.
+/// `post-checkout`: says in a new worktree what to do there.
 fn greet(app: &App, before: &str) -> CliResult<Answer> {
     let fresh = !before.is_empty() && before.bytes().all(|b| b == b'0');
     if !fresh || app.place.session_if_any()?.is_some() {

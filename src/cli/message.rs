@@ -156,7 +156,7 @@ impl Message {
         Ok(trailers::text_of(&template, comment) == trailers::text_of(&self.text, comment))
     }
 
-    /// Where a rebase joins commits, their trailers stand in the midst of the message, and git sees the last
+    /// Where a rebase joins commits, their trailers are in the middle of the message, and git sees the last
     /// only.
     fn fold(&self, app: &App) -> CliResult<Answer> {
         let found = trailers::in_message(&self.text);

@@ -138,7 +138,7 @@ impl Ui {
                 body["hint"] = json!(hint);
             }
             body["details"] = Value::Object(error.details.clone());
-            // Where that cannot be written either, people are told at least.
+            // Where that cannot be written either, the text for people is printed at least.
             if json_document(&json!({ "schema": 1, "ok": false, "error": body })).is_ok() {
                 return;
             }
@@ -184,11 +184,11 @@ fn json_document(document: &Value) -> io::Result<()> {
     out.flush()
 }
 
-/// Prints one line of JSON to whoever started this process to listen to it. Not for answers:
+/// Prints one line of JSON to the program that started this process to listen to it. Not for answers:
 /// those are one document.
 ///
 /// # Errors
-/// When nobody listens any more.
+/// When the reader has gone.
 pub fn print_event(event: &Value) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{event}")?;

@@ -19,7 +19,7 @@ pub struct ProgressArgs {
     /// What has been done, what comes next
     #[arg(value_name = "TEXT", required_unless_present_any = ["percent", "milestone"])]
     text: Option<String>,
-    /// How far it is
+    /// Percentage done
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=100))]
     percent: Option<u8>,
     /// A milestone of this session's workstream that is reached

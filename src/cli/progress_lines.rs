@@ -45,7 +45,7 @@ impl Lines {
     /// A line that stays.
     pub(super) fn say(&self, line: &str) {
         match &self.bars {
-            // A bar that scrolls away is no reason to stop.
+            // A bar that scrolls away is not a reason to stop.
             Some(bars) => drop(bars.println(shown(line))),
             None => self.ui.narrate(line),
         }

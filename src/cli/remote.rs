@@ -44,7 +44,7 @@ pub fn run(app: &App, args: &RemoteArgs) -> CliResult<Answer> {
     }
 }
 
-/// The URL of a remote, without a password that may stand in it.
+/// The URL of a remote, without a password that it may contain.
 fn url(app: &App, remote: &str) -> CliResult<Option<String>> {
     let url = app.place.repo.git().args(["remote", "get-url", remote]).output()?;
     let found = (url.status == Some(0)).then(|| String::from_utf8_lossy(&url.stdout).trim_end().to_owned());
@@ -96,7 +96,7 @@ fn show(app: &App) -> CliResult<Answer> {
     let answer = Answer::new(data, lines);
     Ok(match state {
         "in-step" | "behind" | "unreachable" => answer,
-        _ => answer.note("see what can be mended with: git coord doctor --remote"),
+        _ => answer.note("see what can be fixed with: git coord doctor --remote"),
     })
 }
 

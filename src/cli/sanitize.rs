@@ -1,6 +1,6 @@
 //! Text for people in which only this program has a say about lines and colours.
 //!
-//! Titles, reasons, paths and whatever else stands in records was written by others. A terminal
+//! Titles, reasons, paths and whatever else is in records was written by others. A terminal
 //! does what control characters in it say, and a line break would let a reason pass for a line of
 //! the log. So all that is printed is a [`Text`], which shows them as signs; line breaks are those
 //! between its lines, and styles are those of [`paint`].
@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 use anstyle::Style;
 use clap::builder::StyledStr;
 
-/// Stands in the control sequences of [`paint`], so that they can be told from those of others: a
+/// Part of the control sequences of [`paint`], which distinguishes them from those of others: a
 /// number that is another one each time the program runs.
 static MARK: LazyLock<String> = LazyLock::new(|| format!("\x1b[{};", RandomState::new().hash_one(0)));
 

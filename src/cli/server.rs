@@ -142,10 +142,10 @@ pub fn update(start: &Path, env: &Env, words: &[OsString]) -> CliResult<Answer> 
 fn state_refusal(name: &str, refusal: &Refusal) -> CliError {
     let hint = match refusal {
         Refusal::Deleted => {
-            "sessions would lose what they hold; whoever owns the server can: git update-ref -d refs/coord/state"
+            "sessions would lose what they hold; the server's administrator can: git update-ref -d refs/coord/state"
         }
         Refusal::Foreign { .. } => {
-            "another team's state? Whoever owns the server can clear it: git update-ref -d refs/coord/state"
+            "another team's state? The server's administrator can clear it: git update-ref -d refs/coord/state"
         }
         Refusal::Unreadable { .. } | Refusal::Backwards { .. } | Refusal::Astray => {
             "never push this ref by hand; in a clone: git coord sync, and git coord doctor --remote"

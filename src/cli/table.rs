@@ -86,7 +86,7 @@ impl Grid {
         self
     }
 
-    /// The lines of the table in so many columns of the terminal, each ended.
+    /// The lines of the table in `width` columns of the terminal, each ended.
     pub fn fit(mut self, width: usize) -> String {
         loop {
             let used: usize = self.columns.iter().map(Column::least).sum::<usize>()
@@ -176,12 +176,12 @@ pub struct Line {
     pub before: String,
     /// The text that gives way.
     pub text: String,
-    /// What stands behind it.
+    /// What follows it.
     pub after: String,
 }
 
 impl Line {
-    /// The line in so many columns of the terminal, or whole where there is none. What is left of
+    /// The line in `width` columns of the terminal, or whole where there is none. What is left of
     /// the text can still be recognised.
     pub fn fit(&self, width: Option<usize>) -> String {
         let Line { before, text, after } = self;

@@ -43,7 +43,7 @@ fn there(app: &App, args: &UninstallArgs, arbiter: Option<&str>) -> CliResult<Th
             .hint("name it: git coord uninstall --remote=origin"));
     };
     if arbiter == Some(remote) && !app.place.repo.has_remote(remote)? {
-        let message = format!("{remote} decides, and this repository has no remote of that name any more");
+        let message = format!("{remote} decides, and this repository no longer has a remote of that name");
         return Err(CliError::remote(message).hint(NAME_ANOTHER));
     }
     let refs = refs_on(&app.place.repo, remote, app.place.store_options().patience)
@@ -61,12 +61,13 @@ fn remove_there(app: &App, there: &There) -> CliResult<()> {
     let answered = matches!(error, GitError::Failed { status: Some(_), .. });
     let left = refs_on(&app.place.repo, &there.remote, patience);
     let same = answered && left.is_ok_and(|left| there.refs.iter().all(|r| left.contains(r)));
-    let told =
+    let error =
         CliError::remote(Text::block(&format!("the refs on {} were not deleted: {error}", there.remote)));
     Err(if same {
-        told.hint("nothing was changed; without --remote, the refs there stay")
+        error.hint("nothing was changed; without --remote, the refs there stay")
     } else {
-        told.hint("see what is left there with: git coord uninstall --remote")
+        error
+            .hint("see what is left there with: git coord uninstall --remote")
             .detail("outcome", json!("unknown"))
     })
 }
@@ -123,7 +124,7 @@ pub fn uninstall(app: &App, args: &UninstallArgs) -> CliResult<Answer> {
             .detail("waiting", json!(found.waiting))
             .detail("at_work", json!(found.at_work.iter().map(|(name, _)| name).collect::<Vec<_>>())));
     }
-    // Also when nothing was seen: hooks may stand where git does not look any more.
+    // Also when nothing was seen: hooks may be where git no longer looks.
     remove_there(app, &there)?;
     let GivenBack { ended, waiting } = end_there(app, &there, arbiter.as_deref(), found.waiting);
     let removed = remove(&app.place.repo)?;
@@ -140,8 +141,8 @@ pub fn uninstall(app: &App, args: &UninstallArgs) -> CliResult<Answer> {
         data["ended"] = json!(names);
     }
     let mut answer = Answer::new(data, all);
-    if let Some(told) = told_there(&ended, arbiter.as_deref()) {
-        answer = answer.note(told);
+    if let Some(note) = told_there(&ended, arbiter.as_deref()) {
+        answer = answer.note(note);
     }
     if let (Some(remote), None) = (&arbiter, &args.remote) {
         // Under its old name git would not find it.
@@ -253,6 +254,6 @@ impl From<UninstallError> for CliError {
             UninstallError::Hook(e) => CliError::failed("hooks", Text::block(&e.to_string())),
             UninstallError::Binding(e) => CliError::failed("io", e.to_string()),
         }
-        .hint("mend that, then repeat: git coord uninstall --yes")
+        .hint("fix that, then repeat: git coord uninstall --yes")
     }
 }

@@ -63,7 +63,7 @@ fn not_joined(error: StoreError, remote: &str) -> ClientError {
 }
 
 /// Makes the clone decide by itself again. What it has prefetched goes back to the others, if they can
-/// be told; otherwise its leases expire there.
+/// be reached; otherwise its leases expire there.
 ///
 /// # Errors
 /// From the store.

@@ -167,7 +167,7 @@ pub enum ClientError {
         /// Items of this clone's state.
         items: u64,
     },
-    /// The old arbiter has to be told, and does not answer.
+    /// The old arbiter has to be notified, and does not answer.
     #[error("{error}")]
     OldArbiterSilent {
         /// What happened.

@@ -6,7 +6,7 @@
 //! `--json`) and `JsonSchema` (`docs/schema/`). Errors are a [`ClientError`]; what happens on the way and
 //! is part of no answer is a [`Notice`].
 //!
-//! No terminal and no environment here: whoever calls says where it is and who it is.
+//! No terminal and no environment here: the caller says where it is and who it is.
 //!
 //! - [`session`]: start (with a worktree), end, list, show.
 //! - [`claims`]: claim, release, list. [`items`]: take, finish. [`leases`]: renew.
@@ -47,7 +47,7 @@ pub use workplace::{ActingAs, Workplace};
 /// What the use cases return.
 pub type ClientResult<T> = Result<T, ClientError>;
 
-/// An open store, with the place and the identity of whoever uses it.
+/// An open store, with the place and the identity of its user.
 pub struct Client {
     /// Repository, settings and identity.
     pub place: Workplace,

@@ -1,4 +1,4 @@
-//! Schemas of the model's names and words, which are strings to whoever reads JSON.
+//! Schemas of the model's names and words, which are strings to a reader of the JSON.
 
 use std::borrow::Cow;
 

@@ -102,7 +102,7 @@ fn came_back(observed: &Observations, item: &str, expected: &[&str]) -> Vec<Stri
     vec![format!("the log says of item {item}: {}", events.join(", "))]
 }
 
-/// The lines that commits have changed are those that were to be mended, each by one commit.
+/// The lines that commits have changed are those that were to be fixed, each by one commit.
 fn fixed_once(observed: &Observations) -> Vec<String> {
     let mut times: BTreeMap<&Edit, Vec<&Commit>> = observed.wanted.iter().map(|e| (e, Vec::new())).collect();
     let mut against = Vec::new();
@@ -112,7 +112,7 @@ fn fixed_once(observed: &Observations) -> Vec<String> {
             match times.get_mut(edit) {
                 Some(list) => list.push(commit),
                 None => against.push(format!(
-                    "{} changes {}:{}, which was not to be mended",
+                    "{} changes {}:{}, which was not to be fixed",
                     short(&commit.id),
                     edit.file,
                     edit.line
@@ -128,7 +128,7 @@ fn fixed_once(observed: &Observations) -> Vec<String> {
     against
 }
 
-/// A lease, as the log tells of it.
+/// A lease, as the log shows it.
 #[derive(Debug, Default)]
 struct Grant {
     session: String,
@@ -201,7 +201,7 @@ fn covers(above: &str, path: &str) -> bool {
     path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Each commit stands in the log while the leases that it names were held by its session, and
+/// Each commit is in the log while the leases that it names were held by its session, and
 /// they cover every path that it touches.
 fn commits_covered(observed: &Observations, grants: &BTreeMap<u64, Grant>) -> Vec<String> {
     let mut logged: BTreeMap<&str, usize> = BTreeMap::new();
@@ -239,7 +239,7 @@ fn commits_covered(observed: &Observations, grants: &BTreeMap<u64, Grant>) -> Ve
     against
 }
 
-/// All branches together are the start with every line mended, and nothing else.
+/// All branches together are the start with every line fixed, and nothing else.
 fn merged_whole(observed: &Observations) -> Vec<String> {
     match &observed.merged {
         Merged::Conflict(branch) => vec![format!("{branch} conflicts with the branches before it")],

@@ -1,7 +1,7 @@
 //! The findings that the demonstration works off, and the files that have them.
 //!
 //! They are what ruff found in a part of Django. Django itself is not needed: each finding gets a
-//! function of its own in a file of the same name, with one line to mend, so that a fix is a real
+//! function of its own in a file of the same name, with one line to fix, so that a fix is a real
 //! edit whose place is known beforehand.
 
 use std::collections::BTreeMap;
@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 /// Results of ruff on `django/utils`, as it wrote them.
 const SARIF: &str = include_str!("../../tests/data/findings.sarif");
 
-/// How a line that is to be mended ends, before the rule.
+/// How a line that is to be fixed ends, before the rule.
 const BROKEN: &str = "# finding: ";
-/// How it ends once it is mended.
+/// How it ends once it is fixed.
 const FIXED: &str = "# fixed: ";
 
-/// One thing to mend.
+/// One thing to fix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// The file, relative to the repository's root.
@@ -34,20 +34,20 @@ pub struct Finding {
 #[error("the findings in this program are damaged: {0}")]
 pub struct Damaged(String);
 
-/// The text of a line, before or after it is mended.
+/// The text of a line, before or after it is fixed.
 pub fn line_text(rule: &str, fixed: bool) -> String {
     format!("    return value  {}{rule}", if fixed { FIXED } else { BROKEN })
 }
 
-/// Mends line `line` (counted from 1) of a file, or returns `None` when it needs no mending.
+/// Fixes line `line` (counted from 1) of a file, or returns `None` when there is nothing to fix.
 pub fn fix(content: &str, line: u64) -> Option<String> {
     let mut lines: Vec<String> = content.lines().map(str::to_owned).collect();
     let at = lines.get_mut(usize::try_from(line.checked_sub(1)?).ok()?)?;
-    let mended = at.replace(BROKEN, FIXED);
-    if mended == *at {
+    let fixed = at.replace(BROKEN, FIXED);
+    if fixed == *at {
         return None;
     }
-    *at = mended;
+    *at = fixed;
     Some(lines.join("\n") + "\n")
 }
 
@@ -96,11 +96,11 @@ pub fn take(count: usize) -> Result<Vec<Finding>, Damaged> {
 
 /// Lines above the first function of a file.
 const HEAD_LINES: u64 = 1;
-/// Lines of a function, of which the last one is to be mended: the distance between two fixes is
+/// Lines of a function, of which the last one is to be fixed: the distance between two fixes is
 /// large enough for git to merge them.
 const FUNCTION_LINES: u64 = 5;
 
-/// The files that have these findings, with their content before or after all is mended.
+/// The files that have these findings, with their content before or after all is fixed.
 pub fn files(findings: &[Finding], fixed: bool) -> BTreeMap<String, String> {
     let mut files: BTreeMap<String, String> = BTreeMap::new();
     for finding in findings {

@@ -43,7 +43,7 @@ pub struct DemoSpec {
 /// A step of the preparation or of the end, with what it was about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// A remote and its clone were made, with so many files.
+    /// A remote and its clone were made, with this number of files.
     Repository(usize),
     /// So many items were imported.
     Imported(usize),
@@ -60,7 +60,7 @@ pub enum Happening {
     Step(Step),
     /// The sessions begin to work.
     Begin(Vec<String>),
-    /// A worker tells something.
+    /// A worker reports something.
     Report {
         /// The session.
         session: String,

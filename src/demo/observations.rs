@@ -17,7 +17,7 @@ pub struct Edit {
     pub file: String,
     /// The line, counted from 1.
     pub line: u64,
-    /// What stands there now.
+    /// The text that is there now.
     pub text: String,
 }
 
@@ -36,7 +36,7 @@ pub struct Commit {
     pub leases: Vec<u64>,
     /// The lines that it changed.
     pub edits: Vec<Edit>,
-    /// Changes that are no change of a single line.
+    /// Changes other than of a single line.
     pub other: Vec<String>,
 }
 
@@ -94,7 +94,7 @@ pub enum Merged {
 pub struct Observations {
     /// The sessions.
     pub sessions: Vec<String>,
-    /// What was to be mended: file, line, the text that must stand there.
+    /// What was to be fixed: file, line, the text that must be there.
     pub wanted: Vec<Edit>,
     /// The items of all queues.
     pub items: Vec<Item>,

@@ -20,7 +20,7 @@ pub struct Setup {
     pub repo: PathBuf,
     /// The names of the sessions; each has a worktree and a branch of the same name.
     pub sessions: Vec<String>,
-    /// What there is to mend.
+    /// What there is to fix.
     pub findings: Vec<Finding>,
     /// The commit that all branches start from.
     pub base: String,
@@ -108,7 +108,7 @@ impl Setup {
         write(&self.repo.join("README.md"), "A part of Django, with what ruff found in it.\n")?;
         self.git(&["checkout", "-q", "-B", "main"])?;
         self.git(&["add", "-A"])?;
-        self.git(&["commit", "-q", "-m", "Start with files that need mending"])?;
+        self.git(&["commit", "-q", "-m", "Start with files that need fixes"])?;
         self.git(&["push", "-q", "-u", "origin", "main"])?;
         self.base = self.git(&["rev-parse", "HEAD"])?.trim().to_owned();
         self.refs = self.list_refs()?;

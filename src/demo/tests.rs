@@ -140,7 +140,7 @@ fn an_edit_of_an_unclaimed_file_is_found() {
     let found = broken(|e| e.commits[1].edits.push(edit("b.py", 1)));
     assert_eq!(
         found,
-        ["c2 changes b.py:1, which was not to be mended", "c2 edits b.py, which bob did not hold then"]
+        ["c2 changes b.py:1, which was not to be fixed", "c2 edits b.py, which bob did not hold then"]
     );
 }
 

@@ -22,13 +22,13 @@ const SHORT_TTL: &str = "3s";
 /// What a worker is to do besides its work.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Part {
-    /// After so many items, take one more and hold on to it.
+    /// After this number of items, take one more and hold on to it.
     pub hold_after: Option<usize>,
     /// Edit this file, which is not its own, and try to commit.
     pub trespass: Option<String>,
     /// Try to claim this file, which another session holds.
     pub grab: Option<String>,
-    /// Do these only after so many items, unless there is nothing else to do.
+    /// Do these only after this number of items, unless there is nothing else to do.
     pub patience: usize,
     /// Take up what the session held when its last worker died.
     pub resume: bool,
@@ -46,7 +46,7 @@ pub enum Report {
         title: String,
         /// Its file.
         file: String,
-        /// The how manieth time it is handed out.
+        /// Which attempt this is, counted from 1.
         attempt: u64,
     },
     /// It has edited the file of this item and goes on for ever.
@@ -65,7 +65,7 @@ pub enum Report {
     Lost {
         /// The item.
         item: String,
-        /// What it was told.
+        /// What the command said.
         why: String,
     },
     /// A hook refused its commit of a file that it had not claimed.
@@ -83,7 +83,7 @@ pub enum Report {
         status: i32,
         /// Who holds it, according to the refusal.
         holder: String,
-        /// What it was told.
+        /// What the command said.
         said: String,
     },
     /// Something happened that must not.
@@ -114,8 +114,8 @@ struct Worker<'a> {
     done: usize,
 }
 
-/// Works until there is nothing left. `tell` hears what happens; when it fails, nobody listens
-/// any more and the worker ends.
+/// Works until there is nothing left. `tell` hears what happens; when it fails, nobody is left to
+/// listen and the worker ends.
 ///
 /// # Errors
 /// When a command fails that must not.
@@ -165,7 +165,7 @@ impl Worker<'_> {
         self.shell.coord(&self.tree, words)
     }
 
-    /// Tells that an item was taken, and edits its file. Returns the file.
+    /// Reports that an item was taken, and edits its file. Returns the file.
     fn begin<'j>(&mut self, job: &'j Job) -> Result<&'j str, DemoError> {
         let file = job.files.first().ok_or_else(|| DemoError::Answer(format!("{} has no file", job.id)))?;
         let (item, title) = (job.id.clone(), job.title.clone());
@@ -175,7 +175,7 @@ impl Worker<'_> {
         match findings::fix(&before, job.line) {
             Some(after) => super::clean_env::write(&path, after)?,
             None => {
-                let what = format!("{file}:{} was mended before", job.line);
+                let what = format!("{file}:{} was fixed before", job.line);
                 (self.tell)(&Report::Wrong { what })?;
             }
         }
@@ -197,7 +197,7 @@ impl Worker<'_> {
                 self.done += 1;
                 (self.tell)(&Report::Done { item: job.id.clone() })
             }
-            // Lost: somebody else has it now and will mend it, so this commit must go.
+            // Lost: somebody else has it now and will fix it, so this commit must go.
             Some(3) => self.give_up(job, &done.stdout, "HEAD~1"),
             _ => Err(done.failure()),
         }

@@ -68,7 +68,7 @@ struct Crew<'a> {
 /// Lets all sessions work until nothing is left.
 ///
 /// # Errors
-/// When a worker fails, nothing moves any more, or `stop` was set.
+/// When a worker fails, nothing moves for too long, or `stop` was set.
 pub fn run(
     setup: &Setup,
     stop: &AtomicBool,
@@ -100,7 +100,9 @@ pub fn run(
                 crew.hear(message, observer)?;
             }
             Err(RecvTimeoutError::Timeout) if last.elapsed() < PATIENCE => {}
-            Err(_) => return Err(DemoError::Worker("nobody".into(), "nothing moves any more".into())),
+            Err(_) => {
+                return Err(DemoError::Worker("nobody".into(), "nothing has happened for too long".into()));
+            }
         }
         crew.kill_when_due(observer)?;
     }

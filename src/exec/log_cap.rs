@@ -2,7 +2,7 @@
 //!
 //! The command writes into the file itself: nothing of it goes through the memory of the run, and a
 //! process that it has left behind can go on writing. So the file is cut from outside when it has
-//! grown too long, which works because it is open for appending: whoever writes next writes at its
+//! grown too long, which works because it is open for appending: the next write goes to its
 //! end, wherever that is.
 
 use std::fs::File;

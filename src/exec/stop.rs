@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 /// hears itself.
 pub const SAME: Duration = Duration::from_secs(1);
 
-/// Whether a run is to stop. Shared with whoever hears signals.
+/// Whether a run is to stop. Shared with what handles signals.
 #[derive(Debug, Default)]
 pub struct Stop(Mutex<Heard>);
 
@@ -36,7 +36,7 @@ impl Stop {
 
     /// How often it was asked.
     pub fn level(&self) -> u8 {
-        // Whoever panicked while it held the lock has left plain numbers.
+        // A thread that panicked while it held the lock has left plain numbers.
         self.0.lock().unwrap_or_else(PoisonError::into_inner).times
     }
 
@@ -55,7 +55,7 @@ mod tests {
         let (stop, start) = (Stop::default(), Instant::now());
         let at = |millis| stop.ask_at(start + Duration::from_millis(millis));
         assert_eq!([at(0), at(0), at(999)], [1, 1, 1]);
-        // From the one that counted: whoever presses again and again is heard.
+        // From the one that counted: a user who presses again and again is heard.
         assert_eq!([at(1000), at(1002), at(2000)], [2, 2, 3]);
         assert_eq!(stop.level(), 3);
     }

@@ -3,7 +3,7 @@
 //! Order of steps, and what a death of the run after each leaves:
 //! 1. A gate is started (`sh`, in a process group of its own), which waits for a line on its
 //!    standard input: it ends when the pipe closes, and nothing of the command has run.
-//! 2. The group is told to the guardian, which kills it from now on when the run dies.
+//! 2. The guardian gets the group, and kills it from now on when the run dies.
 //! 3. The line is written; the gate becomes the command (`exec`: same process, same group).
 //! 4. The command's end is noticed without reaping it. As long as it is not reaped, its group's
 //!    number cannot be given to anybody else, so that killing what is left of the group is safe.
@@ -25,7 +25,7 @@ use super::log_cap::LogCap;
 use super::{ExecError, Guardian};
 
 /// The gate. `$1` is the file that the command reads. 125 cannot be taken for the command's own
-/// status: nobody is there any more to look at it.
+/// status: nobody is left to look at it.
 const GATE: &str = "IFS= read -r go || exit 125; input=$1; shift; exec \"$@\" <\"$input\"";
 
 /// Time that a command has between SIGTERM and SIGKILL.
@@ -62,14 +62,14 @@ pub enum End {
     TimeLimit,
     /// The run was stopped.
     Stopped,
-    /// Its item is not its session's any more.
+    /// Its item no longer belongs to its session.
     Lost(String),
     /// It has not begun: no process can be given such words or variables.
     NotStarted(String),
 }
 
 /// Runs a command. `keep` is called again and again meanwhile; when it returns a reason, the
-/// command is stopped: the item was lost. `stop` tells how urgently it is to end.
+/// command is stopped: the item was lost. `stop` says how urgently it is to end.
 ///
 /// # Errors
 /// When it cannot be started, or from `keep`; the command is dead then.
@@ -92,7 +92,7 @@ pub fn supervise<E: From<ExecError>>(
     };
     let group = Pid::from_child(&child);
     guardian.add(group);
-    // A gate that was killed tells by its status.
+    // A gate that was killed shows it by its status.
     let _ = child.stdin.take().map(|mut gate| gate.write_all(b"go\n"));
     let result = watch(group, EndOf::child(&child), &mut cap, limit, stop, keep);
     // What it has left behind, too. Nobody is left to be killed: fine.

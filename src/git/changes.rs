@@ -5,8 +5,8 @@
 //!   sides, and deletions, mode changes, symbolic links and submodules count. It is what
 //!   `git diff-index --cached --no-renames --ita-invisible-in-index --name-only -z HEAD` prints.
 //! - Of a merge only what differs from what merging its parents gives is reported: what both sides bring
-//!   was their edit. Where the result is one side's although the other has changed the file too, whoever
-//!   made the merge has undone that change.
+//!   was their edit. Where the result is one side's although the other has changed the file too, the
+//!   author of the merge has undone that change.
 //! - Nothing is judged by `refs/replace` or grafts, which anybody can push or write.
 //! - Whatever gix cannot read with certainty (split or sparse index, an extension it does not
 //!   know, an object that a partial clone has yet to fetch) is asked of the `git` program instead.
@@ -89,7 +89,7 @@ pub enum ChangesError {
 /// `next-index-<pid>.lock` for `commit <path>`), taken from the top of the worktree when it is
 /// relative; `None` means the worktree's own index. While `MERGE_HEAD` exists its commits count
 /// as parents. A cherry-pick, revert or squash merge makes an ordinary commit, and so do the
-/// edits of an amend: git tells a hook nothing of `--amend`, and what the commit before already
+/// edits of an amend: a hook does not learn of `--amend`, and what the commit before already
 /// had was checked when it was made.
 ///
 /// # Errors

@@ -192,7 +192,7 @@ impl Git {
         });
         let output = child.wait_with_output().map_err(|source| GitError::Missing { source })?;
         if let Some(feeder) = feeder {
-            // A git that ends without reading everything breaks the pipe; its status tells.
+            // A git that ends without reading everything breaks the pipe; its status shows it.
             let _ = feeder.join();
         }
         Ok(GitOutput { status: output.status.code(), stdout: output.stdout, stderr: output.stderr })

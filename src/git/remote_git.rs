@@ -1,4 +1,4 @@
-//! Pushing, fetching and listing refs of ours: the one place that knows what git must be told for
+//! Pushing, fetching and listing refs of ours: the one place that knows which options git needs for
 //! that.
 //!
 //! The user's remotes, credentials, proxies and ssh settings apply. Their hooks, push options, tags,
@@ -56,7 +56,7 @@ impl RemoteGit {
 }
 
 /// Names and values in the output of `git ls-remote`. A pattern with `refs/` at its beginning is
-/// found in the middle of a name, too (`refs/heads/refs/…`), so whoever asks has to look.
+/// found in the middle of a name, too (`refs/heads/refs/…`), so callers have to compare.
 pub fn listed(text: &[u8]) -> Vec<(String, String)> {
     let text = String::from_utf8_lossy(text);
     let pairs = text.lines().filter_map(|line| line.split_once('\t'));

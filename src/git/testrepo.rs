@@ -1,4 +1,4 @@
-//! Real repositories for tests, untouched by the configuration of whoever runs them.
+//! Real repositories for tests, untouched by the configuration of the user that runs them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, clippy::print_stderr)]
 

@@ -152,7 +152,7 @@ impl<'a> Collector<'a> {
     }
 
     /// The id that an item without one of its own gets. To be asked for once an item, because
-    /// equal items are told apart by their number.
+    /// equal items are distinguished by their number.
     pub(super) fn identify(&mut self, item: &Item) -> ItemId {
         self.fingerprints.item(item)
     }

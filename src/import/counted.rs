@@ -39,7 +39,7 @@ impl Meter {
         self.left.set(Some(LINE_MAX));
     }
 
-    /// A value begins of which the parser keeps something, up to so many bytes.
+    /// A value begins of which the parser keeps something, up to `bytes` bytes.
     pub(super) fn limit(&self, bytes: u64) {
         self.left.set(Some(bytes));
     }

@@ -49,7 +49,7 @@ use crate::model::{Item, ItemId};
 
 use super::stable::stable;
 
-/// What tells one finding of a rule in a file from another.
+/// What distinguishes the findings of a rule in a file.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Basis {
     /// The message of the finding.
@@ -160,7 +160,7 @@ pub(super) fn canonical_json(value: &Value) -> String {
 }
 
 fn json(value: &impl Serialize) -> String {
-    // Only a map with keys that are no texts could fail, and there is none in JSON.
+    // Only a map with keys that are not strings could fail, and JSON does not have any.
     serde_json::to_string(value).unwrap_or_default()
 }
 

@@ -84,7 +84,7 @@ impl fmt::Display for Partition {
 
 /// The word names no partition.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no partition: use severity, category, folder or rule")]
+#[error("{0:?} is not a partition: use severity, category, folder or rule")]
 pub struct UnknownPartition(String);
 
 impl FromStr for Partition {

@@ -74,7 +74,7 @@ impl Rules {
     /// Reads a file of rules.
     ///
     /// # Errors
-    /// When it cannot be read, or is no list of rules.
+    /// When it cannot be read, or is not a list of rules.
     pub fn read(path: &Path) -> Result<Self, RulesError> {
         Self::parse(&std::fs::read_to_string(path)?)
     }

@@ -114,7 +114,7 @@ impl Integrator<'_> {
     ///
     /// # Errors
     /// When another integrator is at work, the target cannot be moved, or git or the store fails.
-    /// Branches that cannot land are no error: they are handed back.
+    /// Branches that cannot land are not an error: they are handed back.
     pub fn land(&self, request: &Request) -> Result<Report, LandError> {
         let remote = self.remote.as_deref();
         let branch = target::branch(&self.workshop, request.into.as_deref(), self.target.as_deref(), remote)?;

@@ -154,7 +154,7 @@ impl Integrator<'_> {
         Ok(Some(intent))
     }
 
-    /// True when the branch was moved from `from` to `to`, whoever has gone on since.
+    /// True when the branch was moved from `from` to `to`, even if it has moved on since.
     fn has_come_true(&self, target: &Target, from: Option<&str>, to: &str) -> Result<bool, LandError> {
         if target.tip == to {
             return Ok(true);

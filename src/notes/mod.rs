@@ -1,6 +1,6 @@
 //! Notes on the user's commits: which session made them, for which items, with what progress.
 //!
-//! They stand in the user's repository under `refs/notes/coord/<session>`, so that
+//! They are stored in the user's repository under `refs/notes/coord/<session>`, so that
 //! `git log --notes='coord/*'` shows them. The ref points straight at the notes *tree*: git reads
 //! such notes, and `git log --all` shows no extra commits. Only objects are written through gix;
 //! the ref is moved by the `git` program with an expected old value, because gix cannot write
@@ -139,7 +139,7 @@ fn place_of(commit: &str) -> Option<(&str, &str)> {
     commit.split_at_checked(2).filter(|_| is_id)
 }
 
-/// True for a name of so many hex digits. Anybody who can push can put other names into a notes tree;
+/// True for a name of `digits` hex digits. Anybody who can push can put other names into a notes tree;
 /// they are left where they are, and never get into the user's own notes.
 fn is_hex(name: &[u8], digits: usize) -> bool {
     name.len() == digits && name.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
@@ -154,7 +154,7 @@ fn updating(repo: &HostRepo) -> Git {
     repo.git().args(["-c", "core.hooksPath=/dev/null", "update-ref"])
 }
 
-/// Moves the ref of a session's notes; what git says when it is not `old` any more, or cannot be
+/// Moves the ref of a session's notes; what git says when it is no longer `old`, or cannot be
 /// moved.
 fn set(
     repo: &HostRepo,
@@ -223,7 +223,7 @@ impl Notes {
         move |e| NoteError::Objects { commit: self.commit.clone(), reason: e.to_string() }
     }
 
-    /// The tip of a session's notes. Read in this process where refs are files: whoever moves it names the
+    /// The tip of a session's notes. Read in this process where refs are files: a process that moves it names the
     /// value that it was expected to have.
     fn tip(&self, repo: &HostRepo, session: &SessionName) -> Result<Option<ObjectId>, NoteError> {
         if !crate::git::has_ref_files(&self.repo) {

@@ -140,7 +140,7 @@ impl Trust {
     }
 }
 
-/// The commands that an operation brings into the state: whoever submits it here has made them.
+/// The commands that an operation brings into the state: the caller that submits it here has made them.
 pub fn commands_of(op: &Op) -> Vec<&str> {
     match op {
         Op::Import { items, .. } => items.iter().filter_map(|item| item.item.run.as_deref()).collect(),

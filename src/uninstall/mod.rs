@@ -2,7 +2,7 @@
 //!
 //! Order, and what a death after each step leaves:
 //! 0. Worktrees and branches of the pool, where nobody loses anything by it.
-//! 1. Hooks: nothing is checked any more; all else still works.
+//! 1. Hooks: nothing is checked from now on; all else still works.
 //! 2. The store is renamed, in one step: every command from now on says that git-coord is not set
 //!    up here. A command that is running fails when it next opens a file; the lock is held, so
 //!    none is in the middle of a change.
@@ -13,7 +13,7 @@
 //! the hooks, while this clone still knows which remote it is.
 //!
 //! Repeating continues where it ended. What stays: objects of notes in the user's repository,
-//! which nothing refers to any more; git's own `gc` removes them when they are old enough.
+//! which nothing refers to; git's own `gc` removes them when they are old enough.
 
 mod remote;
 #[cfg(test)]
@@ -33,7 +33,7 @@ use crate::store::{STORE_DIR, Store, StoreError, StoreOptions, random_hex};
 
 pub use remote::{GivenBack, give_back, refs_on, remove_refs_on};
 
-/// Where notes stand in the user's repository, and for a moment those that are fetched.
+/// Where notes are stored in the user's repository, and for a moment those that are fetched.
 const NOTES: [&str; 2] = ["refs/notes/coord", INCOMING];
 
 /// What git-coord has in a repository.
@@ -151,7 +151,7 @@ fn take_store_away(common_dir: &Path) -> Result<(), UninstallError> {
     if !store.exists() {
         return Ok(());
     }
-    // Whoever is in the middle of a change comes to its end first.
+    // A process in the middle of a change finishes it first.
     let _guard = lock_folder(&store)?;
     let aside = common_dir.join(format!("{STORE_DIR}.removed-{}", random_hex(4)));
     match fs::rename(&store, &aside) {

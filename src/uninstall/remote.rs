@@ -50,7 +50,7 @@ pub struct GivenBack {
 /// that nobody waits for their leases to run out.
 pub fn give_back(repo: &HostRepo, store: &Store) -> GivenBack {
     let begun = send(repo, store);
-    // Before the ends of sessions are among them: whether those go out is told by itself.
+    // Before the ends of sessions are among them: whether those go out is reported separately.
     let waiting = store.deferred().unwrap_or_default();
     let ended = begun.and_then(|sessions| Ok(end(store, sessions)?));
     GivenBack { ended, waiting }

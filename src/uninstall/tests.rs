@@ -14,7 +14,7 @@ use crate::model::SessionName;
 use crate::store::{self, StoreOptions};
 
 /// Every file and folder below a git folder, with mode and content. Not compared are objects,
-/// which nothing refers to any more and which git clears away itself.
+/// which nothing refers to and which git removes itself.
 fn listing(dir: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
     fn walk(top: &Path, dir: &Path, found: &mut BTreeMap<PathBuf, (u32, Vec<u8>)>) {
         for entry in std::fs::read_dir(dir).unwrap() {

@@ -157,7 +157,7 @@ fn uninstalling_with_a_remote_that_is_not_there_is_reported_in_lines() {
     assert!(text.contains("were not deleted") && !text.contains("\\n") && !text.contains("\\r"), "{text}");
     a.git(&["remote", "rename", "origin", "hub"]);
     let text = printed(&["uninstall", "--remote"]);
-    assert!(text.contains("no remote of that name any more"), "{text}");
+    assert!(text.contains("no longer has a remote of that name"), "{text}");
     assert!(text.contains("git coord init --remote NAME"), "{text}");
     let text = printed(&["uninstall", "--yes"]);
     assert!(text.contains("git coord uninstall --yes --remote=NAME"), "{text}");

@@ -29,7 +29,7 @@ pub struct DemoArgs {
     /// Let this many sessions work
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=64))]
     sessions: u16,
-    /// Give them this many items of work [default: all findings that the program has with it]
+    /// Give them this many items of work [default: all bundled findings]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     items: Option<u32>,
     /// Keep the temporary folder, to look around in it
@@ -65,7 +65,7 @@ pub fn run(ui: Ui, args: &DemoArgs) -> CliResult<Answer> {
         .prefix("git-coord-demo-")
         .tempdir()
         .map_err(|e| CliError::failed("io", format!("cannot make a temporary folder: {e}")))?;
-    // git tells paths without symbolic links, such as /tmp on macOS.
+    // git prints paths without symbolic links, such as /tmp on macOS.
     let root = folder.path().canonicalize().unwrap_or_else(|_| folder.path().to_owned());
     let mut screen = Screen::new(ui, items);
     let result = demo::run(&root, &spec, &env::surroundings(), &stop, &mut |h| screen.show(h));

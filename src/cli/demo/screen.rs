@@ -39,14 +39,14 @@ pub(super) struct Screen {
     live: Option<Live>,
     items: usize,
     done: usize,
-    told: usize,
+    quarters: usize,
     holder: String,
 }
 
 impl Screen {
-    /// A screen for so many items.
+    /// A screen for `items` items.
     pub(super) fn new(ui: Ui, items: usize) -> Self {
-        Screen { lines: Lines::new(ui), live: None, items, done: 0, told: 0, holder: String::new() }
+        Screen { lines: Lines::new(ui), live: None, items, done: 0, quarters: 0, holder: String::new() }
     }
 
     /// A message with a heading, wrapped and indented.
@@ -151,8 +151,8 @@ impl Screen {
             return;
         }
         let quarter = self.done * 4 / self.items.max(1);
-        if quarter > self.told {
-            self.told = quarter;
+        if quarter > self.quarters {
+            self.quarters = quarter;
             self.tell("*", Style::new(), &format!("{} of {} items done", self.done, self.items), "");
         }
     }

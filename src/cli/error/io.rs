@@ -15,7 +15,7 @@ pub fn io_hint(error: &Error) -> &'static str {
             "it is mounted read-only; in a sandbox, allow writing to the repository's git folder"
         }
         ErrorKind::NotFound => "check that the folder is there, or run: git coord doctor",
-        ErrorKind::BrokenPipe => "whoever read the output has gone",
+        ErrorKind::BrokenPipe => "the reader of the output has gone",
         _ if is_out_of_files(error) => {
             "too many files are open: close programs, or raise the limit (ulimit -n)"
         }

@@ -106,8 +106,8 @@ fn lost(losses: &[Loss], holders: &[Blocker]) -> CliError {
             .map(|h| format!("; {} holds it now", h.session))
             .unwrap_or_default();
         // Lease 0: it never was.
-        let any_more = if loss.lease == 0 { "" } else { " any more" };
-        format!("{what} is not yours{any_more}: {}{now}", loss.why)
+        let not = if loss.lease == 0 { "not" } else { "no longer" };
+        format!("{what} is {not} yours: {}{now}", loss.why)
     };
     let lines: Vec<String> = losses.iter().map(line).collect();
     CliError::failed("lost", lines)

@@ -27,7 +27,7 @@ impl From<LandError> for CliError {
             LandError::Remote { unknown: false, .. } => CliError::remote(message),
             LandError::Remote { unknown: true, .. } => CliError::failed("remote", message)
                 .status(ExitStatus::Remote)
-                .hint("repeat the command, which settles it")
+                .hint("run the command again to resolve it")
                 .detail("outcome", Value::String("unknown".to_owned())),
         }
     }

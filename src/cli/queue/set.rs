@@ -16,9 +16,9 @@ use crate::cli::text;
 #[derive(Debug, Args)]
 #[command(after_help = "Without options, the rules are shown. 'off' takes a rule away again.")]
 pub struct SetArgs {
-    /// Its name; it comes to be if need be
+    /// Its name; created if missing
     queue: QueueName,
-    /// Give an item up after so many failed attempts
+    /// Give an item up after N failed attempts
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     max_attempts: Option<u32>,
     /// After a failure, do not offer an item again before this time has passed
@@ -33,7 +33,7 @@ pub struct SetArgs {
     /// Length of the lease on an item, unless 'next' names one
     #[arg(long, value_name = "D|off", value_parser = parse_time)]
     ttl: Option<Setting<u64>>,
-    /// Let a session hold at most so many of the items at once
+    /// Let a session hold at most N of the items at once
     #[arg(long, value_name = "N|off", value_parser = parse_number)]
     max_held: Option<Setting<u32>>,
 }

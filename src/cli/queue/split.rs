@@ -19,7 +19,7 @@ use crate::cli::text;
                         are in one shard, and items that are imported later fall into place by\n\
                         themselves.\n\
                         With --into, the queues and areas that the sessions had before are replaced.\n\
-                        Sessions beyond N, of an earlier split with this PREFIX, have no shard any more:\n\
+                        Sessions beyond N, of an earlier split with this PREFIX, lose their shard:\n\
                         they keep what they hold until it is done, and take nothing else unless they help\n\
                         others.")]
 pub struct SplitArgs {
@@ -29,7 +29,7 @@ pub struct SplitArgs {
     /// Count the items of this queue only; may be given several times
     #[arg(long = "queue", value_name = "Q")]
     queues: Vec<QueueName>,
-    /// Give the shards to the sessions PREFIX-1, PREFIX-2, …, which come to be if need be
+    /// Give the shards to the sessions PREFIX-1, PREFIX-2, …, created if missing
     #[arg(long, value_name = "PREFIX")]
     into: Option<String>,
 }
@@ -119,7 +119,7 @@ fn answer(args: &SplitArgs, names: &[SessionName], parts: &[Part], retired: &[Re
 fn retired_line((name, held): &Retired) -> String {
     let name = paint(STRONG, name);
     match held.len() {
-        0 => format!("{name} has no shard any more."),
-        n => format!("{name} has no shard any more; it keeps {} until done.", text::count(n, "item")),
+        0 => format!("{name} no longer has a shard."),
+        n => format!("{name} no longer has a shard; it keeps {} until done.", text::count(n, "item")),
     }
 }

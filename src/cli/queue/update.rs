@@ -17,7 +17,7 @@ use crate::cli::sanitize::Text;
 use crate::cli::table::Line;
 use crate::cli::text;
 
-/// Categories or phases that are told when a condition names none of them.
+/// Categories or phases that are listed when a condition names none of them.
 const NAMES_SHOWN: usize = 10;
 
 /// Change many items at once
@@ -50,7 +50,7 @@ pub struct UpdateArgs {
     /// Offer again what was given up or cools down
     #[arg(long)]
     requeue: bool,
-    /// Change at most so many
+    /// Change at most N
     #[arg(long, value_name = "N", value_parser = parse_limit)]
     limit: Option<u64>,
     /// Only show what would be changed

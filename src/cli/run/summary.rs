@@ -56,8 +56,8 @@ pub(super) fn answer(app: &App, spec: &RunSpec, summary: &Summary) -> CliResult<
         return Err(error);
     }
     if !summary.ended.is_empty() && summary.ended.len() == summary.slots.len() {
-        // Nobody was there any more to work to the end.
-        let error = CliError::refused(lines).hint("what is left goes on with the same command");
+        // No session was left to work to the end.
+        let error = CliError::refused(lines).hint("run the same command again to continue");
         let mut error = CliError { details: data, ..error };
         error.details.insert("rule".into(), json!("session-ended"));
         return Err(error);

@@ -39,10 +39,10 @@ pub struct StatusArgs {
     /// Show sessions that have ended, too; '--by session' always does
     #[arg(long)]
     all: bool,
-    /// Show one table with more numbers; without it, sessions and what tells most of the work
+    /// Show one table with more numbers; without it, sessions and what says most about the work
     #[arg(long, value_name = "WHAT")]
     by: Option<By>,
-    /// Show it again and again, every so often; q leaves
+    /// Refresh every D; q quits
     #[arg(
         long,
         value_name = "D",
@@ -100,7 +100,7 @@ impl Worker<'_> {
     }
 }
 
-/// All that status tells.
+/// All that status shows.
 struct Status<'a> {
     now: jiff::Timestamp,
     /// As in [`Known`].

@@ -17,7 +17,7 @@ const CONFLICTS: f64 = 0.01;
 /// Attempts should end well in at least this share.
 const SUCCESS: f64 = 0.95;
 
-/// Everything, in so many columns, and in so many lines if they are limited.
+/// Everything, in `width` columns, and in `room` lines if they are limited.
 pub fn text(status: &Status, args: &StatusArgs, width: usize, room: Option<usize>) -> String {
     let workers: Vec<&Worker> = status
         .workers
@@ -50,7 +50,7 @@ fn overview(status: &Status, workers: &[&Worker], width: usize) -> Vec<String> {
     tables
 }
 
-/// What tells most about the work: the queues, or what a single one consists of.
+/// What says most about the work: the queues, or what a single one consists of.
 fn most_useful(status: &Status) -> By {
     match (status.queues.len(), status.phases.len(), status.categories.len()) {
         (2.., ..) => By::Queue,

@@ -20,8 +20,8 @@ use crate::cli::text;
 /// How often keys, the size of the window and Ctrl-C are looked at.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Shows what `look` says for a width and a height, every so many seconds, until the user leaves or
-/// nobody reads any more.
+/// Shows what `look` says for a width and a height, every few seconds, until the user leaves or
+/// the reader has gone.
 ///
 /// # Errors
 /// From `look`.
@@ -50,7 +50,7 @@ pub fn watch(
     }
 }
 
-/// Prints it each time. Ends when nobody reads any more.
+/// Prints it each time. Ends when the reader has gone.
 fn print(
     ui: Ui,
     pause: Duration,
@@ -58,14 +58,14 @@ fn print(
 ) -> CliResult<Answer> {
     loop {
         let answer = look(text::terminal_width(&stdout()), None)?;
-        let told = if ui.json {
+        let printed = if ui.json {
             let document = json!({ "schema": 1, "ok": true, "data": answer.data });
             writeln!(stdout().lock(), "{document}").and_then(|()| stdout().flush())
         } else {
             let mut out = anstream::stdout().lock();
             writeln!(out, "{}\n{}", crate::clock::now(), answer.text).and_then(|()| out.flush())
         };
-        if told.is_err() {
+        if printed.is_err() {
             return Ok(Answer::default());
         }
         std::thread::sleep(pause);
@@ -80,12 +80,12 @@ fn size() -> (usize, usize) {
     }
 }
 
-/// Lines that a screen of so many has for the text: not the last one, nor the one before.
+/// Lines that a screen of `rows` lines has for the text: not the last one, nor the one before.
 fn room(rows: usize) -> usize {
     rows.saturating_sub(2).max(1)
 }
 
-/// The text as it fills the screen: over what was there before, with a last line that tells how to
+/// The text as it fills the screen: over what was there before, with a last line that says how to
 /// leave. A text that is longer all the same is cut: the screen must not scroll.
 fn frame(text: &str, (columns, rows): (usize, usize), colors: bool, seconds: u64) -> String {
     let room = room(rows);
@@ -167,7 +167,7 @@ impl Screen {
         self.keys.as_ref()?;
         let mut bytes = [0; 16];
         match rustix::io::read(stdin(), &mut bytes) {
-            // The first of an arrow key's bytes is no letter.
+            // The first of an arrow key's bytes is not a letter.
             Ok(n) if n > 0 => Some(bytes[0]),
             _ => None,
         }

@@ -18,7 +18,7 @@ pub struct Finished {
     pub items: Vec<FinishedItem>,
     /// Items that can be taken now because of it.
     pub unblocked: Vec<ItemId>,
-    /// What items that were given up hold up: it waits for ever, unless somebody is told.
+    /// What items that were given up hold up: it waits for ever, unless somebody learns of it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub held_up: BTreeMap<String, HeldUpInfo>,
 }
@@ -51,7 +51,7 @@ impl From<HeldUp> for HeldUpInfo {
 }
 
 /// Finishes items of the session that acts, all or none. Ids may be given by a prefix. `anyway`: although
-/// their files have changes that are not committed; whoever takes these files next does not have them.
+/// their files have changes that are not committed; the next session on these files does not have them.
 ///
 /// # Errors
 /// [`ClientError::Refused`] when it does not hold one of them any longer, or a rule of the queue says no;

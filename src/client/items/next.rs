@@ -151,7 +151,7 @@ pub fn next(client: &Client, request: &NextRequest) -> ClientResult<NextItems> {
     };
     store.keep_hint(&session, known, hints);
     if items.iter().any(|taken| taken.because == ChosenBecause::Ready) {
-        // The remote was not asked: the next exchange tells it, and fetches more ahead.
+        // The remote was not asked: the next exchange reports it, and prefetches more.
         client.sync_soon(&session)?;
     }
     let why = match &reason {

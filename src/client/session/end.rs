@@ -70,7 +70,7 @@ fn home_here(session: &Session) -> Option<HostRepo> {
     HostRepo::discover(place, &GitEnv::default()).ok().filter(|home| home.root == place)
 }
 
-/// Only said, so a git that fails is no reason not to end the session.
+/// Only reported, so the session ends even when git fails.
 fn uncommitted(home: &HostRepo) -> Option<Vec<RepoPath>> {
     changes::uncommitted(home, &[]).ok()
 }

@@ -2,7 +2,7 @@
 //!
 //! git sorts a tree as if the names of folders ended in `/`, and the index by whole paths. The
 //! two orders are the same once a tree is walked depth first, so one pass over both is enough.
-//! The index's cache of tree ids (extension `TREE`) tells which folders cannot differ; those are
+//! The index's cache of tree ids (extension `TREE`) shows which folders cannot differ; those are
 //! neither read from the object database nor compared.
 
 use std::ops::Range;

@@ -1,6 +1,6 @@
 //! What a merge changes of its own.
 //!
-//! Merging two commits again, as git would, and comparing shows the edits of whoever made the merge: also
+//! Merging two commits again, as git would, and comparing shows the edits of the merge's author: also
 //! where the result is one side's and the other side's change is gone (`-s ours`), which no comparison with
 //! the parents shows. git does that for merges of two (`--remerge-diff`); for more, this does.
 

@@ -14,7 +14,7 @@ use super::super::repo::HostRepo;
 use super::ChangesError;
 use super::range::{CommitChanges, between};
 
-/// One line of what git tells `pre-push`: a ref that is being updated.
+/// One line of what git gives to `pre-push`: a ref that is being updated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pushed {
     /// What is pushed, as the user named it.

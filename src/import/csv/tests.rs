@@ -22,7 +22,7 @@ fn columns_have_many_names() {
 fn a_time_limit_is_a_number_of_seconds_or_a_length_of_time() {
     let (items, report) = run("title,timeout\na,90\nb, 5m \nc,\nd,soon\n", &options());
     assert_eq!(items.iter().map(|i| i.item.timeout).collect::<Vec<_>>(), [Some(90), Some(300), None]);
-    let reason = "timeout: \"soon\" is no length of time: write 90s, 30m, 2h or 1d".to_owned();
+    let reason = "timeout: \"soon\" is not a duration: write 90s, 30m, 2h or 1d".to_owned();
     assert_eq!(reasons(&report), [(5, reason)]);
 }
 
@@ -120,7 +120,7 @@ fn tables_of_scanners() {
     assert_eq!(
         reasons(&report),
         [(6, "it has 1 cells, the header has 5".to_owned())],
-        "separators alone are no row"
+        "separators alone are not a row"
     );
     let long = "title,severity\n\"first line\nsecond\",High\n";
     let item = run(long, &options()).0.remove(0).item;

@@ -61,7 +61,7 @@ fn what_was_exported_is_itself_again_unless_it_is_finished() {
     let text: String = all.iter().map(|state| line(state, ",\"export\":1")).collect();
     let (items, report) = run(text, &options());
     assert_eq!(items.iter().map(|i| i.item.id.as_str()).collect::<Vec<_>>(), all[..3]);
-    assert!(items.iter().all(|i| i.item.payload.is_none()), "where it stood is no part of it");
+    assert!(items.iter().all(|i| i.item.payload.is_none()), "its place is not part of it");
     assert_eq!((report.read, report.skipped, report.bad_total), (5, 2, 0));
     let (items, report) = run(line("open", "") + &line("done", ""), &options());
     let extra = serde_json::json!({"extra": {"state": "open", "session": "s", "attempt": 1, "why": "w"}});

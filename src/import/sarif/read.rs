@@ -132,7 +132,7 @@ step!(Runs, "an array of runs", visit_seq, SeqAccess, |walk, runs| {
     Ok(())
 });
 
-// Results outside of the runs: their rules are known to whoever wrote both, so each is read by itself.
+// Results outside of the runs: their rules are known to the tool that wrote both, so each is read by itself.
 step!(Externals, "an array of properties", visit_seq, SeqAccess, |walk, externals| {
     while externals.next_element_seed(OneRun(walk))?.is_some() {
         let finished = walk.finish_run();

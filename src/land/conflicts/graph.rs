@@ -99,7 +99,7 @@ fn differences(git: Git, pairs: &[(String, String)]) -> Result<Vec<Difference>, 
     let mut unique = pairs.to_vec();
     unique.sort_unstable();
     unique.dedup();
-    // `<commit> <commit>` is compared with what it is told are the first one's parents.
+    // `<commit> <commit>` is compared with what the line names as the first one's parents.
     let input: String = unique.iter().map(|(tip, base)| format!("{tip} {base}\n")).collect();
     let words = ["diff-tree", "--stdin", "-r", "--raw", "-z", "--no-renames", "--no-abbrev", "--always"];
     let out = git.args(words).stdin(input).run()?;
