@@ -34,6 +34,11 @@ pub const SETTINGS: &[Setting] = &[
         "What an agent's edit does: claim, check, off; with strict, doubt refuses.",
     ),
     setting("coord.target", "", "The branch that finished work lands on; without it, the default branch."),
+    setting(
+        "coord.freshBase",
+        "auto",
+        "What happens when a branch lacks the newest version of a file that is taken: auto, landed, refuse, warn, off.",
+    ),
     setting("coord.remoteTimeout", "30s", "How long an operation may take when a remote arbitrates."),
     setting("coord.pushEvery", "0", "Least time between two pushes to that remote."),
     setting("coord.prefetch", "0", "Items that this clone leases ahead when a remote arbitrates."),

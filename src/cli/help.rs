@@ -19,7 +19,7 @@ pub const PROGRAM: &str = "git-coord";
 /// Groups of commands, in the order in which one comes to need them.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Begin", &["init", "session"]),
-    ("Files", &["claim", "release", "refresh", "claims", "check"]),
+    ("Files", &["claim", "release", "claims", "check"]),
     ("Work", &["queue", "next", "done", "fail", "run", "work"]),
     ("See", &["status", "log"]),
 ];

@@ -38,7 +38,6 @@ const TRIED: &[(&str, &str)] = &[
     ("take", "git coord next"),
     ("pop", "git coord next"),
     ("get", "git coord next"),
-    ("finish", "git coord done ITEM"),
     ("complete", "git coord done ITEM"),
     ("close", "git coord done ITEM"),
     ("resolve", "git coord done ITEM"),
