@@ -30,7 +30,7 @@ pub fn check(observed: &Observations, killed: Option<&str>) -> Vec<Claim> {
     let mut claims = vec![
         claim(format!("{items}: each finished exactly once"), finished_once(observed)),
         claim(
-            format!("{}: each fixed exactly once, on one branch", count(observed.wanted.len(), "line")),
+            format!("{}: each fixed exactly once, by one commit", count(observed.wanted.len(), "line")),
             fixed_once(observed),
         ),
         claim(

@@ -2,7 +2,7 @@
 //!
 //! Commits are read from the bare remote, so whatever is proved of them has arrived there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -133,6 +133,11 @@ pub fn collect(setup: &Setup) -> Result<Observations, DemoError> {
     for branch in &setup.sessions {
         commits.extend(branch_commits(setup, branch)?);
     }
+    // A session's branch takes over what others have committed to the files that it edits: a commit counts
+    // on the branch of the session that made it.
+    let at_home = |commit: &Commit| commit.branch == commit.session;
+    let home: BTreeSet<String> = commits.iter().filter(|c| at_home(c)).map(|c| c.id.clone()).collect();
+    commits.retain(|commit| at_home(commit) || !home.contains(&commit.id));
     let found = origin(setup, &["log", "--all", "--format=%h", &format!("-S{TRESPASS}")])?;
     Ok(Observations {
         sessions: setup.sessions.clone(),
@@ -172,7 +177,7 @@ fn branch_commits(setup: &Setup, branch: &str) -> Result<Vec<Commit>, DemoError>
         trailer("Coord-Lease")
     );
     let range = format!("{}..refs/heads/{branch}", setup.base);
-    let mut words = vec!["log", "--reverse", format.as_str()];
+    let mut words = vec!["log", "--reverse", "--no-merges", format.as_str()];
     words.extend(DIFF);
     words.extend([range.as_str(), "--"]);
     Ok(parse_log(&origin(setup, &words)?, branch))

@@ -56,7 +56,8 @@ impl Known {
             }
         }
         let new = Known { head, target, name, changed, contained };
-        new.store(&path)?;
+        // A cache: without room or permission the next command looks again.
+        let _ = new.store(&path);
         Ok(new)
     }
 

@@ -88,6 +88,8 @@ pub(super) struct Judge<'a> {
     evidence: Evidence,
     pusher: Option<&'a SessionName>,
     history: &'a dyn History,
+    /// The name of this clone, when a remote arbitrates between several.
+    own: Option<String>,
 }
 
 impl<'a> Judge<'a> {
@@ -109,7 +111,8 @@ impl<'a> Judge<'a> {
             }
             Ok(found)
         })?;
-        let mut judge = Judge { sessions, evidence: Evidence::default(), pusher, history };
+        let own = store.arbiter()?.map(|arbiter| arbiter.clone);
+        let mut judge = Judge { sessions, evidence: Evidence::default(), pusher, history, own };
         // What is held speaks for itself: the log, which may be long, need not be read.
         let open: Vec<&CommitChanges> = commits.iter().filter(|c| !judge.is_held(c)).collect();
         judge.evidence = Evidence::read(store, &open)?;
@@ -204,7 +207,9 @@ impl<'a> Judge<'a> {
         commit: &CommitChanges,
     ) -> Result<bool, ViewError> {
         let session = session::get(view, &holder.session)?;
-        Ok(session.is_some_and(|session| self.history.branch_has(&session, &commit.id)))
+        // In another clone, a branch of the same name is another branch.
+        let here = |session: &Session| self.own.is_none() || session.clone == self.own;
+        Ok(session.is_some_and(|session| here(&session) && self.history.branch_has(&session, &commit.id)))
     }
 
     /// Says which of the leases of a commit do not count.

@@ -62,13 +62,16 @@ pub fn integrate(
     if members.is_empty() {
         return Ok(WaveAnswer { wave: request.number, landing: None, ready_now: Vec::new(), again: true });
     }
+    let commit = format!("{}^{{commit}}", header.base.value);
+    let base = client.place.repo.git().args(["rev-parse", "--verify", "--end-of-options", &commit]).text()?;
+    let base = base.trim().to_owned();
     let report = integrator.land(&Request {
         into: Some(header.integration.value.clone()),
         mode: LandMode::Merge,
         wait: request.wait,
         dry_run: request.dry_run,
         wave: u32::try_from(request.number).ok(),
-        base: Some(header.base.value.clone()),
+        base: Some(base),
         members,
         ..Request::default()
     })?;

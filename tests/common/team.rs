@@ -23,6 +23,8 @@ impl Team {
     /// The same in a repository that is set up.
     pub fn in_env(env: TestEnv, sessions: &[&str]) -> Self {
         let team = Team { env };
+        // Conflicts are made on purpose here: branches that take over each other's versions have none.
+        team.env.git(&["config", "coord.freshBase", "off"]);
         team.write_files();
         sessions.iter().for_each(|session| team.start(session));
         team

@@ -21,6 +21,8 @@ impl Desk {
         }
         env.git(&["add", "."]);
         env.git(&["commit", "-q", "-m", "base"]);
+        // What a commit may change is judged here, and not what a branch lacks.
+        env.git(&["config", "coord.freshBase", "off"]);
         env.coord(&["session", "start", "other", "--worktree", "../other"]).ok();
         let dir = if linked {
             env.coord(&["session", "start", "me", "--worktree", "../linked tree"]).ok();

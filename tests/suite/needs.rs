@@ -60,7 +60,8 @@ fn an_item_with_the_literal_name_of_a_range_wins() {
 fn a_range_that_nobody_can_mean_is_refused() {
     let env = with_sessions();
     let call = env.import(&lines(&[("a", "", "", &["T00001-T99999"])]));
-    assert_eq!(call.fails(5, "refused")["details"]["rule"], "range");
+    let bad = call.fails(1, "bad-input")["details"]["bad"][0]["reason"].clone();
+    assert!(bad.as_str().unwrap().contains("99999 items"), "{bad}");
     assert_eq!(env.coord(&["queue", "list"]).items(), Vec::<String>::new());
 }
 

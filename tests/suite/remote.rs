@@ -214,7 +214,8 @@ fn a_probe_shows_what_a_server_can_do_and_leaves_nothing() {
     assert_eq!((data["fit"].as_bool(), data["atomic"].as_bool()), (Some(true), Some(false)), "{data}");
     let left = data["left"][0].as_str();
     if data["delete"] == false {
-        assert!(a.git_in(&hub.bare, &["for-each-ref"]).contains(left.unwrap()));
+        let refs = a.git_in(&hub.bare, &["for-each-ref"]);
+        assert!(refs.contains(left.unwrap()), "{left:?} is not in {refs}: {data}");
     }
     // And one that takes no refs but branches.
     a.git_in(&hub.bare, &["config", "receive.hideRefs", "refs/coord"]);

@@ -278,6 +278,7 @@ fn a_command_whose_item_was_taken_away_is_stopped() {
 #[test]
 fn commands_may_commit_by_themselves_in_the_pool_and_in_place() {
     let env = TestEnv::new();
+    env.git(&["config", "coord.freshBase", "off"]);
     let run = "echo x > a; git add a; git commit -qm 'By itself'; echo y > README";
     import(&env, &[json!({"id":"i","title":"t","files":["a"],"run":run})]);
     let call = env.coord(&["run", "-j", "1", "--no-commit"]);

@@ -86,6 +86,7 @@ fn uninstall_leaves_a_worktree_that_a_person_has_locked() {
 #[test]
 fn a_command_that_gives_the_branch_of_its_slot_to_another_worktree_stops_nobody() {
     let env = TestEnv::new();
+    env.git(&["config", "coord.freshBase", "off"]);
     env.coord(&["queue", "set", "main", "--max-attempts", "1"]).ok();
     let other = outside(&env, "other");
     let run = format!("git checkout -q --detach && git worktree add -q {other} coord/run-1");

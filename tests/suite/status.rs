@@ -97,6 +97,7 @@ fn numbers_follow_what_sessions_do() {
 #[test]
 fn a_run_is_in_nobodys_way() {
     let env = TestEnv::new();
+    env.git(&["config", "coord.freshBase", "off"]);
     let item = |n: usize| {
         let run = "sleep 0.4; echo $GIT_COORD_ITEM > a";
         json!({"id": format!("i{n}"), "title": "t", "files": ["a"], "run": run})

@@ -63,6 +63,9 @@ fn write(mut file: &File, view: &dyn View, args: &ExportArgs) -> Result<io::Resu
         let over = queue::each_item(view, &record.name, args.state, |mut item, slot, states| {
             done.take_out(&mut item, states.get(slot.index))?;
             if let Some(Row { json: Value::Object(mut line), .. }) = row(&item, &slot, states) {
+                // Where it is imported, it has no commits yet.
+                line.shift_remove("commits");
+                line.shift_remove("landed");
                 line.insert("export".into(), json!(EXPORT));
                 written = writeln!(out, "{}", Value::Object(line));
             }

@@ -160,6 +160,10 @@ fn begin(client: &Client, request: &StartRequest, home: &HostRepo) -> ClientResu
         Err(ClientError::Refused(outcome)) if matches!(*outcome, Outcome::Held { .. }) => {
             // Where it is at work may have been learnt just now.
             let known = store.read(|view| session::get(view, name))?;
+            if let Some(token) = token_of_twin(home, name, known.as_ref()) {
+                let session = known.map(Box::new).ok_or(ClientError::Refused(outcome))?;
+                return Ok(Begun { session, token, resumed: true, was_bound_to });
+            }
             Err(match known {
                 Some(known) => at_work(&known, clone.as_deref()),
                 None => ClientError::Refused(outcome),
@@ -167,6 +171,23 @@ fn begin(client: &Client, request: &StartRequest, home: &HostRepo) -> ClientResu
         }
         Err(error) => Err(error),
     }
+}
+
+/// Another process has started the same session here a moment ago: the token that it binds the worktree with.
+fn token_of_twin(home: &HostRepo, name: &SessionName, known: Option<&Session>) -> Option<String> {
+    let here = |k: &&Session| k.worktree.as_deref().is_some_and(|w| Path::new(w) == home.root);
+    let known = known.filter(here)?;
+    // It writes the binding right after its operation.
+    for _ in 0..100 {
+        if let Ok(Some(binding)) = Binding::read(home)
+            && binding.session == *name
+            && binding.token == known.token
+        {
+            return Some(binding.token);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    None
 }
 
 /// Two sessions in one worktree would commit each other's edits: the hooks act for the bound one only.

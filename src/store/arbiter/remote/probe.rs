@@ -258,11 +258,12 @@ impl Bench<'_> {
 
     /// Removes the refs again.
     fn tidy(&mut self, name: &str) -> Result<(), StoreError> {
-        for name in [name.to_owned(), format!("{name}-b")] {
+        // Only of the first is it known that it was made.
+        for (name, made) in [(name.to_owned(), self.made.take()), (format!("{name}-b"), None)] {
             let value = match self.value(&name) {
                 Ok(Some(value)) => value,
                 // What a server hides is there all the same.
-                Ok(None) => match self.made.take() {
+                Ok(None) => match made {
                     Some(made) => made,
                     None => continue,
                 },
