@@ -2,7 +2,7 @@
 //!
 //! An agent program calls `git coord hook agent` before a tool runs. The event is read from standard
 //! input by [`event`] in the dialect that [`dialect`] recognises; [`tools`], [`patch`] and [`shell`] find
-//! the paths that the call is certain to write; [`edit`] claims the free ones for the session of the
+//! the paths that the call is certain to write; `edit` claims the free ones for the session of the
 //! worktree that they are in, and objects to what another session holds; [`answer`] writes the objection
 //! in exactly the form that the program accepts.
 //!

@@ -20,7 +20,7 @@ pub const PROGRAM: &str = "git-coord";
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Begin", &["init", "session"]),
     ("Files", &["claim", "release", "claims", "check"]),
-    ("Work", &["queue", "next", "done", "fail", "run", "work"]),
+    ("Work", &["queue", "next", "done", "run", "land"]),
     ("See", &["status", "log"]),
 ];
 

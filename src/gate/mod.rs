@@ -4,7 +4,7 @@
 //!   loosen its own gate.
 //! - A verdict is for one tree and one definition, kept in the state and so shared by all clones. What
 //!   passed for exactly this tree is not run again.
-//! - Red is red only when it fails, fails again, and passes on the base ([`judge`]). What could not run is
+//! - Red is red only when it fails, fails again, and passes on the base (`judge`). What could not run is
 //!   a result of its own and never passes.
 //! - A command of `coord.toml` is code from somebody else: it runs only when it is approved on this clone
 //!   ([`crate::trust`]).

@@ -1,7 +1,7 @@
 //! The guard: may this session make this change?
 //!
 //! [`coverage`] answers for paths, by what is claimed now. [`range`] answers for commits that
-//! exist, by the leases that their trailers name and what the log says of these ([`evidence`]).
+//! exist, by the leases that their trailers name and what the log says of these (`evidence`).
 //! [`carry`] compares what was rewritten. [`push`]
 //! answers for the refs of a push. [`trailers`] writes the trailers.
 

@@ -5,10 +5,10 @@
 //! - by a lease that the session which made the commit holds now; who has claimed a path again may push
 //!   what was made under a lease that was lost;
 //! - by a lease that has ended in good order, or of another session named, if the log shows that the commit
-//!   was made under it ([`super::evidence`]);
+//!   was made under it (`evidence`);
 //! - by an area of the session, as long as nobody else holds the path.
 //!
-//! What a recorded landing has made is fine ([`super::landed`]).
+//! What a recorded landing has made is fine (`landed`).
 //!
 //! A commit that names no session was made outside the coordination; it is at fault only where it changes
 //! what a session holds now. And no change is at fault for holders who have it in their branch: it was

@@ -13,7 +13,7 @@ use super::clone::Clone;
 use super::state::{Act, Id, State};
 use git_coord::store::cut::Cut;
 
-/// What was violated. The numbers are those of the list of invariants in `docs/design.md`.
+/// What was violated. The numbers are those of the list of invariants in `docs/architecture.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Invariant {
     /// No two sessions hold overlapping paths, unless all share.

@@ -1,6 +1,6 @@
 //! `setup`: the entries of git-coord in the configuration of agent programs.
 //!
-//! Each program has its own files and forms, see [`programs`]. Everything else in such a file stays as it is,
+//! Each program has its own files and forms, see `programs`. Everything else in such a file stays as it is,
 //! byte for byte: comments, other hooks, line ends. What was there before is kept beside the user's state, so
 //! that `--remove` can put exactly that back when nobody has changed the file since.
 

@@ -1,8 +1,8 @@
 //! The radar: which live branches conflict with each other and with the target, before anybody merges.
 //!
 //! All pairs are merged in memory by the engine that lands them, with the same rules and attributes.
-//! Pairs that change other files need no merge ([`filter`]), known ones neither ([`cache`]), and the
-//! rest is one git process ([`batch`]). Its objects go into a temporary folder: a radar that writes into
+//! Pairs that change other files need no merge (`filter`), known ones neither (`cache`), and the
+//! rest is one git process (`batch`). Its objects go into a temporary folder: a radar that writes into
 //! the repository leaves thousands of loose objects and makes `git gc` start.
 
 mod batch;

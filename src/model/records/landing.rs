@@ -36,7 +36,7 @@ pub enum LandMode {
 /// A path whose conflict a rule or an earlier resolution has settled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resolved {
-    /// The path, in the text form of a [`super::RepoPath`].
+    /// The path, in the text form of a `RepoPath`.
     pub path: String,
     /// By what: `prefer`, `take`, `keep`, `driver`, `regenerate`, `memory`.
     pub rule: String,

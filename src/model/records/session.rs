@@ -248,7 +248,7 @@ pub struct Session<P = RepoPath> {
     /// What it holds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leases: Vec<Lease<P>>,
-    /// Messages for it, oldest first. The last [`MESSAGES_KEPT`] are kept.
+    /// Messages for it, oldest first. The last `MESSAGES_KEPT` are kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inbox: Vec<Message>,
     /// What it has lost, oldest first.
