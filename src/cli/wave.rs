@@ -160,6 +160,15 @@ fn integrate(app: &App, args: &IntegrateArgs) -> CliResult<Answer> {
     if !answer.ready_now.is_empty() {
         lines.push(format!("can start now: {}", paint(GOOD, answer.ready_now.join(", "))));
     }
+    // Somebody who has written gates into the plan must not take a landed wave for a green one.
+    if !answer.gates_not_run.is_empty() {
+        let names = answer.gates_not_run.join(", ");
+        lines.push(paint(
+            WARN,
+            format!("the gates of this wave did not run: {names}; run them with: git coord gate run"),
+        ));
+    }
+    data.insert("gates_not_run".into(), json!(answer.gates_not_run));
     if report.handed_back.is_empty() {
         return Ok(Answer::new(Value::Object(data), lines));
     }

@@ -36,6 +36,8 @@ pub struct WaveAnswer {
     pub landing: Option<Report>,
     /// What can start now and could not before.
     pub ready_now: Vec<String>,
+    /// The gates that the plan names for the wave: a landing does not run them.
+    pub gates_not_run: Vec<String>,
     /// True when all of it had landed before.
     pub again: bool,
 }
@@ -60,7 +62,13 @@ pub fn integrate(
     let ready_before = state.standing(crate::clock::now()).readiness().ready;
     let members = members(&state, header, wave, request)?;
     if members.is_empty() {
-        return Ok(WaveAnswer { wave: request.number, landing: None, ready_now: Vec::new(), again: true });
+        return Ok(WaveAnswer {
+            wave: request.number,
+            landing: None,
+            ready_now: Vec::new(),
+            gates_not_run: Vec::new(),
+            again: true,
+        });
     }
     let commit = format!("{}^{{commit}}", header.base.value);
     let base = client.place.repo.git().args(["rev-parse", "--verify", "--end-of-options", &commit]).text()?;
@@ -80,7 +88,8 @@ pub fn integrate(
     }
     let after = super::current(&client.store)?.standing(crate::clock::now()).readiness().ready;
     let ready_now = after.into_iter().filter(|id| !ready_before.contains(id)).collect();
-    Ok(WaveAnswer { wave: request.number, landing: Some(report), ready_now, again: false })
+    let gates_not_run = wave.before.iter().chain(&wave.gates).map(|gate| gate.value.clone()).collect();
+    Ok(WaveAnswer { wave: request.number, landing: Some(report), ready_now, gates_not_run, again: false })
 }
 
 /// Takes the landings of a wave back, newest first.

@@ -26,9 +26,12 @@ owns = ["c"]
 [[wave]]
 day = 2
 merge = ["A"]
+gates = ["unit"]
 [[wave]]
 day = 3
 merge = ["C", "B"]
+[gate.unit]
+run = "true"
 [target.rollbacks]
 value = "plan:rollbacks"
 max = 0
@@ -91,6 +94,7 @@ fn waves_land_in_order_with_the_messages_of_the_plan() {
         (&json!(1), &json!("integration/w"), &json!(false))
     );
     assert_eq!(one["ready_now"], json!(["B"]));
+    assert_eq!(one["gates_not_run"], json!(["unit"]), "nobody takes it for a green one");
     assert_eq!(
         (plan.state("A"), plan.env.coord(&["wave", "integrate", "1"]).ok()["again"].clone()),
         (json!("landed"), json!(true))

@@ -106,10 +106,10 @@ fn a_path_of_another_machine_is_found_by_its_longest_suffix() {
 
 #[test]
 fn a_prefix_that_is_named_stands_for_the_top() {
-    let strip = ["/home/runner/work/shop/shop/".to_owned(), r"C:\ws".to_owned(), "shop".to_owned()];
+    let strip = ["/home/runner/build/shop/shop/".to_owned(), r"C:\ws".to_owned(), "shop".to_owned()];
     let places = Places::new(Path::new("/home/me/repo"), None, &strip);
     for (text, expected) in [
-        ("/home/runner/work/shop/shop/src/a.js", "src/a.js"),
+        ("/home/runner/build/shop/shop/src/a.js", "src/a.js"),
         (r"c:\ws\src\a.js", "src/a.js"),
         ("shop/src/a.js", "src/a.js"),
         ("shopping/a.js", "shopping/a.js"),

@@ -3,6 +3,8 @@
 //! An operation can be written to a file, handed to another process, applied to a newer state
 //! after a lost race, or replayed in a test. What it comes to is an [`crate::model::ops::Outcome`].
 
+mod kinds;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -148,113 +150,6 @@ pub enum Op {
     },
     /// What gates came to, and what they are compared with.
     Gate(GateOp),
-}
-
-impl Op {
-    /// The session on whose behalf it runs: its leases are alive.
-    pub fn session(&self) -> Option<&SessionName> {
-        match self {
-            Op::Claim(claim) => Some(&claim.session),
-            Op::Next(next) | Op::PrefetchGrant(PrefetchGrant { next, .. }) => Some(&next.session),
-            Op::Release { session, .. } | Op::Finish { session, .. } | Op::Renew { session, .. } => {
-                Some(session)
-            }
-            Op::StartSession(start) => Some(&start.name),
-            Op::Verify { session, .. } => Some(session),
-            Op::Update(update) => update.session.as_ref(),
-            Op::Import { session, .. } | Op::Record { session, .. } => session.as_ref(),
-            Op::Assign(_) | Op::Split { .. } => None,
-            Op::Plan(op) => op.session(),
-            Op::Unlanded(op) => op.session(),
-            Op::Note { session, .. } | Op::Tell { from: session, .. } => session.as_ref(),
-            Op::Gate(op) => op.session(),
-            Op::EndSession { .. } | Op::Sweep | Op::SetQueue { .. } | Op::Landing(_) => None,
-        }
-    }
-
-    /// True when it may be carried out without the arbiter and reach it later: a session can go on with what
-    /// it holds, give it back, and record what has happened.
-    pub fn is_deferrable(&self) -> bool {
-        match self {
-            Op::Finish { .. } | Op::Release { .. } | Op::Record { .. } | Op::Unlanded(_) | Op::Gate(_) => {
-                true
-            }
-            Op::StartSession(_)
-            | Op::Assign(_)
-            | Op::Split { .. }
-            | Op::EndSession { .. }
-            | Op::Claim(_)
-            | Op::Next(_)
-            | Op::PrefetchGrant(_)
-            | Op::Renew { .. }
-            | Op::Import { .. }
-            | Op::Sweep
-            | Op::SetQueue { .. }
-            | Op::Verify { .. }
-            | Op::Note { .. }
-            | Op::Tell { .. }
-            | Op::Update(_)
-            | Op::Landing(_)
-            | Op::Plan(_) => false,
-        }
-    }
-
-    /// True when it only adds to the log: nothing that is decided later depends on it.
-    pub fn only_records(&self) -> bool {
-        match self {
-            Op::Record { .. } => true,
-            Op::StartSession(_)
-            | Op::Assign(_)
-            | Op::Split { .. }
-            | Op::EndSession { .. }
-            | Op::Claim(_)
-            | Op::Release { .. }
-            | Op::Next(_)
-            | Op::PrefetchGrant(_)
-            | Op::Finish { .. }
-            | Op::Renew { .. }
-            | Op::Import { .. }
-            | Op::Sweep
-            | Op::SetQueue { .. }
-            | Op::Verify { .. }
-            | Op::Note { .. }
-            | Op::Tell { .. }
-            | Op::Update(_)
-            | Op::Landing(_)
-            | Op::Plan(_)
-            | Op::Unlanded(_)
-            | Op::Gate(_) => false,
-        }
-    }
-
-    /// The session that asks for paths or items; `None` for what asks for neither. A refusal of it counts as a
-    /// conflict of that session.
-    pub fn asks_for(&self) -> Option<&SessionName> {
-        match self {
-            Op::Claim(claim) => Some(&claim.session),
-            Op::Next(next) => Some(&next.session),
-            Op::StartSession(_)
-            | Op::Assign(_)
-            | Op::Split { .. }
-            | Op::EndSession { .. }
-            | Op::Release { .. }
-            | Op::PrefetchGrant(_)
-            | Op::Finish { .. }
-            | Op::Renew { .. }
-            | Op::Import { .. }
-            | Op::Sweep
-            | Op::Record { .. }
-            | Op::SetQueue { .. }
-            | Op::Verify { .. }
-            | Op::Note { .. }
-            | Op::Tell { .. }
-            | Op::Update(_)
-            | Op::Landing(_)
-            | Op::Plan(_)
-            | Op::Unlanded(_)
-            | Op::Gate(_) => None,
-        }
-    }
 }
 
 /// See [`Op::Landing`]. Every step but the first names the lease under which it is made.
